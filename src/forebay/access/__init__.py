@@ -1,0 +1,1 @@
+"""Keys, policies, signatures (IAM)."""

@@ -1,0 +1,1 @@
+"""Conditions on metrics and SQL (CloudWatch alarms)."""

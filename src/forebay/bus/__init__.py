@@ -1,0 +1,1 @@
+"""Rules: a pattern on the event, targets, input transformers (EventBridge)."""

@@ -1,0 +1,1 @@
+"""Databases, tables, partitions, crawlers (Glue)."""

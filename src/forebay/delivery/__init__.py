@@ -1,0 +1,1 @@
+"""Buffer, transform, convert, partition, write (Data Firehose)."""

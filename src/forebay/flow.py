@@ -1,0 +1,1 @@
+"""Connects the nouns, top to bottom."""

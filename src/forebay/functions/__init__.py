@@ -1,0 +1,1 @@
+"""The user's Python, in its own process (Lambda)."""

@@ -1,0 +1,1 @@
+"""HTTP routes: validate, authenticate, throttle, accept (API Gateway)."""

@@ -1,0 +1,222 @@
+"""How forebay's processes talk: request and answer over a local (Unix) socket.
+
+A frame is a 4-byte big-endian length and a MessagePack map. A request is `{id, op, args}`; its answer
+`{id, ok}` or `{id, error: {kind, ...}}`, where `error` rebuilds the ForebayError that was raised.
+Answers may come in any order. Values are what MessagePack has: None, bool, int, float, str, bytes,
+list, dict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from forebay.errors import ForebayError, NoServer, Unavailable
+
+Handler = Callable[[dict[str, Any]], Awaitable[Any]]
+
+_LENGTH = struct.Struct(">I")
+MAX_FRAME = 1 << 30
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def _frame(message: dict[str, Any]) -> bytes:
+    body = _encode(message)
+    if len(body) > MAX_FRAME:
+        raise ForebayError(
+            "FrameTooLarge", f"a message of {len(body)} bytes between processes passes {MAX_FRAME}"
+        )
+    return _LENGTH.pack(len(body)) + body
+
+
+def _unpack(answer: dict[str, Any]) -> Any:
+    error = answer.get("error")
+    if error is not None:
+        kind = error.pop("kind", "ForebayError")
+        raise ForebayError.from_dict(kind, error)
+    return answer.get("ok")
+
+
+class Server:
+    """Serves `handlers` (op → coroutine function of its args) on a Unix socket of mode 0600."""
+
+    def __init__(
+        self, path: Path, handlers: Mapping[str, Handler], *, on_error: Callable[[str, Exception], None]
+    ) -> None:
+        self._path = path
+        self._handlers = dict(handlers)
+        self._on_error = on_error
+        self._server: asyncio.AbstractServer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen; a socket file that a killed process left behind is replaced."""
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._connection, self._path, limit=1 << 20)
+        self._path.chmod(0o600)
+
+    async def stop(self) -> None:
+        """Stop listening, let requests under way finish, close."""
+        if self._server is not None:
+            self._server.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+        for writer in list(self._writers):
+            writer.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while True:
+                head = await reader.readexactly(_LENGTH.size)
+                request = _decode(await reader.readexactly(_LENGTH.unpack(head)[0]))
+                task = asyncio.create_task(self._answer(request, writer))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        answer: dict[str, Any] = {"id": request["id"]}
+        try:
+            handler = self._handlers.get(request["op"])
+            if handler is None:
+                raise ForebayError("UnknownOperation", f"no local operation is named {request['op']}")
+            answer["ok"] = await handler(request.get("args") or {})
+            frame = _frame(answer)
+        except ForebayError as error:
+            frame = _frame({"id": request["id"], "error": {"kind": type(error).__name__, **error.to_dict()}})
+        except Exception as error:  # a bug must not take the process with it; it is said in its log
+            self._on_error(request["op"], error)
+            parts = {"kind": "ForebayError", "code": "Internal", "message": f"{request['op']}: {error!r}"}
+            frame = _frame({"id": request["id"], "error": parts})
+        with contextlib.suppress(ConnectionError):
+            writer.write(frame)
+            await writer.drain()
+
+
+class AsyncClient:
+    """Calls another process from an event loop; connects when needed, again after the other restarted."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+
+    async def call(self, op: str, /, timeout: float = 30.0, **args: Any) -> Any:
+        """The answer of `op`. Raises what it raised, or Unavailable if the process is down or silent."""
+        writer = await self._connect()
+        request_id = next(self._ids)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        try:
+            writer.write(_frame({"id": request_id, "op": op, "args": args}))
+            await writer.drain()
+            answer = await asyncio.wait_for(future, timeout)
+        except TimeoutError:
+            raise Unavailable("Timeout", f"{self._name} did not answer {op} within {timeout:g} s") from None
+        except ConnectionError:
+            raise self._down() from None
+        finally:
+            self._waiting.pop(request_id, None)
+        return _unpack(answer)
+
+    def _down(self) -> Unavailable:
+        return Unavailable(
+            "ProcessDown", f"{self._name} is not running", fix="it is restarted by itself; try again"
+        )
+
+    async def _connect(self) -> asyncio.StreamWriter:
+        async with self._connecting:
+            if self._writer is not None and not self._writer.is_closing():
+                return self._writer
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(self._path, limit=1 << 20)
+            except OSError:
+                raise self._down() from None
+            self._reading = asyncio.create_task(self._read(reader, self._writer))
+            return self._writer
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readexactly(_LENGTH.size)
+                answer = _decode(await reader.readexactly(_LENGTH.unpack(head)[0]))
+                future = self._waiting.get(answer["id"])
+                if future is not None and not future.done():
+                    future.set_result(answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionError(self._name))
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._writer is not None:
+            self._writer.close()
+        if self._reading is not None:
+            self._reading.cancel()
+
+
+class Client:
+    """Calls another process without an event loop: one request at a time over one connection."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._socket: socket.socket | None = None
+        self._ids = itertools.count(1)
+
+    def call(self, op: str, /, timeout: float = 30.0, **args: Any) -> Any:
+        """The answer of `op`. Raises what it raised, or NoServer if nothing answers."""
+        try:
+            if self._socket is None:
+                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                self._socket.connect(str(self._path))
+            self._socket.settimeout(timeout)
+            self._socket.sendall(_frame({"id": next(self._ids), "op": op, "args": args}))
+            (size,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
+            answer = _decode(self._exactly(size))
+        except OSError as error:
+            self.close()
+            raise NoServer(
+                "NoServer", f"{self._name} does not answer ({error})", fix="start it: forebay run"
+            ) from None
+        return _unpack(answer)
+
+    def _exactly(self, size: int) -> bytes:
+        assert self._socket is not None
+        parts = bytearray()
+        while len(parts) < size:
+            part = self._socket.recv(min(size - len(parts), 1 << 20))
+            if not part:
+                raise ConnectionError("closed")
+            parts += part
+        return bytes(parts)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -1,0 +1,1 @@
+"""Small mutable tables for functions (DynamoDB)."""

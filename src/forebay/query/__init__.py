@@ -1,0 +1,1 @@
+"""SQL over the lake, named queries, results (Athena)."""

@@ -1,0 +1,1 @@
+"""Processes: supervision, scheduling, draining."""

@@ -1,0 +1,1 @@
+"""The durable ordered log, sharded by partition key (Kinesis Data Streams)."""

@@ -1,0 +1,1 @@
+"""Windows and filters over streams, in Flink SQL (Managed Flink)."""

@@ -1,0 +1,1 @@
+"""Ingest routes, console, dashboards, live updates."""

@@ -1,0 +1,1 @@
+"""The AWS API: protocols and operations."""
