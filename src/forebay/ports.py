@@ -6,9 +6,11 @@ it takes an object of one of these protocols, and `flow.py` hands it the real th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -115,3 +117,156 @@ Secrets = Callable[[str], str]
 """Looks a secret up by name; raises ForebayError `UnknownSecret`, naming where it looked."""
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BufferRow:
+    """An object in the making: one delivery, one resolved prefix, one kind (`data` or `error`).
+
+    `opened` is the arrival of its first record (it fixes the key's time), `since` when it was opened
+    by the clock (its age decides when it is written); both UTC microseconds. `meta` remembers how to
+    write it, so that a changed project does not change what is already buffered.
+    """
+
+    id: int
+    delivery: str
+    kind: str
+    bucket: str
+    prefix: str
+    opened: int
+    since: int
+    meta: Json
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """Rows that join a buffer. `bytes` is their size before compression, for the buffer's bound."""
+
+    buffer: int
+    rows: int
+    inputs: int
+    bytes: int
+    encoding: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """New columns of a delivery's table (Athena types), in the commit of the rows that need them."""
+
+    database: str
+    table: str
+    columns: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one consumer did: its position moves from `before` to `position` with what came of it.
+
+    inputs of `segments` + `dropped` = `position` - `before`, or the commit is refused (`LedgerMismatch`).
+    """
+
+    consumer: str
+    log: str
+    before: int
+    position: int
+    buffers: Sequence[BufferRow] = ()
+    segments: Sequence[SegmentRow] = ()
+    dropped: int = 0
+    change: TableChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The intent to make an object of a buffer: no more rows join it. `path` as in `objects.path`."""
+
+    buffer: int
+    bucket: str
+    key: str
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """A file of the lake, as the catalog registers it."""
+
+    bucket: str
+    key: str
+    path: str | None
+    size: int
+    etag: str
+    format: str
+    compression: str
+    rows: int
+    inputs: int
+    source: str
+    meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A sealed buffer became `object` (None when it had no rows to write)."""
+
+    buffer: int
+    object: ObjectRow | None
+
+
+class DeliveryStore(Protocol):
+    """Where deliveries keep what they did: positions, buffers, intents and objects, transactionally.
+
+    Implemented by `forebay.catalog.deliveries.Deliveries`. Writes return futures that resolve when the
+    commit is on disk; they are made in the order asked, and a disk that is full or failing delays them,
+    it does not fail them.
+    """
+
+    def attach(self, consumer: str, log: str, start: int) -> int:
+        """The consumer's position, which is `start` the first time."""
+
+    def new_buffer(self) -> int:
+        """An id for a buffer that is about to be opened."""
+
+    def buffers(self, delivery: str, state: str) -> list[tuple[BufferRow, int]]:
+        """A delivery's buffers that are `open` or `flushing`, each with the bytes it holds."""
+
+    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
+        """Intents of a delivery that are not registered yet."""
+
+    def segments(self, buffer: int) -> Iterator[SegmentRow]:
+        """A buffer's segments, oldest first."""
+
+    def commit(self, progress: Progress) -> Future[None]:
+        """Commit what a consumer did."""
+
+    def seal(self, seals: Sequence[Seal]) -> Future[None]:
+        """Commit the intents."""
+
+    def register(self, done: Sequence[Registration]) -> Future[None]:
+        """Commit the objects: live, counted in the ledger, their buffers and intents gone."""
+
+
+class LakeFiles(Protocol):
+    """The lake's files, written so that what is registered survives a power cut.
+
+    Implemented by `forebay.lake.files.Files`. Raises OSError as the disk does.
+    """
+
+    def locate(self, bucket: str, key: str) -> tuple[Path, str | None]:
+        """Where an object's bytes lie, and what `objects.path` says of it (None where the key is the path)."""
+
+    def temporary(self) -> Path:
+        """A path for a file in the making, on the lake's disk and in no bucket."""
+
+    def create(self, path: Path) -> BinaryIO:
+        """A new file to write to."""
+
+    def sync(self, file: BinaryIO) -> None:
+        """Flush `file` and wait until its bytes are on disk."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move a file to its place, making folders as needed."""
+
+    def sync_folders(self, path: Path) -> None:
+        """Wait until the names of `path` and of every folder above it in the lake are on disk."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""

@@ -8,6 +8,10 @@ What is delivered and how far, in one database, so that a position commits with 
 - An *object* is a file of the lake with its key. A replaced one stays until `gone_after`.
 - `positions` and `ledger` have one row per consumer; `ledger` counts input events.
 
+Who looks for foreign files (those in a location that no row names) lists the folder first and reads
+`objects` (live and replaced) and `intents` afterwards: a file is in one of them from before it has its
+name until well after it has lost it.
+
 Opened by everybody in WAL mode with `synchronous=FULL`; `PRAGMA user_version` is the format version.
 """
 
@@ -49,10 +53,14 @@ CREATE TABLE objects(
 CREATE UNIQUE INDEX objects_key ON objects(bucket, key) WHERE state = 'live';
 CREATE INDEX objects_replaced ON objects(gone_after) WHERE state = 'replaced';
 
+-- `opened` is the arrival of the buffer's first record. `meta` is JSON: {since: when it was opened by the
+-- clock, format, compression, columns: a CSV's header}: how to write what it holds, whatever the project
+-- says by now.
 CREATE TABLE buffers(
   id INTEGER PRIMARY KEY AUTOINCREMENT, delivery TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('data','error')),
   bucket TEXT NOT NULL, prefix TEXT NOT NULL, opened INTEGER NOT NULL,
-  state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open','flushing'))
+  state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open','flushing')),
+  meta TEXT NOT NULL DEFAULT '{}'
 );
 -- `encoding`: lines (event blob format 1 of the final records, without the newline) or arrow (an IPC stream).
 -- `inputs` counts the input events whose end these rows are.
@@ -72,8 +80,11 @@ CREATE TABLE positions(
   PRIMARY KEY(consumer, log)
 ) WITHOUT ROWID;
 -- Input events whose end is recorded. Those in segments are still buffered: sum(segments.inputs).
+-- `removed` is no end of its own: of those delivered or rejected, how many are in objects that have since
+-- expired or been deleted, so that delivered + rejected = sum(inputs of the live objects) + removed.
 CREATE TABLE ledger(
   consumer TEXT PRIMARY KEY, delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
-  rejected INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0
+  rejected INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0,
+  removed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 """
