@@ -1,0 +1,235 @@
+"""The `delivery` section: from a log into the lake."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from forebay.project.field import WAS, Field
+from forebay.project.model import Location, Project, Ref, Spec
+from forebay.project.section import Section
+
+
+class TransformSpec(Spec, frozen=True, kw_only=True):
+    """The user's code on the way: a handler, a declared function, or SQL; exactly one of them.
+
+    Once a project is loaded, `handler`, `timeout`, `memory` and `environment` of a declared function
+    are filled in from it, and `sql` from `file`.
+    """
+
+    scalar_doc = (
+        "a handler (`functions/clean.py:clean`), a declared function (`functions.clean`), "
+        "a file of SQL (`transforms/clean.sql`) or SQL (`select ... from events`)"
+    )
+
+    handler: Annotated[
+        str | None,
+        Field("A Lambda handler or a plain function.", example="functions/clean.py:clean", kind="handler"),
+    ] = None
+    function: Annotated[
+        str | None, Field("The name of a declared function.", example="clean", refs=("functions",))
+    ] = None
+    sql: Annotated[
+        str | None,
+        Field(
+            "A SELECT over `events` that filters and projects.",
+            example="select id, price * 2 as price from events where price > 0",
+            kind="sql",
+        ),
+    ] = None
+    file: Annotated[
+        str | None, Field("The same, in a file.", example="transforms/clean.sql", kind="path")
+    ] = None
+    timeout: Annotated[
+        float,
+        Field(
+            "A call that takes longer is stopped.", example="60s", kind="duration", minimum=0.001, maximum=900
+        ),
+    ] = 60.0
+    memory: Annotated[
+        int,
+        Field("A worker that needs more is stopped.", example="512MiB", kind="size", minimum=64 << 20),
+    ] = 512 << 20
+    environment: Annotated[
+        dict[str, str],
+        Field("Environment variables. A value may be a secret.", example="{TOKEN: '${secret:TOKEN}'}"),
+    ] = {}
+
+    @classmethod
+    def scalar(cls, text: str) -> dict[str, str]:
+        """A bare scalar is whichever of the four it looks like."""
+        if text.startswith("functions."):
+            return {"function": text.removeprefix("functions.")}
+        if any(space in text.strip() for space in " \n\t"):
+            return {"sql": text}
+        return {"file": text} if text.endswith(".sql") else {"handler": text}
+
+    @property
+    def kind(self) -> Literal["lambda", "function", "sql"]:
+        """How it is called: with Firehose's record contract, with one event, or on columns."""
+        if self.handler is None:
+            return "sql"
+        return "function" if ".py:" in self.handler else "lambda"
+
+
+class BufferSpec(Spec, frozen=True, kw_only=True):
+    """When what is buffered becomes an object: whichever comes first."""
+
+    seconds: Annotated[
+        float,
+        Field("The oldest event waits this long.", example="60", kind="seconds", minimum=0, maximum=86400),
+    ] = 60.0
+    bytes: Annotated[
+        int,
+        Field(
+            "This much is buffered.",
+            example="64",
+            yaml="megabytes",
+            kind="megabytes",
+            minimum=1,
+            maximum=4 << 30,
+        ),
+    ] = 64 << 20
+
+
+class DeliverySpec(Spec, frozen=True, kw_only=True):
+    """A delivery into the lake."""
+
+    from_: Annotated[
+        Ref | None,
+        Field(
+            "The stream it reads. Without it, it has a log of its own and is put to.",
+            example="streams.activity",
+            yaml="from",
+            refs=("streams",),
+        ),
+    ] = None
+    transform: Annotated[
+        TransformSpec | None, Field("Your code on the way.", example="functions/clean.py:clean")
+    ] = None
+    buffer: Annotated[
+        BufferSpec, Field("When an object is written.", example="{seconds: 60, megabytes: 64}")
+    ] = BufferSpec()
+    to: Annotated[Location, Field("Bucket and prefix of the objects.", example="lake.shop/activity/")]
+    format: Annotated[
+        Literal["json", "raw", "csv", "parquet"],
+        Field("What the objects are. `json`: one a line; `raw`: the bytes as they are, end to end."),
+    ] = "json"
+    compression: Annotated[
+        Literal["none", "gzip", "snappy", "zstd"] | None,
+        Field("Of the objects. Otherwise none, snappy for Parquet."),
+    ] = None
+    prefix: Annotated[
+        str | None,
+        Field(
+            "Follows `to` in an object's key; AWS's expressions. Otherwise `YYYY/MM/dd/HH/` of arrival (UTC).",
+            example="day=!{timestamp:yyyy-MM-dd}/",
+            kind="prefix",
+        ),
+    ] = None
+    error_prefix: Annotated[
+        str | None,
+        Field(
+            "Where rejected events go, in the same bucket.",
+            example="errors/!{firehose:error-output-type}/",
+            kind="prefix",
+        ),
+    ] = None
+    partition: Annotated[
+        list[str],
+        Field("Fields whose values become folders, `field=value/`.", example="[event_date]", one=True),
+    ] = []
+    table: Annotated[
+        str | None,
+        Field(
+            "A table over what is delivered: `table` or `database.table`.",
+            example="shop.activity",
+            kind="name",
+        ),
+    ] = None
+    columns: Annotated[
+        dict[str, str] | None,
+        Field(
+            "The table's columns with Athena's types. What does not fit is rejected with its reason. Otherwise "
+            "they are inferred and widen by themselves.",
+            example="{id: string, price: double}",
+            kind="type",
+        ),
+    ] = None
+    retry: Annotated[
+        float,
+        Field(
+            "How long a failing transform is tried again.",
+            example="300s",
+            kind="duration",
+            minimum=0,
+            maximum=7200,
+        ),
+    ] = 300.0
+    was: Annotated[str | None, WAS] = None
+
+    @property
+    def subscription(self) -> str | None:
+        """The log it reads, if that is not its own."""
+        return None if self.from_ is None else str(self.from_)
+
+
+def _resolve(spec: DeliverySpec, project: Project) -> DeliverySpec:
+    """The format's compression; the code that the transform names."""
+    changes: dict[str, object] = {}
+    if spec.compression is None:
+        changes["compression"] = "snappy" if spec.format == "parquet" else "none"
+    transform = spec.transform
+    if transform is not None and transform.function is not None:
+        declared = project.get(Ref("functions", transform.function))
+        if declared is not None:
+            taken = {
+                name: getattr(declared, name) for name in ("handler", "timeout", "memory", "environment")
+            }
+            changes["transform"] = msgspec.structs.replace(transform, **taken)
+    return msgspec.structs.replace(spec, **changes) if changes else spec
+
+
+def _retypes(old: DeliverySpec, new: DeliverySpec) -> list[str]:
+    reasons = []
+    if old.table and old.table == new.table:
+        before, after = old.columns or {}, new.columns or {}
+        reasons += [
+            f"column {name} of table {old.table}: {kind} → {after[name]}"
+            for name, kind in before.items()
+            if name in after and after[name] != kind
+        ]
+        if after:
+            reasons += [f"column {name} of table {old.table} goes" for name in before if name not in after]
+        if old.partition != new.partition:
+            reasons.append(f"table {old.table} is partitioned otherwise")
+        if old.format != new.format:
+            reasons.append(f"table {old.table}: {old.format} → {new.format}")
+        if old.to != new.to:
+            reasons.append(f"table {old.table}: {old.to} → {new.to}")
+    if (old.from_ is None) != (new.from_ is None):
+        reasons.append("events that wait in its own log" if old.from_ is None else "its place in the stream")
+    return reasons
+
+
+SECTION = Section(
+    noun="delivery",
+    title="Deliveries",
+    doc=(
+        "Each entry reads a stream, or is put to, and writes objects of good size into the lake, each event "
+        "exactly once. What your code or a schema rejects goes under the error prefix with its original bytes."
+    ),
+    example="""\
+clicks:
+  transform: functions/clean.py:clean
+  buffer: {seconds: 60, megabytes: 64}
+  to: lake.shop/clicks/
+  format: parquet
+  table: clicks
+""",
+    spec=DeliverySpec,
+    holds=lambda _: True,
+    retypes=_retypes,
+    resolve=_resolve,
+)

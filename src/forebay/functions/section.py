@@ -1,0 +1,128 @@
+"""The `functions` section: the user's Python."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from forebay.project.field import Field
+from forebay.project.model import Location, Ref, Spec
+from forebay.project.section import Section
+
+_LATER = "what calls a function by itself is not built yet; a delivery's `transform` may call it"
+
+
+class TriggerSpec(Spec, frozen=True, kw_only=True):
+    """What calls a function: exactly one of a stream, a bucket, a topic, or the clock."""
+
+    stream: Annotated[
+        str | None, Field("Call it with the stream's records.", example="suspicious", refs=("streams",))
+    ] = None
+    bucket: Annotated[
+        Location | None,
+        Field("Call it when an object is written here.", example="lake.orders/raw/"),
+    ] = None
+    topic: Annotated[
+        str | None, Field("Call it with the topic's messages.", example="ops", refs=("topics",))
+    ] = None
+    every: Annotated[float | None, Field("Call it this often.", example="5m", kind="duration", minimum=1)] = (
+        None
+    )
+    cron: Annotated[
+        str | None,
+        Field("Call it at these times (AWS's six fields, UTC).", example='"0 6 * * ? *"'),
+    ] = None
+    suffix: Annotated[str | None, Field("Only objects whose key ends so.", example=".csv")] = None
+    batch: Annotated[int, Field("Records in one call at most.", minimum=1, maximum=10_000)] = 100
+    window: Annotated[
+        float,
+        Field("How long to wait for a batch to fill.", example="1s", kind="duration", minimum=0, maximum=300),
+    ] = 0.0
+    start: Annotated[Literal["latest", "oldest"], Field("Where a new trigger begins to read its stream.")] = (
+        "oldest"
+    )
+    bisect: Annotated[bool, Field("On an error, try the two halves of the batch apart.")] = False
+    retries: Annotated[
+        int | None,
+        Field("Tries after the first. Otherwise until the records' retention ends.", example="3", minimum=0),
+    ] = None
+    on_failure: Annotated[
+        Ref | None,
+        Field("Who is told of a batch that was given up.", example="topics.ops", refs=("topics", "streams")),
+    ] = None
+    filter: Annotated[
+        dict[str, Any] | None,
+        Field(
+            "Only records that match (an event pattern).", example="{data: {kind: [burst]}}", kind="pattern"
+        ),
+    ] = None
+
+
+class FunctionSpec(Spec, frozen=True, kw_only=True):
+    """A function, in a process of its own."""
+
+    scalar_doc = "the handler"
+
+    handler: Annotated[
+        str,
+        Field(
+            "`file.attribute` is a Lambda handler, called with (event, context); `file.py:attribute` is a plain "
+            "function of one event.",
+            example="functions/clean.lambda_handler",
+            kind="handler",
+        ),
+    ]
+    timeout: Annotated[
+        float,
+        Field(
+            "A call that takes longer is stopped.", example="60s", kind="duration", minimum=0.001, maximum=900
+        ),
+    ] = 60.0
+    memory: Annotated[
+        int,
+        Field("A worker that needs more is stopped.", example="512MiB", kind="size", minimum=64 << 20),
+    ] = 512 << 20
+    environment: Annotated[
+        dict[str, str],
+        Field("Environment variables. A value may be a secret.", example="{TOKEN: '${secret:TOKEN}'}"),
+    ] = {}
+    workers: Annotated[int, Field("Processes that run it at once.", minimum=1, maximum=64)] = 1
+    requirements: Annotated[
+        str | None,
+        Field(
+            "A requirements file; `forebay install` makes a virtual environment of it.",
+            example="functions/requirements.txt",
+            kind="path",
+        ),
+    ] = None
+    on: Annotated[
+        list[TriggerSpec],
+        Field("What calls it.", example="{stream: suspicious, batch: 100}", one=True, later=_LATER),
+    ] = []
+
+    @classmethod
+    def scalar(cls, text: str) -> dict[str, str]:
+        """A bare scalar is the handler."""
+        return {"handler": text}
+
+    @property
+    def kind(self) -> Literal["lambda", "function"]:
+        """How it is called: as on Lambda, or with one event."""
+        return "function" if ".py:" in self.handler else "lambda"
+
+
+SECTION = Section(
+    noun="functions",
+    title="Functions",
+    doc=(
+        "Each entry is a piece of your Python that runs in worker processes of its own, bounded in time and "
+        "memory. The code is under `functions/`."
+    ),
+    example="""\
+clean: functions/clean.lambda_handler
+enrich:
+  handler: functions/enrich.py:enrich
+  timeout: 10s
+  environment: {TOKEN: "${secret:TOKEN}"}
+""",
+    spec=FunctionSpec,
+)

@@ -1,0 +1,112 @@
+"""The `ingest` section: routes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from forebay.project.field import Field
+from forebay.project.model import Ref, Spec
+from forebay.project.section import Section
+
+
+class UniqueSpec(Spec, frozen=True, kw_only=True):
+    """A field that makes an event unique at the door."""
+
+    field: Annotated[str, Field("The field whose value identifies an event.", example="event_id")]
+    within: Annotated[
+        float,
+        Field("How long a value is remembered.", example="24h", kind="duration", minimum=1),
+    ] = 86400.0
+    max_keys: Annotated[
+        int, Field("How many values are remembered at most; past it the door answers 429.", minimum=1)
+    ] = 10_000_000
+
+
+class RouteSpec(Spec, frozen=True, kw_only=True):
+    """A door for events over HTTP."""
+
+    route: Annotated[
+        str,
+        Field(
+            "Method and path. A part in braces is a parameter, `{rest+}` (last) takes several parts.",
+            example="POST /clicks",
+            kind="route",
+        ),
+    ]
+    to: Annotated[
+        Ref,
+        Field(
+            "Where the events go.",
+            example="delivery.clicks",
+            refs=("streams", "delivery", "bus", "functions"),
+        ),
+    ]
+    schema: Annotated[
+        str | None,
+        Field("A JSON Schema that every event must satisfy.", example="schemas/click.json", kind="path"),
+    ] = None
+    key: Annotated[
+        Literal["none", "required"],
+        Field("Whether a request must carry an API key (made by `forebay keys`) in `x-api-key`."),
+    ] = "none"
+    limit: Annotated[
+        float | None,
+        Field(
+            "Events accepted per second at most; past it the door answers 429.", example="2000/s", kind="rate"
+        ),
+    ] = None
+    max_body: Annotated[
+        int,
+        Field(
+            "The largest body, before and after decompression; past it the door answers 413.",
+            example="10MiB",
+            kind="size",
+            minimum=1,
+        ),
+    ] = 10 << 20
+    cors: Annotated[
+        list[str],
+        Field(
+            "Web origins whose pages may send events here. None unless listed.",
+            example='["https://shop.example"]',
+        ),
+    ] = []
+    unique: Annotated[
+        UniqueSpec | None,
+        Field("Accept an event once, by the value of a field.", example="{field: event_id, within: 24h}"),
+    ] = None
+    source: Annotated[
+        str | None,
+        Field("For a bus: the event's source. Otherwise `forebay.<project>`.", example="shop.web"),
+    ] = None
+    detail_type: Annotated[
+        str | None,
+        Field("For a bus: the event's detail-type. Otherwise the route's name.", example="click"),
+    ] = None
+
+    @property
+    def method(self) -> str:
+        """`POST`."""
+        return self.route.partition(" ")[0].upper()
+
+    @property
+    def path(self) -> str:
+        """`/clicks/{id}`."""
+        return self.route.partition(" ")[2].strip()
+
+
+SECTION = Section(
+    noun="ingest",
+    title="HTTP routes",
+    doc=(
+        "Each entry is a route at the ingest port. It takes one JSON event, a JSON array of events, or NDJSON "
+        "(one event a line), gzip too, and answers once they are on disk."
+    ),
+    example="""\
+clicks:
+  route: POST /clicks
+  to: delivery.clicks
+  limit: 2000/s
+""",
+    spec=RouteSpec,
+)

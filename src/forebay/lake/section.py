@@ -1,0 +1,41 @@
+"""The `lake` section: buckets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from forebay.project.field import WAS, Field
+from forebay.project.model import Spec
+from forebay.project.section import Section
+
+BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+
+
+class BucketSpec(Spec, frozen=True, kw_only=True):
+    """A bucket."""
+
+    expire: Annotated[
+        float | None,
+        Field("Objects older than this are removed.", example="90d", kind="duration", minimum=60),
+    ] = None
+    versioning: Annotated[
+        bool, Field("Keep what is overwritten or deleted.", later="versions of objects are not built yet")
+    ] = False
+    was: Annotated[str | None, WAS] = None
+
+
+SECTION = Section(
+    noun="lake",
+    title="Buckets",
+    doc=(
+        "Each entry is a bucket. One that is only written to, by a delivery say, need not be listed. Objects are "
+        "plain files under `.forebay/lake/<bucket>/`."
+    ),
+    example="""\
+shop: {expire: 90d}
+""",
+    spec=BucketSpec,
+    pattern=BUCKET,
+    name_doc="3 to 63 lower-case letters, digits, - and ., as on S3",
+    holds=lambda _: True,
+)

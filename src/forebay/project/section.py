@@ -1,0 +1,56 @@
+"""A section of the project file: what a noun tells `project/` about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from forebay.project.model import Project, Spec
+
+if TYPE_CHECKING:
+    from forebay.project.check import Check
+
+NAME = r"[A-Za-z][A-Za-z0-9_-]{0,127}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One key of `forebay.yaml`. Each noun exports one, `SECTION`, in its `section.py`.
+
+    `spec` is the type of each entry; an entry that has a key of `variants` is of that type instead.
+    `single`: the section is one spec, not a mapping of names to specs. `pattern` is what an entry's
+    name must match, `name_doc` says so in words. `discover` (a glob) adds a file of the project as an
+    entry under its stem, as if its name had been written.
+
+    `later` is why `forebay run` refuses a project that uses the section. `holds` says whether
+    an entry holds data; what does is parked, never removed. `retypes(old, new)` gives the reasons why
+    a change would rewrite or lose what an entry holds. `resolve` completes an entry from the rest of
+    the project, after parsing; `check` adds findings that types cannot express.
+    """
+
+    noun: str
+    title: str
+    doc: str
+    example: str
+    spec: type[Spec]
+    variants: Mapping[str, type[Spec]] = field(default_factory=dict)
+    single: bool = False
+    pattern: str = NAME
+    name_doc: str = "letters, digits, - and _, beginning with a letter"
+    discover: str | None = None
+    later: str | None = None
+    holds: Callable[[Spec], bool] = lambda _: False
+    retypes: Callable[[Any, Any], list[str]] = lambda _old, _new: []
+    resolve: Callable[[Any, Project], Spec] | None = None
+    check: Callable[[Check], None] | None = None
+
+    def spec_of(self, keys: Mapping[str, Any]) -> type[Spec]:
+        """The type of an entry with these keys."""
+        return next((spec for key, spec in self.variants.items() if key in keys), self.spec)
+
+    def decode(self, value: Mapping[str, Any]) -> Spec:
+        """An entry of an encoded project. Raises msgspec.ValidationError."""
+        return msgspec.convert(value, self.spec_of(value))

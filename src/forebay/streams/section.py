@@ -1,0 +1,60 @@
+"""The `streams` section: durable ordered logs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from forebay.project.field import WAS, Field
+from forebay.project.model import Spec
+from forebay.project.section import Section
+
+
+class StreamSpec(Spec, frozen=True, kw_only=True):
+    """A durable ordered log."""
+
+    shards: Annotated[
+        int,
+        Field("Order is kept within a shard; the partition key chooses it.", minimum=1, maximum=1000),
+    ] = 1
+    retention: Annotated[
+        float,
+        Field(
+            "How long an event is kept at least. One that a declared consumer has not read yet stays longer.",
+            example="24h",
+            kind="duration",
+            minimum=1,
+        ),
+    ] = 86400.0
+    key: Annotated[
+        str | None,
+        Field(
+            "The field whose value is the partition key. Otherwise events are spread evenly.",
+            example="user_id",
+        ),
+    ] = None
+    was: Annotated[str | None, WAS] = None
+
+
+def _retypes(old: StreamSpec, new: StreamSpec) -> list[str]:
+    if old.shards != new.shards:
+        return [
+            f"{old.shards} → {new.shards} shards: a key's later events may be in another shard than its earlier ones"
+        ]
+    return []
+
+
+SECTION = Section(
+    noun="streams",
+    title="Streams",
+    doc=(
+        "Each entry is a log: events are appended durably, kept in order, and read by any number of consumers "
+        "with positions of their own."
+    ),
+    example="""\
+activity: {shards: 4, retention: 24h, key: category_id}
+suspicious: {}
+""",
+    spec=StreamSpec,
+    holds=lambda _: True,
+    retypes=_retypes,
+)
