@@ -180,6 +180,14 @@ def test_bytes_and_text_go_out_as_they_are_and_pretty_json_on_one_line(
     assert server.events == [{"a": 1}, {"a": 2}]
 
 
+def test_a_function_that_returns_an_event_is_called_for_each_until_it_returns_none(
+    tmp_path: Path, server: Server
+) -> None:
+    code = "left = [3, 2, 1]\ndef events():\n    return {'n': left.pop()} if left else None\n"
+    run(tmp_path, server, code)
+    assert server.events == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
 def test_what_the_generator_prints_is_not_taken_for_events(tmp_path: Path, server: Server) -> None:
     code = "def events():\n    print('hello')\n    yield {'n': 1}\n"
     run(tmp_path, server, code)
@@ -234,7 +242,7 @@ def test_a_generator_that_raises_is_told_with_its_place(tmp_path: Path, server: 
     ("code", "message"),
     [
         ("def other():\n    yield {}\n", "has no function events"),
-        ("def events():\n    return {'n': 1}\n", "returned dict; a generator yields events"),
+        ("def events():\n    return 1\n", "returned int; a generator yields events"),
         ("def events():\n    yield 3\n", "an event is a dict, str or bytes, not int"),
         ("def events():\n    yield {'a': object()}\n", "cannot be written as JSON"),
         ("def events(:\n", "SyntaxError"),

@@ -1,7 +1,8 @@
 """Runs one generator function of the user's in a process of its own.
 
 `python -m forebay.simulate.source ROOT FILE ATTRIBUTE SEED TIMEZONE RATE`, started by `generator.py`.
-The function (`simulate/evening.py:clicks`) is called once and returns an iterator of events:
+The function (`simulate/evening.py:clicks`) is called once and returns an iterator of events, or is called
+for each event and returns one (None: there are no more):
 
 - a dict (sent as JSON), `bytes` or `str` (sent as it is) is one event, and waits for its turn at the
   rate that was asked for;
@@ -22,6 +23,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import inspect
+import itertools
 import os
 import random
 import struct
@@ -76,10 +78,12 @@ def load(root: Path, file: str, attribute: str) -> Callable[..., Any]:
 
 
 def start(function: Callable[..., Any], simulation: Simulation) -> Iterator[Any]:
-    """Call the function, with the simulation if it takes an argument."""
-    wants = len(inspect.signature(function).parameters)
-    made = function(simulation) if wants else function()
-    if isinstance(made, dict | str | bytes) or not hasattr(made, "__iter__"):
+    """Call the function, with the simulation if it takes an argument; again and again if it returns one event."""
+    arguments = (simulation,) if inspect.signature(function).parameters else ()
+    made = function(*arguments)
+    if isinstance(made, dict | str | bytes):
+        return itertools.chain([made], iter(lambda: function(*arguments), None))
+    if not hasattr(made, "__iter__"):
         raise Rejected(
             f"{function.__name__} returned {type(made).__name__}; a generator yields events: `yield {{...}}`"
         )
