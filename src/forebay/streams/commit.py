@@ -1,0 +1,229 @@
+"""The group commit: what several callers submitted becomes one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+import apsw
+
+from forebay.errors import ForebayError
+from forebay.event import encode_records
+from forebay.streams.dedup import Deduplicator, Once, Unique, refuse_other_body
+from forebay.streams.keep import Keeper
+from forebay.streams.shard import shard_of
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a submission, once it is on disk.
+
+    `count` events were kept, those at `duplicates` (indexes) were there already. `places` has a
+    (shard, offset, indexes) per shard: the i-th of `indexes` has the sequence number `offset + i`.
+    With an idempotency key, `answer` is what `Once.answer` rendered; `repeated` if it is the first
+    request's, nothing being kept then.
+    """
+
+    count: int
+    places: list[tuple[int, int, Sequence[int]]]
+    duplicates: Sequence[int] = ()
+    answer: bytes | None = None
+    repeated: bool = False
+
+    @property
+    def offset(self) -> int:
+        """The least offset of the events kept; -1 if there are none."""
+        return min((offset for _, offset, _ in self.places), default=-1)
+
+
+Waiter = Future[Receipt] | asyncio.Future[Receipt]
+Result = Receipt | ForebayError
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """What one caller wants kept, and who waits for it. `size` is the records' total length in bytes."""
+
+    records: Sequence[bytes]
+    keys: Sequence[bytes] | None
+    unique: Unique | None
+    once: Once | None
+    size: int
+    future: Waiter
+    loop: asyncio.AbstractEventLoop | None
+
+    def __post_init__(self) -> None:
+        n = len(self.records)
+        if self.keys is not None and len(self.keys) != n:
+            raise ValueError(f"{len(self.keys)} keys for {n} records")
+        if self.unique is not None and len(self.unique.values) != n:
+            raise ValueError(f"{len(self.unique.values)} unique values for {n} records")
+
+
+class _Row:
+    """A batch in the making: one shard's events of this commit."""
+
+    __slots__ = ("keyed", "keys", "parts", "records")
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self.keys: list[bytes] = []
+        self.keyed = False
+        self.parts: list[tuple[Receipt, int, Sequence[int]]] = []
+
+    def add(self, receipt: Receipt, indexes: Sequence[int], submission: Submission) -> None:
+        first = len(self.records)
+        records, keys = submission.records, submission.keys
+        whole = len(indexes) == len(records)
+        self.records.extend(records if whole else [records[i] for i in indexes])
+        if keys is not None:
+            if not self.keyed:
+                self.keyed = True
+                self.keys = [b""] * first
+            self.keys.extend(keys if whole else [keys[i] for i in indexes])
+        elif self.keyed:
+            self.keys.extend([b""] * len(indexes))
+        self.parts.append((receipt, first, indexes))
+
+
+class Committer:
+    """Turns groups of submissions into transactions.
+
+    `head` is the next offset, `arrival` the last stamp. Arrivals never decrease over the whole log,
+    hence in each shard, also across restarts and when the clock is set back.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, keeper: Keeper, keys: Deduplicator, clock: Callable[[], int]
+    ) -> None:
+        self._db = connection
+        self._keeper = keeper
+        self._keys = keys
+        self._clock = clock
+        self.shards = 1
+        self._turn = 0
+        self._stale = False
+        self.head = keeper.start
+        self.arrival = keeper.arrival
+        last = connection.execute(
+            "SELECT offset + n, arrival FROM batches ORDER BY offset DESC LIMIT 1"
+        ).fetchone()
+        if last is not None:
+            self.head = last[0]
+            self.arrival = max(self.arrival, last[1])
+        if not keeper.subscriptions:
+            self.transaction(lambda: keeper.declare(()))
+
+    def commit(self, group: Sequence[Submission]) -> list[tuple[Submission, Result]]:
+        """Keep `group` in one transaction; a result for each.
+
+        A submission that is refused by itself (too many unique keys, an idempotency key reused) gets
+        its error and the others are kept. Raises what the database raises: then nothing was kept.
+        """
+        now = max(self._clock(), self.arrival)
+        results, self.head = self.transaction(lambda: self._write(group, now))
+        self.arrival = now
+        return results
+
+    def transaction(self, action: Callable[[], T]) -> T:
+        """Run `action` and commit: when this returns, it is on disk.
+
+        When it raises, nothing of it is, and what memory held of it is read again from disk before the
+        next transaction: now if the disk lets us, else then.
+        """
+        if self._stale:
+            self._reload()
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            result = action()
+            self._keeper.flush_positions()
+            self._keys.flush_counts()
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._stale = True
+            with contextlib.suppress(apsw.Error):
+                self._reload()
+            raise
+        return result
+
+    def _reload(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._keys.load()
+        self._keeper.load()
+        self._stale = False
+
+    def _write(self, group: Sequence[Submission], now: int) -> tuple[list[tuple[Submission, Result]], int]:
+        results: list[tuple[Submission, Result]] = []
+        rows: dict[int, _Row] = {}
+        firsts: dict[bytes, tuple[Once, Receipt]] = {}  # idempotency keys first used in this very commit
+        repeats: list[tuple[Receipt, Receipt]] = []
+        self._turn += 1
+        for submission in group:
+            result: Result
+            try:
+                once = submission.once
+                if once is None:
+                    result = self._place(submission, rows, now)
+                elif (first := firsts.get(id := once.id())) is not None:
+                    refuse_other_body(once, first[0].body)
+                    result = Receipt(0, [], repeated=True)
+                    repeats.append((result, first[1]))
+                elif (answer := self._keys.first_answer(once, now)) is not None:
+                    result = Receipt(0, [], answer=answer, repeated=True)
+                else:
+                    result = self._place(submission, rows, now)
+                    result.answer = once.answer(result.count, len(result.duplicates))
+                    self._keys.keep_answer(once, result.answer, now)
+                    firsts[id] = (once, result)
+            except ForebayError as error:
+                result = error
+            results.append((submission, result))
+        head = self.head
+        for shard, row in rows.items():
+            n = len(row.records)
+            blob = encode_records(row.records, row.keys if row.keyed else None)
+            self._db.execute("INSERT INTO batches VALUES(?,?,?,?,?)", (head, n, shard, now, blob))
+            for receipt, at, indexes in row.parts:
+                receipt.places.append((shard, head + at, indexes))
+            head += n
+        for repeat, first_receipt in repeats:
+            repeat.answer = first_receipt.answer
+        return results, head
+
+    def _place(self, submission: Submission, rows: dict[int, _Row], now: int) -> Receipt:
+        n = len(submission.records)
+        kept: Sequence[int] = range(n)
+        duplicates: Sequence[int] = ()
+        if submission.unique is not None:
+            kept = self._keys.sift(submission.unique, now)
+            if len(kept) < n:
+                new = set(kept)
+                duplicates = [i for i in range(n) if i not in new]
+        receipt = Receipt(len(kept), [], duplicates)
+        if not kept:
+            return receipt
+        if self.shards == 1 or submission.keys is None:
+            # Without keys nothing ties events to a shard: each commit goes to the next one.
+            self._row(rows, self._turn % self.shards).add(receipt, kept, submission)
+            return receipt
+        of: dict[int, list[int]] = {}
+        keys, shards = submission.keys, self.shards
+        for index in kept:
+            of.setdefault(shard_of(keys[index], shards), []).append(index)
+        for shard, indexes in of.items():
+            self._row(rows, shard).add(receipt, indexes, submission)
+        return receipt
+
+    @staticmethod
+    def _row(rows: dict[int, _Row], shard: int) -> _Row:
+        row = rows.get(shard)
+        if row is None:
+            row = rows[shard] = _Row()
+        return row

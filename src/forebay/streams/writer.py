@@ -1,0 +1,411 @@
+"""A log, as its one owner writes it: many callers, one thread, one fsync for all that is waiting.
+
+    append ──▶ queue ──▶ writer thread: everything pending ──▶ one transaction, one fsync ──▶ receipts
+
+A receipt is given after the commit, so acknowledged means on disk. While the disk works on one commit
+the next gathers, which is what makes it cheap: nobody waits for more company than the disk imposes.
+The front process owns every log; others append through its socket and read with `Reader`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from forebay.clock import now_us
+from forebay.db import told
+from forebay.errors import ForebayError, Unavailable
+from forebay.streams.commit import Committer, Receipt, Submission, Waiter
+from forebay.streams.dedup import Deduplicator, Once, Unique
+from forebay.streams.disk import Disk
+from forebay.streams.keep import Keeper, Subscription
+from forebay.streams.schema import open_log
+
+__all__ = ["Log", "Once", "Receipt", "Unique"]
+
+T = TypeVar("T")
+logger = logging.getLogger("forebay.streams")
+
+# A commit takes at most about this much of what is waiting, so that a row, and a reader's memory, stay small.
+GROUP_BYTES = 8 << 20
+MAX_PENDING = 64 << 20
+# A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
+CHECKPOINT_IDLE_PAGES = 64
+CHECKPOINT_PAGES = 2048
+MAINTAIN_EVERY = 1.0
+RETENTION = 86_400.0
+_LOCK_PATIENCE = 5.0
+
+
+class Log:
+    """One log, open for appending.
+
+    `shards` and `retention` (seconds) may change between appends. `clock` gives UTC microseconds; an
+    arrival never decreases, whatever it does. `reserve` is the free space below which appends are
+    refused, `max_pending` the bytes that may wait for the disk.
+
+    Raises ForebayError: `LogInUse` if another process owns it, `StateTooNew`, `DatabaseCorrupt`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        shards: int = 1,
+        clock: Callable[[], int] = now_us,
+        *,
+        retention: float = RETENTION,
+        reserve: int | None = None,
+        max_pending: int = MAX_PENDING,
+    ) -> None:
+        self.path = path
+        self.name = name
+        self.retention = retention
+        self.max_pending = max_pending
+        self.disk = Disk(path, reserve)
+        self._clock = clock
+        self._lock_fd = _own(path)
+        try:
+            self._db = open_log(path)
+            try:
+                self._keeper = Keeper(self._db, name)
+                self._keys = Deduplicator(self._db)
+                self._committer = Committer(self._db, self._keeper, self._keys, clock)
+            except apsw.Error as error:
+                self._db.close()
+                raise told(error, path) from error
+        except BaseException:
+            os.close(self._lock_fd)
+            raise
+        self.shards = shards
+        self._wal_pages = 0
+        self._db.set_wal_hook(self._on_wal)
+        self._queue: queue.SimpleQueue[Submission | Callable[[], None] | None] = queue.SimpleQueue()
+        self._submitting = threading.Lock()
+        self._submitted = 0
+        self._settled = 0
+        self._closed = False
+        self._broken: ForebayError | None = None
+        self._upkeep_error: str | None = None
+        self._maintain_at = time.monotonic() + MAINTAIN_EVERY
+        self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
+        self._thread.start()
+
+    # What callers ask.
+
+    @property
+    def shards(self) -> int:
+        """How many shards new events are spread over."""
+        return self._committer.shards
+
+    @shards.setter
+    def shards(self, count: int) -> None:
+        self._committer.shards = count
+
+    @property
+    def head(self) -> int:
+        """The offset after the newest committed event; as offsets are dense, the number ever accepted."""
+        return self._committer.head
+
+    @property
+    def start(self) -> int:
+        """The offset of the oldest event still kept."""
+        return self._keeper.start
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for the disk."""
+        return self._submitted - self._settled
+
+    @property
+    def problem(self) -> ForebayError | None:
+        """Why an append would be refused now, or None."""
+        return self._broken or self.disk.refusal()
+
+    def submit(
+        self,
+        records: Sequence[bytes],
+        keys: Sequence[bytes] | None = None,
+        *,
+        unique: Unique | None = None,
+        once: Once | None = None,
+        size: int | None = None,
+    ) -> asyncio.Future[Receipt]:
+        """Queue `records`, with one partition key each where given; the future has the receipt once on disk.
+
+        `size` is their total length, where the caller knows it. To be called in an event loop. The call or
+        the future raises Unavailable (`DiskFull`, `LogBusy`, `LogClosed`), Throttled `TooManyUniqueKeys`,
+        or DataRejected `IdempotencyKeyReused`; then nothing of it was acknowledged.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        size = sum(map(len, records)) if size is None else size
+        self._enqueue(Submission(records, keys, unique, once, size, future, loop))
+        return future
+
+    async def append(
+        self,
+        records: Sequence[bytes],
+        keys: Sequence[bytes] | None = None,
+        *,
+        unique: Unique | None = None,
+        once: Once | None = None,
+    ) -> Receipt:
+        """`submit`, awaited."""
+        return await self.submit(records, keys, unique=unique, once=once)
+
+    def append_now(
+        self,
+        records: Sequence[bytes],
+        keys: Sequence[bytes] | None = None,
+        *,
+        unique: Unique | None = None,
+        once: Once | None = None,
+    ) -> Receipt:
+        """`append` without an event loop: blocks until the events are on disk."""
+        future: Future[Receipt] = Future()
+        self._enqueue(Submission(records, keys, unique, once, sum(map(len, records)), future, None))
+        return future.result()
+
+    def declare(self, names: Iterable[str]) -> None:
+        """Make `names` the log's subscriptions; retention never passes one. Blocks until on disk.
+
+        A new one counts from the oldest event still kept; one that is no longer named is forgotten.
+        """
+        wanted = list(names)
+        self._do(lambda: self._committer.transaction(lambda: self._keeper.declare(wanted)))
+
+    def advance(self, name: str, position: int) -> None:
+        """Say that a subscription has consumed up to `position`. Returns at once."""
+        self._queue.put(lambda: self._keeper.advance(name, position))
+
+    def maintain(self) -> None:
+        """Run all upkeep now (positions, expired keys, retention, space), to its end. Blocks."""
+
+        def whole() -> None:
+            while self._maintain():
+                pass
+            self._checkpoint()
+
+        self._do(whole)
+
+    def subscriptions(self) -> list[Subscription]:
+        """The declared subscriptions, or the log's own."""
+        return [
+            Subscription(s.name, s.start, s.position, s.expired)
+            for s in list(self._keeper.subscriptions.values())
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """Counters for the ledger and the status page. Positions are those that were told by `advance`."""
+        return {
+            "name": self.name,
+            "accepted": self.head,
+            "start": self.start,
+            "head": self.head,
+            "shards": self.shards,
+            "pending_bytes": self.pending,
+            "problem": None if self.problem is None else self.problem.to_dict(),
+            "subscriptions": {
+                s.name: {"start": s.start, "position": s.position, "expired": s.expired}
+                for s in self.subscriptions()
+            },
+        }
+
+    def close(self) -> None:
+        """Commit what is pending, then close; later appends are refused."""
+        with self._submitting:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    # What happens to a submission.
+
+    def _enqueue(self, submission: Submission) -> None:
+        refusal = self.disk.refusal() or self._broken
+        if refusal is not None:
+            raise _again(refusal)
+        with self._submitting:
+            if self._closed:
+                raise Unavailable("LogClosed", f"{self.name} is closing", retry_after=1)
+            if self._submitted - self._settled > self.max_pending:
+                raise Unavailable(
+                    "LogBusy",
+                    f"{self._submitted - self._settled:,} bytes already wait for the disk at {self.name}",
+                    retry_after=1,
+                )
+            self._submitted += submission.size
+            self._queue.put(submission)
+
+    def _do(self, action: Callable[[], T]) -> T:
+        """Run `action` in the writer's thread, between commits, and wait for it."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(action())
+            except Exception as error:
+                future.set_exception(told(error, self.path) if isinstance(error, apsw.Error) else error)
+
+        with self._submitting:
+            if self._closed:
+                raise Unavailable("LogClosed", f"{self.name} is closing")
+            self._queue.put(run)
+        return future.result()
+
+    def _run(self) -> None:
+        done = False
+        while not done:
+            group: list[Submission] = []
+            size = 0
+            try:
+                item = self._queue.get(timeout=max(0.0, self._maintain_at - time.monotonic()))
+                while True:
+                    if item is None:
+                        done = True
+                    elif isinstance(item, Submission):
+                        group.append(item)
+                        size += item.size
+                    else:
+                        if group:
+                            self._commit(group, size)
+                            group, size = [], 0
+                        item()
+                    if done or size > GROUP_BYTES:
+                        break
+                    item = self._queue.get_nowait()
+            except queue.Empty:
+                pass
+            if group:
+                self._commit(group, size)
+            self._upkeep(idle=not group)
+        self._shut()
+
+    def _commit(self, group: list[Submission], size: int) -> None:
+        try:
+            results = self._committer.commit(group)
+        except Exception as error:
+            results = [(submission, self._failed(error)) for submission in group]
+        self._settled += size
+        _deliver(results)
+
+    def _failed(self, error: Exception) -> ForebayError:
+        said = told(error, self.path)
+        if said.code == "DatabaseCorrupt":
+            self._broken = said
+        return said
+
+    # Upkeep, between commits.
+
+    def _on_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _upkeep(self, *, idle: bool) -> None:
+        now = time.monotonic()
+        try:
+            if self._wal_pages > CHECKPOINT_PAGES:
+                self._checkpoint()
+            if now >= self._maintain_at:
+                more = self._maintain()
+                if idle and not more and self._wal_pages > CHECKPOINT_IDLE_PAGES:
+                    self._checkpoint()
+                # While there is much to remove, a little at a time, so that commits go on between.
+                self._maintain_at = now + (0.02 if more else MAINTAIN_EVERY)
+            self._upkeep_error = None
+        except Exception as error:
+            said = self._failed(error)
+            if said.code != self._upkeep_error:  # once, not every second
+                logger.warning("upkeep of %s failed: %s", self.name, said.message)
+            self._upkeep_error = said.code
+            self._maintain_at = now + MAINTAIN_EVERY
+
+    def _checkpoint(self) -> None:
+        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._wal_pages = 0
+
+    def _maintain(self) -> bool:
+        now = self._clock()
+        more = False
+        if self._keeper.moved:
+            self._committer.transaction(self._keeper.flush_positions)
+        if self._keys.due(now):
+            more |= self._committer.transaction(lambda: self._keys.expire(now))
+        more |= self._committer.transaction(lambda: self._keeper.trim(now, self.retention))
+        more |= self._keeper.give_back()
+        return more
+
+    def _shut(self) -> None:
+        with contextlib.suppress(apsw.Error):
+            if self._keeper.moved:
+                self._committer.transaction(self._keeper.flush_positions)
+        self._db.close()
+        os.close(self._lock_fd)
+
+
+def _own(path: Path) -> int:
+    """Hold the log's lock file for as long as the process lives; two writers would number events twice."""
+    fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(fd)
+                raise ForebayError(
+                    "LogInUse",
+                    f"{path.name} is being written by another process",
+                    where=str(path),
+                    fix="stop the other forebay that runs on this state folder",
+                ) from None
+            time.sleep(0.02)
+        else:
+            return fd
+
+
+def _again(error: ForebayError) -> ForebayError:
+    """A fresh error like `error`: one instance raised in many tasks would grow its traceback without end."""
+    parts = error.to_dict()
+    return type(error)(parts.pop("code"), parts.pop("message"), **parts)
+
+
+def _deliver(results: list[tuple[Submission, Receipt | ForebayError]]) -> None:
+    """Settle the futures: those of an event loop all in one call into it."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Receipt | ForebayError]]] = {}
+    for submission, result in results:
+        if submission.loop is None:
+            _settle(submission.future, result)
+        else:
+            by_loop.setdefault(submission.loop, []).append((submission.future, result))
+    for loop, settled in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle_all, settled)
+
+
+def _settle_all(settled: list[tuple[Waiter, Receipt | ForebayError]]) -> None:
+    for future, result in settled:
+        _settle(future, result)
+
+
+def _settle(future: Waiter, result: Receipt | ForebayError) -> None:
+    if future.done():  # who waited has gone
+        return
+    if isinstance(result, Receipt):
+        future.set_result(result)
+    else:
+        future.set_exception(_again(result))
