@@ -46,7 +46,7 @@ $(UI_BUILT): $(UI_INSTALLED) $(UI_SOURCES)
 	@touch $@
 
 demo: install  ## The restaurant example with simulated clicks; prints the dashboard's address
-	@scripts/demo $(BIN)/forebay
+	@scripts/demo $(BIN)
 
 check: install  ## Style, types and import layers, without the tests
 	$(BIN)/ruff check .

@@ -1,0 +1,2 @@
+-- All there is, as the real system asks it.
+SELECT * FROM clicks
