@@ -1,31 +1,32 @@
-"""The command line: one command a file, named after it."""
+"""The command line: one command a file, named after it.
+
+This package's own import is kept free of click: the processes of a running system live in it too
+(`forebay.cli.process`), and they start on every `forebay run`.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-
-import click
-
-# Name → module. A command's module is imported only when it is asked for: `forebay --help` stays quick.
-COMMANDS: dict[str, str] = {}
-
-
-class Lazy(click.Group):
-    """A group whose commands live in `forebay.cli.<module>` as `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of `COMMANDS`, which is the order in which one meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module now."""
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = import_module(COMMANDS[cmd_name]).command
-        return found
+# Name → module, in the order in which one meets them. A command's module is imported only when it is
+# asked for, so `forebay --help` stays quick; each has its click command as `command`.
+COMMANDS: dict[str, str] = {
+    "init": "forebay.cli.init",
+    "check": "forebay.cli.check",
+    "run": "forebay.cli.run",
+    "stop": "forebay.cli.stop",
+    "test": "forebay.cli.test",
+    "send": "forebay.cli.send",
+    "simulate": "forebay.cli.simulate",
+    "query": "forebay.cli.query",
+    "tail": "forebay.cli.tail",
+    "status": "forebay.cli.status",
+    "flush": "forebay.cli.flush",
+    "replay": "forebay.cli.replay",
+    "keys": "forebay.cli.keys",
+}
 
 
-@click.group(cls=Lazy)
-@click.version_option(package_name="forebay")
 def main() -> None:
-    """Send events. See them in SQL and on a live dashboard within a second. Lose none."""
+    """The `forebay` script."""
+    from forebay.cli.app import main as run  # noqa: PLC0415 - see above: click only for the command line
+
+    run()
