@@ -1,0 +1,96 @@
+"""Learn the nouns and you can guess the paths: the grid has no holes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from forebay.sections import SECTIONS, STAGES
+from tests.repo import grid
+from tests.repo.repository import PACKAGE, ROOT
+
+NOUNS = [
+    "ingest",
+    "bus",
+    "streams",
+    "streamsql",
+    "functions",
+    "delivery",
+    "lake",
+    "catalog",
+    "query",
+    "dashboards",
+    "alerts",
+    "topics",
+    "keyvalue",
+    "access",
+    "telemetry",
+    "simulate",
+]
+
+
+def test_the_nouns_are_these_in_the_order_in_which_events_meet_them() -> None:
+    assert list(STAGES) == NOUNS
+    assert [section.noun for section in SECTIONS] == NOUNS
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_is_a_package_with_a_section(noun: str) -> None:
+    package = importlib.import_module(f"forebay.{noun}")
+    assert (package.__doc__ or "").strip()
+    section = importlib.import_module(f"forebay.{noun}.section").SECTION
+    assert section.noun == noun
+    assert section.doc
+    assert section.example
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_has_its_tests_or_a_reason(noun: str) -> None:
+    tests = list((ROOT / "tests" / noun).glob("test_*.py"))
+    assert bool(tests) != (noun in grid.TESTS), f"tests/{noun}: {grid.TESTS.get(noun, 'no test, no reason')}"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_has_its_page(noun: str) -> None:
+    page = (ROOT / "docs" / "reference" / f"{noun}.md").read_text()
+    assert re.search(rf"`?{noun}`?", page)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_that_does_not_run_yet_says_so_on_its_page(noun: str) -> None:
+    section = next(section for section in SECTIONS if section.noun == noun)
+    page = (ROOT / "docs" / "reference" / f"{noun}.md").read_text()
+    if section.later:
+        assert section.later in page
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_has_its_builder_for_aws_or_a_reason(noun: str) -> None:
+    assert (PACKAGE / "deploy" / f"{noun}.py").exists() != (noun in grid.DEPLOY)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_noun_has_its_page_of_the_console_or_a_reason(noun: str) -> None:
+    pages = [path.stem.lower() for path in (PACKAGE / "web" / "ui" / "src" / "pages").glob("*.ts*")]
+    assert (noun in pages) != (noun in grid.CONSOLE)
+
+
+def test_no_reason_is_given_for_what_is_no_noun() -> None:
+    for cells in (grid.TESTS, grid.CONSOLE, grid.DEPLOY):
+        assert set(cells) <= set(NOUNS)
+        assert all(cells.values())
+
+
+def test_the_readme_of_the_package_is_made_from_the_stages() -> None:
+    """It tells the flow's order, which the alphabet hides; `scripts/package_readme.py` writes it."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "package_readme.py", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (PACKAGE / "README.md").read_text() == made
