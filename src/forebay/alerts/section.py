@@ -48,6 +48,7 @@ class AlertSpec(Spec, frozen=True, kw_only=True):
             "Who is told, of alarm and of recovery.",
             example="[topics.ops]",
             refs=("topics", "functions"),
+            feeds="to",
             one=True,
         ),
     ] = []

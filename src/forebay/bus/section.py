@@ -21,6 +21,7 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
             "The target.",
             example="streams.activity",
             refs=("streams", "delivery", "functions", "topics", "bus", "telemetry"),
+            feeds="to",
         ),
     ]
     input: Annotated[
@@ -96,5 +97,6 @@ shop:
 """,
     spec=BusSpec,
     holds=lambda _: True,
+    log=lambda _: True,
     later="the bus is not built yet; a route can go `to:` a stream or a delivery",
 )

@@ -29,7 +29,9 @@ class ProjectionSpec(Spec, frozen=True, kw_only=True):
 class TableSpec(Spec, frozen=True, kw_only=True):
     """An external table."""
 
-    location: Annotated[Location, Field("Where its files are.", example="lake.restaurant-lake/clicks/")]
+    location: Annotated[
+        Location, Field("Where its files are.", example="lake.restaurant-lake/clicks/", feeds="from")
+    ]
     format: Annotated[
         Literal["json", "csv", "parquet"],
         Field("What its files are. JSON is read as leniently as the openx SerDe does; .gz files too."),

@@ -53,7 +53,11 @@ class TransformSpec(Spec, frozen=True, kw_only=True):
     ] = 512 << 20
     environment: Annotated[
         dict[str, str],
-        Field("Environment variables. A value may be a secret.", example="{TOKEN: '${secret:TOKEN}'}"),
+        Field(
+            "Environment variables. A value may be a secret.",
+            example="{TOKEN: '${secret:TOKEN}'}",
+            secrets=True,
+        ),
     ] = {}
 
     @classmethod
@@ -103,6 +107,7 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
             example="streams.activity",
             yaml="from",
             refs=("streams",),
+            feeds="from",
         ),
     ] = None
     transform: Annotated[
@@ -111,7 +116,9 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
     buffer: Annotated[
         BufferSpec, Field("When an object is written.", example="{seconds: 60, megabytes: 64}")
     ] = BufferSpec()
-    to: Annotated[Location, Field("Bucket and prefix of the objects.", example="lake.shop/activity/")]
+    to: Annotated[
+        Location, Field("Bucket and prefix of the objects.", example="lake.shop/activity/", feeds="to")
+    ]
     format: Annotated[
         Literal["json", "raw", "csv", "parquet"],
         Field("What the objects are. `json`: one a line; `raw`: the bytes as they are, end to end."),
@@ -230,6 +237,7 @@ clicks:
 """,
     spec=DeliverySpec,
     holds=lambda _: True,
+    log=lambda spec: spec.from_ is None,
     retypes=_retypes,
     resolve=_resolve,
 )

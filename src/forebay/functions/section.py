@@ -15,14 +15,15 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
     """What calls a function: exactly one of a stream, a bucket, a topic, or the clock."""
 
     stream: Annotated[
-        str | None, Field("Call it with the stream's records.", example="suspicious", refs=("streams",))
+        str | None,
+        Field("Call it with the stream's records.", example="suspicious", refs=("streams",), feeds="from"),
     ] = None
     bucket: Annotated[
         Location | None,
-        Field("Call it when an object is written here.", example="lake.orders/raw/"),
+        Field("Call it when an object is written here.", example="lake.orders/raw/", feeds="from"),
     ] = None
     topic: Annotated[
-        str | None, Field("Call it with the topic's messages.", example="ops", refs=("topics",))
+        str | None, Field("Call it with the topic's messages.", example="ops", refs=("topics",), feeds="from")
     ] = None
     every: Annotated[float | None, Field("Call it this often.", example="5m", kind="duration", minimum=1)] = (
         None
@@ -47,7 +48,12 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
     ] = None
     on_failure: Annotated[
         Ref | None,
-        Field("Who is told of a batch that was given up.", example="topics.ops", refs=("topics", "streams")),
+        Field(
+            "Who is told of a batch that was given up.",
+            example="topics.ops",
+            refs=("topics", "streams"),
+            feeds="to",
+        ),
     ] = None
     filter: Annotated[
         dict[str, Any] | None,
@@ -83,7 +89,11 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
     ] = 512 << 20
     environment: Annotated[
         dict[str, str],
-        Field("Environment variables. A value may be a secret.", example="{TOKEN: '${secret:TOKEN}'}"),
+        Field(
+            "Environment variables. A value may be a secret.",
+            example="{TOKEN: '${secret:TOKEN}'}",
+            secrets=True,
+        ),
     ] = {}
     workers: Annotated[int, Field("Processes that run it at once.", minimum=1, maximum=64)] = 1
     requirements: Annotated[

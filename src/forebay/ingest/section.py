@@ -38,7 +38,8 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         Field(
             "Where the events go.",
             example="delivery.clicks",
-            refs=("streams", "delivery", "bus", "functions"),
+            refs=("streams", "delivery", "bus"),
+            feeds="to",
         ),
     ]
     schema: Annotated[

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from forebay.project.finding import Finding
-from forebay.project.model import Project
+from forebay.project.model import Project, Spec, SpecT
 
-Path_ = tuple[str | int, ...]
+Part = tuple[str | int, ...]
+"""A part of the project by its keys and indices, as written in the file: `("delivery", "clicks", "to")`."""
 
 
 @dataclass(slots=True)
 class Check:
-    """Collects findings about `project`.
+    """Collects findings about `project`; `places` has line and column of each part.
 
-    A part of the project is named by its path of keys and indices, as written in the file:
-    `("delivery", "clicks", "to")`. `places` has line and column of each.
+    `known` has the names of each section that were written, those included whose entry had a finding
+    and is not in `project`.
     """
 
     project: Project
     file: str
-    places: dict[Path_, tuple[int, int]]
+    places: dict[Part, tuple[int, int]]
+    known: dict[str, set[str]]
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -30,22 +33,42 @@ class Check:
         """The project's folder."""
         return Path(self.project.root)
 
+    def entries(self, noun: str, spec: type[SpecT]) -> Iterator[tuple[str, SpecT]]:
+        """Names and entries of a section that are of this type."""
+        for name, entry in self.project.sections.get(noun, {}).items():
+            if isinstance(entry, spec):
+                yield name, entry
+
+    def every(self) -> Iterator[tuple[str, str, Spec]]:
+        """Noun, name and entry of all."""
+        for noun, entries in self.project.sections.items():
+            for name, entry in entries.items():
+                yield noun, name, entry
+
     def add(
         self,
         code: str,
-        path: Path_,
+        part: Part,
         message: str,
         *,
         why: str | None = None,
         fix: str | None = None,
         severity: Literal["error", "warning"] = "error",
+        file: str | None = None,
+        line: int = 0,
+        column: int = 0,
     ) -> None:
-        """Add a finding at `path`, or at the nearest part around it that was written down."""
-        line, column = self.place(path)
+        """Add a finding at `part`, or at the nearest part around it that was written down.
+
+        With `file` it is at that file of the project instead.
+        """
+        if file is None:
+            file = self.file
+            line, column = self.place(part)
         self.findings.append(
             Finding(
                 code=code,
-                file=self.file,
+                file=file,
                 line=line,
                 column=column,
                 message=message,
@@ -55,10 +78,10 @@ class Check:
             )
         )
 
-    def place(self, path: Path_) -> tuple[int, int]:
-        """Line and column of `path`, or of the nearest part around it."""
-        for length in range(len(path), -1, -1):
-            found = self.places.get(path[:length])
+    def place(self, part: Part) -> tuple[int, int]:
+        """Line and column of `part`, or of the nearest part around it."""
+        for length in range(len(part), -1, -1):
+            found = self.places.get(part[:length])
             if found is not None:
                 return found
         return (0, 0)

@@ -14,6 +14,7 @@ Kind = Literal[
     "rate",  # 2000/s → events a second
     "path",  # a file of the project, relative to its folder; must exist
     "handler",  # file.attr (a Lambda handler) or file.py:attr (a plain function); must exist
+    "callable",  # file.py:attr, with parameters of the caller's choice; must exist
     "route",  # METHOD /path/{parameter}
     "type",  # an Athena type
     "clock",  # HH:MM
@@ -45,6 +46,8 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     one: bool = False
+    feeds: Literal["to", "from"] | None = None
+    secrets: bool = False
     later: str | None = None
 
 

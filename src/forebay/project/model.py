@@ -11,14 +11,11 @@ Durations are seconds (float), sizes bytes (int) and rates events a second (floa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
 from forebay.errors import ForebayError
-
-if TYPE_CHECKING:
-    from forebay.project.section import Section
 
 FORMAT = 1
 
@@ -96,11 +93,24 @@ class Location(msgspec.Struct, frozen=True, order=True):
         return Location(bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/")
 
 
+class Decoder(Protocol):
+    """What `Project.decode` needs of a section."""
+
+    @property
+    def noun(self) -> str:
+        """The section's key."""
+
+    def decode(self, value: Mapping[str, Any]) -> Spec:
+        """An entry, from what `encode` made of it."""
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     """A project that `load` found nothing wrong with.
 
     `root` is its folder (absolute). `sections` has a key for every section, empty or not; the entry
     of a section that is a single spec (`access`, `telemetry`) is under the section's own name.
+    `where` has line and column of the parts of `forebay.yaml`, by dotted path, for messages; it is not
+    encoded.
     """
 
     name: str
@@ -109,6 +119,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     day_starts: str = "00:00"
     sections: dict[str, dict[str, Spec]] = {}
+    where: dict[str, tuple[int, int]] = {}
 
     @property
     def database(self) -> str:
@@ -134,10 +145,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
     def encode(self) -> bytes:
         """JSON, for `layout.applied`."""
-        return msgspec.json.encode({"format": FORMAT, **msgspec.to_builtins(self)})
+        parts = {name: getattr(self, name) for name in self.__struct_fields__ if name != "where"}
+        return msgspec.json.encode({"format": FORMAT, **parts})
 
     @staticmethod
-    def decode(raw: bytes, sections: Sequence[Section]) -> Project:
+    def decode(raw: bytes, sections: Sequence[Decoder]) -> Project:
         """Undo `encode`; `sections` is `forebay.sections.SECTIONS`.
 
         Raises ForebayError (`StateTooNew`, `StateUnreadable`).

@@ -27,7 +27,8 @@ class Section:
 
     `later` is why `forebay run` refuses a project that uses the section. `holds` says whether
     an entry holds data; what does is parked, never removed. `retypes(old, new)` gives the reasons why
-    a change would rewrite or lose what an entry holds. `resolve` completes an entry from the rest of
+    a change would rewrite or lose what an entry holds. `log` says whether an entry has a log of its own,
+    `layout.log("<noun>.<name>")`. `resolve` completes an entry from the rest of
     the project, after parsing; `check` adds findings that types cannot express.
     """
 
@@ -42,8 +43,9 @@ class Section:
     name_doc: str = "letters, digits, - and _, beginning with a letter"
     discover: str | None = None
     later: str | None = None
-    holds: Callable[[Spec], bool] = lambda _: False
+    holds: Callable[[Any], bool] = lambda _: False
     retypes: Callable[[Any, Any], list[str]] = lambda _old, _new: []
+    log: Callable[[Any], bool] = lambda _: False
     resolve: Callable[[Any, Project], Spec] | None = None
     check: Callable[[Check], None] | None = None
 

@@ -14,7 +14,9 @@ class SimulatorSpec(Spec, frozen=True, kw_only=True):
 
     function: Annotated[
         str | None,
-        Field("A plain function that returns an event.", example="simulate/evening.py:click", kind="handler"),
+        Field(
+            "A plain function that returns an event.", example="simulate/evening.py:click", kind="callable"
+        ),
     ] = None
     template: Annotated[
         str | None,
@@ -28,7 +30,12 @@ class SimulatorSpec(Spec, frozen=True, kw_only=True):
     rate: Annotated[float, Field("Events per second.", example="50/s", kind="rate")]
     to: Annotated[
         Ref,
-        Field("Where they go.", example="ingest.clicks", refs=("ingest", "streams", "delivery", "bus")),
+        Field(
+            "Where they go.",
+            example="ingest.clicks",
+            refs=("ingest", "streams", "delivery", "bus"),
+            feeds="to",
+        ),
     ]
 
 

@@ -56,5 +56,6 @@ suspicious: {}
 """,
     spec=StreamSpec,
     holds=lambda _: True,
+    log=lambda _: True,
     retypes=_retypes,
 )

@@ -12,19 +12,28 @@ from forebay.project.section import Section
 class TopicSpec(Spec, frozen=True, kw_only=True):
     """A topic and its subscribers. Any of the values may be a secret."""
 
-    email: Annotated[list[str], Field("Addresses.", example="[ops@example.org]", one=True)] = []
+    email: Annotated[list[str], Field("Addresses.", example="[ops@example.org]", one=True, secrets=True)] = []
     webhook: Annotated[
         list[str],
-        Field("URLs that get a POST.", example='["${secret:OPS_HOOK}"]', one=True),
+        Field("URLs that get a POST.", example='["${secret:OPS_HOOK}"]', one=True, secrets=True),
     ] = []
     services: Annotated[
         list[str],
-        Field("Addresses of the notification library.", example='["slack://${secret:SLACK}"]', one=True),
+        Field(
+            "Addresses of the notification library.",
+            example='["slack://${secret:SLACK}"]',
+            one=True,
+            secrets=True,
+        ),
     ] = []
     functions: Annotated[
         list[str],
         Field(
-            "Functions that are called with the message.", example="[alert]", refs=("functions",), one=True
+            "Functions that are called with the message.",
+            example="[alert]",
+            refs=("functions",),
+            one=True,
+            feeds="to",
         ),
     ] = []
     filter: Annotated[

@@ -1,0 +1,115 @@
+"""Who feeds whom: nodes are resources, an edge goes the way events go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from forebay.project.model import Project, Ref
+from forebay.project.section import Section
+from forebay.project.walk import walk_project
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """Events go from `source` to `target`.
+
+    `by` is the key that says so, `path` the prefix in a bucket. `pulled`: the target reads, at a position
+    of its own; otherwise the source hands over.
+    """
+
+    source: Ref
+    target: Ref
+    by: str
+    pulled: bool
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All resources of a project, in the order of its sections, and all edges."""
+
+    nodes: tuple[Ref, ...]
+    edges: tuple[Edge, ...]
+
+    def into(self, ref: Ref) -> list[Edge]:
+        """What feeds `ref`."""
+        return [edge for edge in self.edges if edge.target == ref]
+
+    def out_of(self, ref: Ref) -> list[Edge]:
+        """What `ref` feeds."""
+        return [edge for edge in self.edges if edge.source == ref]
+
+
+def graph_of(project: Project) -> Graph:
+    """The graph of `project`."""
+    nodes = tuple(Ref(noun, name) for noun, entries in project.sections.items() for name in entries)
+    return Graph(nodes, edges_of(project))
+
+
+def edges_of(project: Project) -> tuple[Edge, ...]:
+    """The edges, each once."""
+    found: dict[Edge, None] = {}
+    for value in walk_project(project):
+        feeds, other = value.field.meta.feeds, value.target
+        if feeds is None or other is None or len(value.part) < 2:
+            continue
+        own = Ref(str(value.part[0]), str(value.part[1]))
+        source, target = (own, other) if feeds == "to" else (other, own)
+        found[Edge(source, target, value.field.key, feeds == "from", getattr(value.value, "prefix", ""))] = (
+            None
+        )
+    return tuple(found)
+
+
+def subscriptions(project: Project, sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
+    """Per log (`streams.activity`, `delivery.clicks`) who reads it; never empty.
+
+    A log that nothing reads is its own subscription: its events end by expiring.
+    """
+    edges = edges_of(project)
+    found: dict[str, tuple[str, ...]] = {}
+    for section in sections:
+        for name, entry in project.sections.get(section.noun, {}).items():
+            if section.log(entry):
+                log = Ref(section.noun, name)
+                readers = dict.fromkeys(str(e.target) for e in edges if e.source == log and e.pulled)
+                found[str(log)] = tuple(readers) or (str(log),)
+    return found
+
+
+def loops(edges: Iterable[Edge]) -> list[list[Ref]]:
+    """Rings among the edges, each once, beginning with its least member.
+
+    Rings through the lake are left out: who reads a bucket mostly reads another prefix than is written.
+    """
+    after: dict[Ref, list[Ref]] = {}
+    for edge in edges:
+        if "lake" not in (edge.source.noun, edge.target.noun):
+            after.setdefault(edge.source, []).append(edge.target)
+    rings: dict[tuple[Ref, ...], list[Ref]] = {}
+    done: set[Ref] = set()
+    for start in sorted(after):
+        trail: list[Ref] = []
+        on_trail: dict[Ref, int] = {}
+        stack: list[tuple[Ref, int]] = [(start, 0)]
+        while stack:
+            node, index = stack.pop()
+            if index == 0:
+                if node in on_trail:
+                    ring = trail[on_trail[node] :]
+                    turn = ring.index(min(ring))
+                    rings.setdefault(tuple(sorted(ring)), ring[turn:] + ring[:turn])
+                    continue
+                if node in done:
+                    continue
+                on_trail[node] = len(trail)
+                trail.append(node)
+            following = after.get(node, [])
+            if index < len(following):
+                stack += [(node, index + 1), (following[index], 0)]
+            else:
+                trail.pop()
+                del on_trail[node]
+                done.add(node)
+    return list(rings.values())
