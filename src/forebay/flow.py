@@ -1,1 +1,193 @@
-"""Connects the nouns, top to bottom."""
+"""Connects the nouns, top to bottom. Read this first.
+
+What happens to an event, and where:
+
+    ingest, wire    accept it                                        (process: front)
+    streams         keep it: one fsynced log per stream and per delivery that is put to
+      │
+      │  a delivery reads its log at a position of its own           (process: flow, this module)
+      ▼
+    delivery        take → transform → encode → buffer               delivery/consumer.py, batch.py
+      functions     the user's code, in its own process
+      │
+      │  one transaction a tick for all deliveries: hot rows, positions, counts
+      ▼
+    catalog         catalog.db: segments that SQL sees at once       catalog/store.py, deliveries.py
+      │
+      │  seal → write, fsync, rename → register                      delivery/flush.py
+      ▼
+    lake            objects as plain files                           lake/files.py
+      │
+      ▼
+    query           SQL over objects and hot rows in one snapshot    (process: query)
+    dashboards      tiles over queries, pushed live                  (process: front)
+
+A position lives in the same commit as what came of the events before it, so there is nothing to
+reconcile after a crash: open, finish or undo the intents, read the positions, go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from forebay import ipc
+from forebay.catalog.deliveries import Deliveries
+from forebay.catalog.store import Store
+from forebay.clock import now_us
+from forebay.delivery.consumer import Delivery, Parts
+from forebay.delivery.flush import recover
+from forebay.delivery.section import DeliverySpec
+from forebay.errors import ForebayError, UsageError
+from forebay.lake.files import Files
+from forebay.layout import Layout
+from forebay.ports import LogReader, Transform
+from forebay.project.model import Project
+from forebay.streams.reader import Reader
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 0.1
+TRIM_EVERY = 1.0
+WRITERS = 2
+RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
+STOP_SECONDS = 10.0
+
+OpenTransform = Callable[[str, DeliverySpec, Project], Transform | None]
+
+
+class Flow:
+    """Everything that moves events from the logs into the lake, between `start` and `stop`."""
+
+    def __init__(self, layout: Layout, project: Project, open_transform: OpenTransform) -> None:
+        self.layout = layout
+        self.project = project
+        self._open_transform = open_transform
+        self._store = Store(layout.catalog)
+        self._catalog = Deliveries(self._store)
+        self._files = Files(layout.lake)
+        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
+        self._deliveries: dict[str, Delivery] = {}
+        self._stopping = threading.Event()
+        self._roomy = (0.0, True)
+        self._threads = [
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True),
+            threading.Thread(target=self._trim, name="trim", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Undo what was half done, apply the project, and let the deliveries run."""
+        recover(self._files, self._catalog.all_seals())
+        self._files.clear_temporary()
+        for name, spec in self.project.of(DeliverySpec).items():
+            self._add(name, spec)
+        for thread in self._threads:
+            thread.start()
+
+    def _add(self, name: str, spec: DeliverySpec) -> None:
+        log_name = str(spec.from_) if spec.from_ is not None else f"delivery.{name}"
+        parts = Parts(
+            open_log=lambda: self._open_log(log_name),
+            transform=self._open_transform(name, spec, self.project),
+            store=self._catalog,
+            files=self._files,
+            enqueue=lambda job: void(self._pool.submit(job)),
+            room=self._room,
+        )
+        delivery = self._deliveries[name] = Delivery(name, spec, parts)
+        delivery.start()
+
+    def _open_log(self, name: str) -> LogReader:
+        return Reader(self.layout.log(name), name)
+
+    def _room(self) -> bool:
+        checked, roomy = self._roomy
+        if time.monotonic() - checked > 1.0:
+            roomy = shutil.disk_usage(self.layout.root).free > RESERVE
+            self._roomy = (time.monotonic(), roomy)
+        return roomy
+
+    def flush(self, name: str | None = None, timeout: float = 60.0) -> list[dict[str, Any]]:
+        """Make objects of what is accepted by now, of one delivery or of all; tells which."""
+        chosen = self._chosen(name)
+        with ThreadPoolExecutor(max(1, len(chosen)), thread_name_prefix="flush") as pool:
+            answers = list(pool.map(lambda delivery: delivery.flush(timeout), chosen))
+        return [
+            {
+                "delivery": delivery.name,
+                "bucket": row.bucket,
+                "key": row.key,
+                "rows": row.rows,
+                "bytes": row.size,
+                "kind": row.meta.get("kind", "data"),
+            }
+            for delivery, rows in zip(chosen, answers, strict=True)
+            for row in rows
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """How every delivery does, and the catalog's own trouble."""
+        return {
+            "deliveries": {name: delivery.status() for name, delivery in self._deliveries.items()},
+            "trouble": self._store.trouble,
+        }
+
+    def _chosen(self, name: str | None) -> list[Delivery]:
+        if name is None:
+            return list(self._deliveries.values())
+        name = name.removeprefix("delivery.")
+        if name not in self._deliveries:
+            raise UsageError("NoSuchDelivery", f"no delivery is named {name}")
+        return [self._deliveries[name]]
+
+    def stop(self) -> None:
+        """Finish the batches under way, commit, close. What is buffered stays buffered: it is on disk."""
+        self._stopping.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for delivery in self._deliveries.values():
+            delivery.stop(0)
+        for delivery in self._deliveries.values():
+            if not delivery.stop(max(0.0, deadline - time.monotonic())):
+                log.warning("delivery %s did not finish its batch; it will be read again", delivery.name)
+            delivery.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._pool.shutdown(cancel_futures=True)
+        self._store.close()
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(HEARTBEAT):
+            for delivery in list(self._deliveries.values()):
+                try:
+                    delivery.tick(now_us())
+                except Exception:
+                    log.exception("delivery %s: its buffers could not be looked after", delivery.name)
+
+    def _trim(self) -> None:
+        told: dict[str, int] = {}
+        front = ipc.Client(self.layout.socket("front"), "front")
+        try:
+            while not self._stopping.wait(TRIM_EVERY):
+                for delivery in list(self._deliveries.values()):
+                    if told.get(delivery.name) == delivery.position:
+                        continue
+                    position = delivery.position
+                    try:
+                        front.call(
+                            "trim", log=delivery.log_name, consumer=delivery.consumer, position=position
+                        )
+                        told[delivery.name] = position
+                    except ForebayError as error:
+                        log.debug("front was not told how far %s is: %s", delivery.name, error)
+        finally:
+            front.close()
+
+
+def void(_: object) -> None:
+    """Let a result go."""

@@ -41,15 +41,19 @@ class LogReader(Protocol):
         `PositionExpired` if events at `position` are no longer kept.
         """
 
+    def close(self) -> None:
+        """Let go of the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a run of consecutive events stands, for ids, error entries and Lambda event shapes."""
+    """Where an event stands, for ids, error entries and Lambda event shapes; `key` is its partition key."""
 
     log: str
     shard: int
     offset: int
     arrival: int
+    key: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -140,12 +144,12 @@ class BufferRow:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """Rows that join a buffer. `bytes` is their size before compression, for the buffer's bound."""
+    """Rows that join a buffer. `size` is their bytes before compression, for the buffer's bound."""
 
     buffer: int
     rows: int
     inputs: int
-    bytes: int
+    size: int
     encoding: str
     payload: bytes
 
@@ -252,6 +256,9 @@ class LakeFiles(Protocol):
 
     def locate(self, bucket: str, key: str) -> tuple[Path, str | None]:
         """Where an object's bytes lie, and what `objects.path` says of it (None where the key is the path)."""
+
+    def at(self, bucket: str, key: str, path: str | None) -> Path:
+        """Where the bytes lie of an object with this `objects.path`."""
 
     def temporary(self) -> Path:
         """A path for a file in the making, on the lake's disk and in no bucket."""

@@ -1,0 +1,210 @@
+"""The deliveries' half of the catalog: positions, buffers, segments, intents, objects and the ledger.
+
+Implements `ports.DeliveryStore`. The SQL here is where invariants 2 to 4 are kept: a position moves only
+from where its consumer believes it to be, only by as many events as have an end or a segment in the same
+commit, and counts are taken from the rows they count.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import apsw
+
+from forebay.catalog.store import Store
+from forebay.catalog.tables import add_columns
+from forebay.clock import now_us
+from forebay.errors import ForebayError
+from forebay.ports import BufferRow, ObjectRow, Progress, Registration, Seal, SegmentRow
+
+NOUN = "delivery."
+
+
+class Deliveries:
+    """`ports.DeliveryStore` on `catalog.db`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        row = store.reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'buffers'").fetchone()
+        self._ids = itertools.count((row[0] if row else 0) + 1)
+        self._lock = threading.Lock()
+
+    def attach(self, consumer: str, log: str, start: int) -> int:
+        """The consumer's position, which is `start` the first time."""
+
+        def work(db: apsw.Connection) -> int:
+            db.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?, ?)", (consumer, log, start, start))
+            db.execute("INSERT OR IGNORE INTO ledger(consumer) VALUES (?)", (consumer,))
+            row = db.execute("SELECT position FROM positions WHERE consumer = ? AND log = ?", (consumer, log))
+            return int(row.get)
+
+        return self._store.write(work)
+
+    def new_buffer(self) -> int:
+        """An id for a buffer that is about to be opened; only this process makes buffers."""
+        with self._lock:
+            return next(self._ids)
+
+    def buffers(self, delivery: str, state: str) -> list[tuple[BufferRow, int]]:
+        """A delivery's buffers that are `open` or `flushing`, each with the bytes it holds."""
+        rows = self._store.reader.execute(
+            f"SELECT {_BUFFER}, (SELECT total(bytes) FROM segments WHERE buffer = b.id) FROM buffers b"
+            " WHERE delivery = ? AND state = ? ORDER BY id",
+            (delivery, state),
+        )
+        return [(_buffer(row), int(row[-1])) for row in rows]
+
+    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
+        """Intents of a delivery that are not registered yet."""
+        rows = self._store.reader.execute(
+            f"SELECT {_BUFFER}, i.bucket, i.key, i.path FROM intents i JOIN buffers b ON b.id = i.buffer"
+            " WHERE b.delivery = ? ORDER BY i.id",
+            (delivery,),
+        )
+        return [(_buffer(row), Seal(row[0], *row[-3:])) for row in rows]
+
+    def all_seals(self) -> list[Seal]:
+        """Every intent that is not registered, of compactions too (their `buffer` is 0)."""
+        rows = self._store.reader.execute("SELECT buffer, bucket, key, path FROM intents ORDER BY id")
+        return [Seal(*row) for row in rows]
+
+    def segments(self, buffer: int) -> Iterator[SegmentRow]:
+        """A buffer's segments, oldest first; one at a time in memory."""
+        db = self._store.reader
+        ids = [
+            row[0] for row in db.execute("SELECT id FROM segments WHERE buffer = ? ORDER BY id", (buffer,))
+        ]
+        for id_ in ids:
+            row = db.execute(
+                "SELECT buffer, rows, inputs, bytes, encoding, payload FROM segments WHERE id = ?", (id_,)
+            ).fetchone()
+            if row is not None:
+                yield SegmentRow(*row)
+
+    def commit(self, progress: Progress) -> Future[None]:
+        """Commit what a consumer did: its position and every event's end or segment, or nothing."""
+        return self._store.submit(lambda db: commit_progress(db, progress))
+
+    def seal(self, seals: Sequence[Seal]) -> Future[None]:
+        """Commit the intents to make objects of these buffers."""
+        return self._store.submit(lambda db: commit_seals(db, seals))
+
+    def register(self, done: Sequence[Registration]) -> Future[None]:
+        """Commit the objects: live, counted in the ledger, their buffers and intents gone."""
+        return self._store.submit(lambda db: commit_registrations(db, done))
+
+
+_BUFFER = "b.id, b.delivery, b.kind, b.bucket, b.prefix, b.opened, b.meta"
+
+
+def _buffer(row: tuple[Any, ...]) -> BufferRow:
+    meta = json.loads(row[6])
+    id_, delivery, kind, bucket, prefix, opened = row[:6]
+    return BufferRow(id_, delivery, kind, bucket, prefix, opened, meta.pop("since", opened), meta)
+
+
+def commit_progress(db: apsw.Connection, progress: Progress) -> None:
+    """Move a position with what it produced. Raises ForebayError `LedgerMismatch`, `PositionMoved`."""
+    ended = sum(segment.inputs for segment in progress.segments) + progress.dropped
+    if ended != progress.position - progress.before:
+        raise ForebayError(
+            "LedgerMismatch",
+            f"{progress.consumer} read {progress.position - progress.before} events of {progress.log} "
+            f"and has an end for {ended}",
+        )
+    db.execute(
+        "UPDATE positions SET position = ? WHERE consumer = ? AND log = ? AND position = ?",
+        (progress.position, progress.consumer, progress.log, progress.before),
+    )
+    if db.changes() != 1:
+        raise ForebayError(
+            "PositionMoved", f"{progress.consumer} is no longer at {progress.before} of {progress.log}"
+        )
+    insert_rows(db, progress.buffers, progress.segments)
+    if progress.dropped:
+        db.execute(
+            "UPDATE ledger SET dropped = dropped + ? WHERE consumer = ?",
+            (progress.dropped, progress.consumer),
+        )
+    if progress.change is not None:
+        add_columns(db, progress.change)
+
+
+def insert_rows(db: apsw.Connection, buffers: Sequence[BufferRow], segments: Sequence[SegmentRow]) -> None:
+    """New buffers and what joins them. Raises ForebayError `BufferSealed`."""
+    for b in buffers:
+        meta = json.dumps({"since": b.since, **b.meta}, separators=(",", ":"))
+        db.execute(
+            "INSERT INTO buffers(id, delivery, kind, bucket, prefix, opened, meta) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (b.id, b.delivery, b.kind, b.bucket, b.prefix, b.opened, meta),
+        )
+    for s in segments:
+        db.execute(
+            "INSERT INTO segments(buffer, rows, inputs, bytes, encoding, payload)"
+            " SELECT id, ?, ?, ?, ?, ? FROM buffers WHERE id = ? AND state = 'open'",
+            (s.rows, s.inputs, s.size, s.encoding, s.payload, s.buffer),
+        )
+        if db.changes() != 1:
+            raise ForebayError("BufferSealed", f"buffer {s.buffer} takes no more rows")
+
+
+def commit_seals(db: apsw.Connection, seals: Sequence[Seal]) -> None:
+    """Mark buffers as becoming objects, with the keys those will have."""
+    now = now_us()
+    for seal in seals:
+        db.execute("UPDATE buffers SET state = 'flushing' WHERE id = ? AND state = 'open'", (seal.buffer,))
+        if db.changes() != 1:
+            raise ForebayError("BufferSealed", f"buffer {seal.buffer} is not open")
+        db.execute(
+            "INSERT INTO intents(buffer, bucket, key, path, created) VALUES (?, ?, ?, ?, ?)",
+            (seal.buffer, seal.bucket, seal.key, seal.path, now),
+        )
+
+
+def commit_registrations(db: apsw.Connection, done: Sequence[Registration]) -> None:
+    """Make written objects live in place of their buffers. Raises ForebayError `LedgerMismatch`."""
+    for registration in done:
+        row = db.execute(
+            "SELECT b.delivery, b.kind, (SELECT count(*) FROM intents WHERE buffer = b.id),"
+            " coalesce(sum(s.rows), 0), coalesce(sum(s.inputs), 0)"
+            " FROM buffers b LEFT JOIN segments s ON s.buffer = b.id WHERE b.id = ? AND b.state = 'flushing'"
+            " GROUP BY b.id",
+            (registration.buffer,),
+        ).fetchone()
+        if row is None or row[2] != 1:
+            raise ForebayError("NoIntent", f"buffer {registration.buffer} was not sealed")
+        delivery, kind, _, rows, inputs = row
+        written = registration.object
+        if (written.rows, written.inputs) != (rows, inputs) if written else rows:
+            raise ForebayError(
+                "LedgerMismatch",
+                f"an object of {delivery} has {written.rows if written else 0} rows, its buffer {rows}",
+            )
+        if written is not None:
+            insert_object(db, written)
+        db.execute("DELETE FROM segments WHERE buffer = ?", (registration.buffer,))
+        db.execute("DELETE FROM intents WHERE buffer = ?", (registration.buffer,))
+        db.execute("DELETE FROM buffers WHERE id = ?", (registration.buffer,))
+        end = "delivered" if kind == "data" else "rejected"
+        gone = 0 if written is not None else inputs  # no row to count them by: they left nothing to keep
+        db.execute(
+            f"UPDATE ledger SET {end} = {end} + ?, removed = removed + ? WHERE consumer = ?",
+            (inputs, gone, NOUN + delivery),
+        )
+
+
+def insert_object(db: apsw.Connection, o: ObjectRow) -> None:
+    """Register a file of the lake."""
+    db.execute(
+        "INSERT INTO objects(bucket, key, size, etag, modified, path, format, compression, rows, inputs, source, meta)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(o.bucket, o.key, o.size, o.etag, now_us(), o.path, o.format, o.compression),
+            *(o.rows, o.inputs, o.source, json.dumps(o.meta, separators=(",", ":"))),
+        ),
+    )

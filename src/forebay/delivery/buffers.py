@@ -1,0 +1,173 @@
+"""The open buffers of one delivery: where rows join, and when no more may.
+
+A buffer belongs to a slot (kind and partition values) and takes the key's time from its first record.
+Whoever places rows or seals buffers holds `lock` until the store has been asked to commit it, so that the
+store's order is the order in which it was decided.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from forebay.clock import SECOND, now_us
+from forebay.delivery.group import ERROR, Group, Slot
+from forebay.delivery.prefix import Prefix, object_name
+from forebay.delivery.route import LIMIT
+from forebay.ports import BufferRow, DeliveryStore, LakeFiles, Seal, SegmentRow
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a delivery writes and how long it buffers."""
+
+    delivery: str
+    bucket: str
+    location: str
+    data: Prefix
+    errors: Prefix
+    seconds: float
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Open:
+    row: BufferRow
+    bytes: int
+    slot: Slot | None
+
+
+class Buffers:
+    """Open buffers by slot. Those found in the store (`restore`) are claimed by the slot that fits."""
+
+    def __init__(self, target: Target, store: DeliveryStore, files: LakeFiles) -> None:
+        self.lock = threading.RLock()
+        self._target = target
+        self._store = store
+        self._files = files
+        self._open: dict[int, _Open] = {}
+        self._slots: dict[Slot, int] = {}
+        self._promised: set[Slot] = set()
+        self.restore()
+
+    def restore(self) -> None:
+        """Begin again from what is committed."""
+        with self.lock:
+            self._slots.clear()
+            self._promised.clear()
+            self._open = {
+                row.id: _Open(row, size, None)
+                for row, size in self._store.buffers(self._target.delivery, "open")
+            }
+
+    def admit(self, slot: Slot) -> bool:
+        """Whether `slot` has a buffer, or one more may be opened (AWS's limit of active partitions)."""
+        with self.lock:
+            if slot in self._slots or slot in self._promised:
+                return True
+            if len(self._open) + len(self._promised) >= LIMIT:
+                return False
+            self._promised.add(slot)
+            return True
+
+    def place(self, groups: Sequence[Group]) -> tuple[list[BufferRow], list[SegmentRow], list[int]]:
+        """Buffers to open and segments to append for `groups`. Hold `lock` until they are submitted.
+
+        A buffer whose rows are written otherwise than the group's (another format, another header) takes
+        no more: its id is among the last, to be sealed.
+        """
+        opened: list[BufferRow] = []
+        segments: list[SegmentRow] = []
+        stale: list[int] = []
+        self._promised.clear()
+        for group in groups:
+            buffer = self._find(group)
+            if buffer is not None and buffer.row.meta != group.meta:
+                stale.append(buffer.row.id)
+                self._slots.pop(group.slot, None)
+                buffer = None
+            if buffer is None:
+                buffer = self._make(group)
+                opened.append(buffer.row)
+            buffer.bytes += group.size
+            segments.append(
+                SegmentRow(buffer.row.id, group.rows, group.inputs, group.size, group.encoding, group.payload)
+            )
+        return opened, segments, stale
+
+    def due(self, now: int) -> list[int]:
+        """The buffers that have reached their bytes or their seconds at `now` (UTC microseconds)."""
+        most, age = self._target.bytes, int(self._target.seconds * SECOND)
+        with self.lock:
+            return [
+                id_ for id_, b in self._open.items() if b.bytes >= most or not 0 <= now - b.row.since < age
+            ]
+
+    def all(self) -> list[int]:
+        """Every open buffer."""
+        with self.lock:
+            return list(self._open)
+
+    def held(self) -> int:
+        """Bytes in open buffers."""
+        with self.lock:
+            return sum(buffer.bytes for buffer in self._open.values())
+
+    def seals(self, ids: Iterable[int]) -> tuple[list[BufferRow], list[Seal]]:
+        """Close those of these buffers that are open, and name their objects. Hold `lock` until submitted."""
+        rows = []
+        for id_ in ids:
+            buffer = self._open.pop(id_, None)
+            if buffer is None:
+                continue
+            if buffer.slot is not None and self._slots.get(buffer.slot) == id_:
+                del self._slots[buffer.slot]
+            rows.append(buffer.row)
+        return rows, [self._seal(row) for row in rows]
+
+    def _seal(self, row: BufferRow) -> Seal:
+        name = object_name(
+            self._target.delivery, row.opened, row.meta["format"], row.meta.get("compression", "none")
+        )
+        if row.kind == ERROR and row.prefix.startswith(self._target.location):
+            name = "_" + name  # as Hive does, a table over the data passes over it
+        key = row.prefix + name
+        _, path = self._files.locate(row.bucket, key)
+        return Seal(row.id, row.bucket, key, path)
+
+    def _find(self, group: Group) -> _Open | None:
+        id_ = self._slots.get(group.slot)
+        if id_ is not None:
+            return self._open[id_]
+        for id_, buffer in self._open.items():
+            if (
+                buffer.slot is None
+                and buffer.row.kind == group.slot.kind
+                and buffer.row.prefix == self._prefix(group.slot, buffer.row.opened)
+            ):
+                buffer.slot = group.slot
+                self._slots[group.slot] = id_
+                return buffer
+        return None
+
+    def _make(self, group: Group) -> _Open:
+        slot = group.slot
+        row = BufferRow(
+            id=self._store.new_buffer(),
+            delivery=self._target.delivery,
+            kind=slot.kind,
+            bucket=self._target.bucket,
+            prefix=self._prefix(slot, group.arrival),
+            opened=group.arrival,
+            since=now_us(),
+            meta=group.meta,
+        )
+        buffer = self._open[row.id] = _Open(row, 0, slot)
+        self._slots[slot] = row.id
+        return buffer
+
+    def _prefix(self, slot: Slot, opened: int) -> str:
+        if slot.kind == ERROR:
+            return self._target.errors.resolve(opened, error=slot.mapping()["type"])
+        return self._target.data.resolve(opened, slot.mapping()) + slot.folders

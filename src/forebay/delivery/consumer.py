@@ -1,0 +1,235 @@
+"""One delivery at work: read its log, transform, encode, commit, and hand sealed buffers to be written.
+
+Every delivery has a thread of its own, so that a slow function holds up nobody else. Time and size seal
+buffers whatever that thread is doing (`tick`, called by the flow), and `flush` does so on request.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from forebay.delivery.batch import Encoder, process
+from forebay.delivery.buffers import Buffers, Target
+from forebay.delivery.formats.lines import LineEncoder
+from forebay.delivery.intake import take
+from forebay.delivery.prefix import data_prefix, error_prefix
+from forebay.delivery.route import Router
+from forebay.delivery.section import DeliverySpec
+from forebay.delivery.writer import Writer
+from forebay.errors import Unavailable
+from forebay.ports import DeliveryStore, LakeFiles, LogReader, ObjectRow, Progress, Transform
+
+log = logging.getLogger(__name__)
+
+TICK = 0.2
+IDLE_FIRST, IDLE_MOST = 0.02, 0.1
+READ_BYTES = 8 << 20
+IN_FLIGHT = 2
+RETRY_FIRST, RETRY_MOST = 0.2, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a delivery is given: where its events come from, its code, and where things are kept.
+
+    `enqueue` runs a function on a thread that writes objects; `room` says whether the disk has any.
+    """
+
+    open_log: Callable[[], LogReader]
+    transform: Transform | None
+    store: DeliveryStore
+    files: LakeFiles
+    enqueue: Callable[[Callable[[], None]], None]
+    room: Callable[[], bool]
+
+
+class Delivery:
+    """A delivery, running between `start` and `stop`."""
+
+    def __init__(self, name: str, spec: DeliverySpec, parts: Parts) -> None:
+        self.name = name
+        self.spec = spec
+        self.consumer = f"delivery.{name}"
+        self.log_name = str(spec.from_) if spec.from_ is not None else self.consumer
+        self.position = 0
+        self.head = 0
+        self.trouble: str | None = None
+        self._parts = parts
+        target = Target(
+            delivery=name,
+            bucket=spec.to.bucket,
+            location=spec.to.prefix,
+            data=data_prefix(spec.to.prefix, spec.prefix, spec.partition),
+            errors=error_prefix(name, spec.error_prefix),
+            seconds=spec.buffer.seconds,
+            bytes=spec.buffer.bytes,
+        )
+        self._buffers = Buffers(target, parts.store, parts.files)
+        self._writer = Writer(name, parts.store, parts.files, parts.enqueue)
+        meta = {"format": spec.format, "compression": spec.compression or "none"}
+        router = Router(target.data, spec.partition, self._buffers.admit)
+        self._encoder: Encoder = LineEncoder(spec.format, router, meta)
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.consumer, daemon=True)
+
+    def start(self) -> None:
+        """Write what was sealed when the process last ended, and consume."""
+        self._writer.add(self._parts.store.seals(self.name))
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Finish the batch under way and commit it; whether that was done in time."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop the code's workers."""
+        if self._parts.transform is not None:
+            self._parts.transform.close()
+
+    def status(self) -> dict[str, Any]:
+        """How far it is and what ails it."""
+        return {
+            "log": self.log_name,
+            "position": self.position,
+            "lag": max(0, self.head - self.position),
+            "buffered_bytes": self._buffers.held(),
+            "writing": self._writer.pending,
+            "objects": self._writer.objects,
+            "last_error": self.trouble or self._writer.last_error,
+        }
+
+    def tick(self, now: int) -> None:
+        """Seal what has reached its bytes or seconds at `now` (UTC microseconds), retry what failed."""
+        if due := self._buffers.due(now):
+            self._seal(due)
+        self._writer.tick()
+
+    def flush(self, timeout: float) -> list[ObjectRow]:
+        """Make objects of everything accepted by now; waits at most `timeout` seconds, half of it for lag.
+
+        Raises Unavailable `FlushTimeout` if they are not written by then; they will be.
+        """
+        begun = time.monotonic()
+        self._catch_up(begun + timeout / 2)
+        ids = self._seal(self._buffers.all())
+        objects = self._writer.wait(ids, begun + timeout)
+        if objects is None:
+            raise Unavailable(
+                "FlushTimeout",
+                f"the objects of {self.consumer} are not written after {timeout:g} s",
+                why=self._writer.last_error or self.trouble,
+            )
+        return objects
+
+    def _catch_up(self, deadline: float) -> None:
+        reader = self._parts.open_log()
+        try:
+            head = reader.head()
+        finally:
+            reader.close()
+        while self.position < head and time.monotonic() < deadline and self._thread.is_alive():
+            self._wake.set()
+            time.sleep(0.01)
+
+    def _seal(self, ids: Sequence[int]) -> list[int]:
+        with self._buffers.lock:
+            rows, seals = self._buffers.seals(ids)
+            if not seals:
+                return []
+            committed = self._parts.store.seal(seals)
+        self._writer.add(list(zip(rows, seals, strict=True)), committed)
+        return [row.id for row in rows]
+
+    # --- consuming ---
+
+    def _run(self) -> None:
+        delay = RETRY_FIRST
+        while not self._stopping.is_set():
+            reader: LogReader | None = None
+            try:
+                reader = self._parts.open_log()
+                with self._buffers.lock:  # nothing is sealed between what is committed and what is known
+                    self.position = self._parts.store.attach(self.consumer, self.log_name, reader.start())
+                    self._buffers.restore()
+                delay = self._consume(reader, delay)
+            except Exception as error:  # whatever it was, the others go on and this one tries again
+                self._say(f"{type(error).__name__}: {error}", exc_info=not isinstance(error, Unavailable))
+                self._stopping.wait(delay)
+                delay = min(delay * 2, RETRY_MOST)
+            finally:
+                if reader is not None:
+                    reader.close()
+
+    def _consume(self, reader: LogReader, delay: float) -> float:
+        position = self.position
+        most = min(READ_BYTES, max(self.spec.buffer.bytes, 1 << 16))
+        flying: deque[tuple[int, Future[None]]] = deque()
+        idle = IDLE_FIRST
+        while not self._stopping.is_set():
+            if not self._parts.room():
+                self._say("the disk is nearly full; what is not yet read stays in its log")
+                self._stopping.wait(1.0)
+                continue
+            self.head = reader.head()
+            batches = reader.read(position, max_bytes=most) if self.head > position else []
+            if not batches:
+                self._land(flying, 0)
+                self._rest(idle)
+                idle = min(idle * 1.2, IDLE_MOST)
+                continue
+            idle = IDLE_FIRST
+            begun = time.monotonic()
+            work = take(self.log_name, batches, position)
+            done = process(work, self._parts.transform, self._encoder, self.spec)
+            with self._buffers.lock:
+                opened, segments, stale = self._buffers.place(done.groups)
+                progress = Progress(
+                    consumer=self.consumer,
+                    log=self.log_name,
+                    before=position,
+                    position=work.end,
+                    buffers=opened,
+                    segments=segments,
+                    dropped=done.dropped,
+                )
+                flying.append((work.end, self._parts.store.commit(progress)))
+            if stale:
+                self._seal(stale)
+            position = work.end
+            if work.bytes >= most:
+                self._land(flying, IN_FLIGHT - 1)
+            else:
+                self._land(flying, 0)
+                self._rest(TICK - (time.monotonic() - begun))
+            self.trouble = None
+            delay = RETRY_FIRST
+        self._land(flying, 0)
+        return delay
+
+    def _land(self, flying: deque[tuple[int, Future[None]]], most: int) -> None:
+        while len(flying) > most:
+            position, future = flying[0]
+            future.result()
+            self.position = position
+            flying.popleft()
+
+    def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _say(self, text: str, *, exc_info: bool = False) -> None:
+        if text != self.trouble:
+            log.warning("delivery %s: %s", self.name, text, exc_info=exc_info)
+        self.trouble = text

@@ -1,0 +1,112 @@
+"""A sealed buffer becomes an object, safe at every instruction.
+
+    seal        one commit: the buffer takes no more rows, and an intent names the object's key
+    write       a temporary file, fsync, rename, fsync of the folders
+    register    one commit: the object is live, its buffer, segments and intent are gone, it is counted
+
+Killed anywhere in between, what is on disk is an intent: `recover` removes the file it may have left,
+before anybody lists or asks, and the object is written again from the segments, under the same key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, cast
+
+from forebay.crash import crash_point
+from forebay.delivery.formats import write
+from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Registration, Seal, SegmentRow
+
+CRASH_POINTS = (
+    "commit.before",
+    "commit.after",
+    "flush.sealed",
+    "flush.written",
+    "flush.synced",
+    "flush.renamed",
+    "flush.folders",
+    "flush.registered",
+)
+
+
+class Hashed:
+    """A file that knows its size and MD5 (S3's ETag) when it is done."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write and count."""
+        self._md5.update(data)
+        n = memoryview(data).nbytes
+        self.size += n
+        self._file.write(data)
+        return n
+
+    def flush(self) -> None:
+        """Hand what is held to the file below."""
+        self._file.flush()
+
+    @property
+    def etag(self) -> str:
+        """The MD5, as S3 writes it, without quotes."""
+        return self._md5.hexdigest()
+
+
+def write_object(store: DeliveryStore, files: LakeFiles, buffer: BufferRow, seal: Seal) -> Registration:
+    """Write the object of a sealed buffer; it is durable on return. Raises OSError as the disk does."""
+    crash_point("flush.sealed")
+    target = files.at(seal.bucket, seal.key, seal.path)
+    temporary = files.temporary()
+    inputs = 0
+
+    def counted() -> Iterator[SegmentRow]:
+        nonlocal inputs
+        for segment in store.segments(buffer.id):
+            inputs += segment.inputs
+            yield segment
+
+    compression = buffer.meta.get("compression", "none")
+    try:
+        with files.create(temporary) as file:
+            hashed = Hashed(file)
+            rows = write(cast("BinaryIO", hashed), counted(), buffer.meta)
+            crash_point("flush.written")
+            files.sync(file)
+        crash_point("flush.synced")
+        if rows:
+            files.rename(temporary, target)
+    finally:
+        with contextlib.suppress(OSError):
+            files.remove(temporary)
+    if not rows:
+        return Registration(buffer.id, None)
+    crash_point("flush.renamed")
+    files.sync_folders(target)
+    crash_point("flush.folders")
+    return Registration(
+        buffer.id,
+        ObjectRow(
+            bucket=seal.bucket,
+            key=seal.key,
+            path=seal.path,
+            size=hashed.size,
+            etag=hashed.etag,
+            format=buffer.meta["format"],
+            compression=compression,
+            rows=rows,
+            inputs=inputs,
+            source=f"delivery.{buffer.delivery}",
+            meta={"kind": buffer.kind},
+        ),
+    )
+
+
+def recover(files: LakeFiles, seals: Sequence[Seal]) -> None:
+    """Remove the files of objects that were never registered; they are written again later."""
+    for seal in seals:
+        files.remove(files.at(seal.bucket, seal.key, seal.path))

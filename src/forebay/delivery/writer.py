@@ -1,0 +1,128 @@
+"""Turns a delivery's sealed buffers into registered objects, on threads that are not the delivery's own.
+
+What cannot be written now (no space, a failing disk) is tried again with growing pauses: its segments
+stay in the catalog until its object is registered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from forebay.crash import crash_point
+from forebay.delivery.flush import write_object
+from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Seal
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST, RETRY_MOST = 0.2, 10.0
+TOGETHER = 32
+REMEMBERED = 1000
+
+Sealed = tuple[BufferRow, Seal]
+
+
+class Writer:
+    """The sealed buffers of one delivery. `enqueue` runs a function on a writing thread."""
+
+    def __init__(
+        self, name: str, store: DeliveryStore, files: LakeFiles, enqueue: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self.last_error: str | None = None
+        self.objects = 0
+        self._name = name
+        self._store = store
+        self._files = files
+        self._enqueue = enqueue
+        self._changed = threading.Condition()
+        self._pending: dict[int, Sealed] = {}
+        self._done: dict[int, ObjectRow | None] = {}
+        self._failed: list[list[Sealed]] = []
+        self._retry_at = 0.0
+        self._delay = RETRY_FIRST
+
+    def add(self, sealed: Sequence[Sealed], committed: Future[None] | None = None) -> None:
+        """Write these, once their seals are committed."""
+        with self._changed:
+            self._pending.update((row.id, (row, seal)) for row, seal in sealed)
+        for at in range(0, len(sealed), TOGETHER):
+            some = list(sealed[at : at + TOGETHER])
+            if committed is None:
+                self._enqueue(partial(self._write, some))
+            else:
+                committed.add_done_callback(partial(self._sealed, some))
+
+    def _sealed(self, some: list[Sealed], future: Future[None]) -> None:
+        error = future.exception()
+        if error is None:
+            self._enqueue(partial(self._write, some))
+            return
+        self._say(f"buffers could not be sealed: {error}")
+        with self._changed:
+            for row, _ in some:
+                self._pending.pop(row.id, None)
+            self._changed.notify_all()
+
+    def tick(self) -> None:
+        """Try again what failed, when its time has come."""
+        with self._changed:
+            if not self._failed or time.monotonic() < self._retry_at:
+                return
+            failed, self._failed = self._failed, []
+        for some in failed:
+            self._enqueue(partial(self._write, some))
+
+    @property
+    def pending(self) -> int:
+        """How many objects are being written."""
+        return len(self._pending)
+
+    def wait(self, ids: Iterable[int], deadline: float) -> list[ObjectRow] | None:
+        """The objects of these buffers and of all that are pending; None if they take too long."""
+        with self._changed:
+            wanted = {*ids, *self._pending}
+            while wanted & self._pending.keys():
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    return None
+            rows = [self._done.get(id_) for id_ in sorted(wanted)]
+        return [row for row in rows if row is not None]
+
+    def _write(self, some: list[Sealed]) -> None:
+        try:
+            done = [write_object(self._store, self._files, row, seal) for row, seal in some]
+            self._store.register(done).result()
+        except Exception as error:  # a bug in one format must not end the thread that writes all others
+            self._fail(some, error)
+            return
+        crash_point("flush.registered")
+        with self._changed:
+            self._delay = RETRY_FIRST
+            self.last_error = None
+            for registration in done:
+                self._pending.pop(registration.buffer, None)
+                self._done[registration.buffer] = registration.object
+                self.objects += registration.object is not None
+            while len(self._done) > REMEMBERED:
+                del self._done[next(iter(self._done))]
+            self._changed.notify_all()
+
+    def _fail(self, some: list[Sealed], error: Exception) -> None:
+        if len(some) > 1:  # find out which it is
+            for one in some:
+                self._enqueue(partial(self._write, [one]))
+            return
+        self._say(f"an object could not be written: {error}", exc_info=not isinstance(error, OSError))
+        with self._changed:
+            self._failed.append(some)
+            self._retry_at = time.monotonic() + self._delay
+            self._delay = min(self._delay * 2, RETRY_MOST)
+
+    def _say(self, text: str, *, exc_info: bool = False) -> None:
+        if text != self.last_error:
+            log.warning("delivery %s: %s", self._name, text, exc_info=exc_info)
+        self.last_error = text

@@ -1,0 +1,101 @@
+"""The lake's files, written so that what is registered survives a power cut.
+
+A file gets its name only when its bytes are on disk (write, fsync, rename), and counts as there only
+when its name is: every folder on the way is synced as well, those made on the way in particular.
+Implements `ports.LakeFiles`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from forebay.lake.keys import TEMPORARY, locate
+
+MOST_KNOWN = 10_000
+
+
+class Files:
+    """The files below one lake folder. Safe to share between threads."""
+
+    def __init__(self, lake: Path) -> None:
+        self.lake = lake
+        self._temporary = lake / TEMPORARY
+        self._known: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def locate(self, bucket: str, key: str) -> tuple[Path, str | None]:
+        """Where an object's bytes lie, and its `objects.path`. Raises UsageError for what is no key."""
+        return locate(self.lake, bucket, key)
+
+    def at(self, bucket: str, key: str, path: str | None) -> Path:
+        """Where the bytes lie of an object with this `objects.path`."""
+        return self.lake / bucket / key if path is None else self.lake.parent / path
+
+    def temporary(self) -> Path:
+        """A path for a file in the making, on the lake's disk and in no bucket."""
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
+        return self._temporary / uuid.uuid4().hex
+
+    def clear_temporary(self) -> int:
+        """Remove what a process left that died while writing; how many files."""
+        count = 0
+        with contextlib.suppress(FileNotFoundError):
+            for path in self._temporary.iterdir():
+                path.unlink(missing_ok=True)
+                count += 1
+        return count
+
+    def create(self, path: Path) -> BinaryIO:
+        """A new file to write to."""
+        return path.open("xb", buffering=1 << 20)
+
+    def sync(self, file: BinaryIO) -> None:
+        """Flush `file` and wait until its bytes are on disk."""
+        file.flush()
+        os.fsync(file.fileno())
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move a file to its place, making folders as needed."""
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source.replace(target)
+
+    def sync_folders(self, path: Path) -> None:
+        """Wait until the names of `path` and of every folder above it, up to the lake's, are on disk.
+
+        A folder above needs this once a process: its name cannot be lost after that.
+        """
+        _sync_folder(path.parent)
+        at = path.parent
+        while True:
+            with self._lock:
+                if at in self._known:
+                    return
+            _sync_folder(at.parent)
+            with self._lock:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known.add(at)
+            if at == self.lake:
+                return
+            at = at.parent
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there, and wait until its name is gone."""
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
