@@ -21,14 +21,15 @@ def test_the_commands_are_these_in_the_order_in_which_one_meets_them() -> None:
         "init",
         "check",
         "run",
+        "stop",
         "test",
         "send",
         "simulate",
         "query",
         "tail",
         "status",
-        "replay",
         "flush",
+        "replay",
         "keys",
     ]
 
