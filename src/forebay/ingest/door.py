@@ -1,0 +1,204 @@
+"""One route, compiled: what happens to a body between its arrival and the log.
+
+body → unzipped → events → parameters merged → schema → keys and unique values → Admitted
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from forebay.errors import ForebayError
+from forebay.ingest.body import Events, Refused, read_events
+from forebay.ingest.fields import Fields
+from forebay.ingest.gunzip import gunzip
+from forebay.ingest.limits import RateLimit
+from forebay.ingest.routes import parameters
+from forebay.ingest.section import RouteSpec
+from forebay.ingest.validate import Schema, json_path
+
+# As Kinesis: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
+MAX_PARTITION_KEY = 256
+
+_LINES = frozenset(
+    {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonlines",
+        "application/x-jsonlines",
+        "application/jsonl",
+        "application/x-jsonl",
+        "application/json-lines",
+    }
+)
+# The third is what curl -d says without being told, the last two what some clients fall back on.
+_JSON = frozenset(
+    {
+        "",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "text/plain",
+        "application/octet-stream",
+    }
+)
+
+
+class UnsupportedMedia(ForebayError):
+    """A content type or encoding that a route does not take (HTTP 415)."""
+
+    status = 415
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a door has seen since the process started. Those refused or duplicate were never accepted."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What may be kept of a body: records, and per record its partition key and unique value if asked for.
+
+    `total` is how many events the body had, those refused included.
+    """
+
+    records: list[bytes]
+    keys: list[bytes] | None
+    unique: list[bytes] | None
+    size: int
+    total: int
+    refused: list[Refused]
+
+
+class Door:
+    """A route ready to take requests. `partition_key` is the field that the target shards by."""
+
+    def __init__(
+        self,
+        name: str,
+        spec: RouteSpec,
+        *,
+        partition_key: str | None = None,
+        schema: Schema | None = None,
+        counts: Counts | None = None,
+        limit: RateLimit | None = None,
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.target = str(spec.to)
+        self.cors = frozenset(origin.rstrip("/") for origin in spec.cors)
+        self.counts = counts or Counts()
+        self.limit = limit or (RateLimit(spec.limit) if spec.limit is not None else None)
+        self.max_body = spec.max_body
+        self._schema = schema
+        self._key = partition_key
+        self._unique = spec.unique.field if spec.unique is not None else None
+        self._parameters = parameters(spec.path)
+        names = [name for name in (self._key, self._unique, *self._parameters) if name is not None]
+        self._fields = Fields(names)
+        self._plain = schema is None and not names
+
+    def admit(
+        self, body: bytes, content_type: str | None, encoding: str | None, path: Mapping[str, str]
+    ) -> Admitted:
+        """Read a body. What is wrong with an event is in `refused`; the rest is to be kept.
+
+        Raises UnsupportedMedia, BodyTooLarge, DataRejected `InvalidGzip`.
+        """
+        lines = content_type is not None and _wants_lines(content_type)
+        if encoding is not None and encoding != "identity":
+            if encoding.strip().lower() not in ("gzip", "x-gzip"):
+                raise UnsupportedMedia(
+                    "UnsupportedEncoding", f"content-encoding {encoding[:50]}", fix="send gzip, or as it is"
+                )
+            body = gunzip(body, self.max_body)
+        events = read_events(body, self._fields, lines=lines)
+        total = len(events.records) + len(events.refused)
+        if self._plain:
+            return Admitted(events.records, None, None, events.size, total, events.refused)
+        return self._sift(events, total, path)
+
+    def _sift(self, events: Events, total: int, path: Mapping[str, str]) -> Admitted:
+        records: list[bytes] = []
+        keys: list[bytes] = []
+        unique: list[bytes] = []
+        refused = events.refused
+        size = 0
+        for record, seen, index in zip(events.records, events.seen, events.index, strict=True):
+            if path:
+                record = self._merge(record, seen, path)  # noqa: PLW2901 - the event, with its parameters
+            why = self._schema.failure(record) if self._schema is not None else None
+            if why is not None:
+                refused.append(Refused(index, "SchemaMismatch", *why))
+                continue
+            if self._unique is not None:
+                value = self._value(seen, self._unique, path)
+                if value is None:
+                    at = json_path([self._unique])
+                    refused.append(
+                        Refused(
+                            index, "UniqueFieldMissing", at, "the route accepts an event once by this field"
+                        )
+                    )
+                    continue
+                unique.append(value)
+            if self._key is not None:
+                key = self._value(seen, self._key, path) or b""
+                if len(key) > MAX_PARTITION_KEY:
+                    at = json_path([self._key])
+                    reason = f"a partition key has at most {MAX_PARTITION_KEY} bytes, this has {len(key)}"
+                    refused.append(Refused(index, "PartitionKeyTooLong", at, reason))
+                    if self._unique is not None:
+                        unique.pop()
+                    continue
+                keys.append(key)
+            records.append(record)
+            size += len(record)
+        refused.sort(key=lambda each: each.index)
+        return Admitted(
+            records,
+            keys if self._key is not None else None,
+            unique if self._unique is not None else None,
+            size,
+            total,
+            refused,
+        )
+
+    def _value(self, seen: Any, name: str, path: Mapping[str, str]) -> bytes | None:
+        if name in path and not self._fields.has(seen, name):
+            return path[name].encode()
+        return self._fields.value(seen, name)
+
+    def _merge(self, record: bytes, seen: Any, path: Mapping[str, str]) -> bytes:
+        """The event with the path's parameters as fields in front; a field of its own has precedence."""
+        missing = {name: path[name] for name in self._parameters if not self._fields.has(seen, name)}
+        if not missing:
+            return record
+        front = msgspec.json.encode(missing)[:-1]
+        rest = bytes(record)[1:].lstrip()
+        return front + (rest if rest[:1] == b"}" else b"," + rest)
+
+
+def _wants_lines(content_type: str) -> bool:
+    kind, _, rest = content_type.partition(";")
+    kind = kind.strip().lower()
+    if rest and "charset" in rest.lower():
+        charset = rest.lower().partition("charset=")[2].split(";")[0].strip(" \"'")
+        if charset not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMedia("UnsupportedCharset", f"charset {charset[:50]}", fix="send UTF-8")
+    if kind in _LINES:
+        return True
+    if kind in _JSON or kind.endswith("+json"):
+        return False
+    raise UnsupportedMedia(
+        "UnsupportedContentType",
+        f"content type {kind[:100]}",
+        fix="send application/json or application/x-ndjson",
+    )
