@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from forebay.project.check import Check
 from forebay.project.field import Field
 from forebay.project.model import Spec
+from forebay.project.near import nearest
 from forebay.project.section import Section
 
 _LATER = "policies are checked on the AWS wire, which is not built yet"
@@ -69,6 +71,21 @@ class AccessSpec(Spec, frozen=True, kw_only=True):
     ] = {}
 
 
+def _check(check: Check) -> None:
+    for _, spec in check.entries("access", AccessSpec):
+        for kind, people in (("users", spec.users), ("roles", spec.roles)):
+            for name, person in people.items():
+                for index, policy in enumerate(person.policies):
+                    if policy not in spec.policies:
+                        near = nearest(policy, spec.policies)
+                        check.add(
+                            "UnknownReference",
+                            ("access", kind, name, "policies", index),
+                            f"there is no policy {policy}",
+                            fix=f"did you mean {near}?" if near else "add it under access.policies",
+                        )
+
+
 SECTION = Section(
     noun="access",
     title="Access",
@@ -78,4 +95,5 @@ hosts: [events.local]
 """,
     spec=AccessSpec,
     single=True,
+    check=_check,
 )

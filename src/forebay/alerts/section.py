@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from forebay.project.field import Field
 from forebay.project.model import Ref, Spec
@@ -11,6 +11,8 @@ from forebay.project.section import Section
 
 class AlertSpec(Spec, frozen=True, kw_only=True):
     """A condition on a metric or on a query's only value."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("sql", "metric")
 
     sql: Annotated[
         str | None, Field("A query of one value.", example="select max(n) from suspicious", kind="sql")

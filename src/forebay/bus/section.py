@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
 from forebay.project.model import Ref, Spec
+from forebay.project.near import nearest
 from forebay.project.section import Section
 
 
@@ -13,7 +15,7 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
     """Where a matching event goes, and what of it."""
 
     keyed: ClassVar[str | None] = "to"
-    scalar_doc = "the resource"
+    scalar_doc: ClassVar[str | None] = "the resource"
 
     to: Annotated[
         Ref,
@@ -82,6 +84,43 @@ class BusSpec(Spec, frozen=True, kw_only=True):
     was: Annotated[str | None, WAS] = None
 
 
+_MATCHERS = frozenset(
+    {"prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"}
+)
+
+
+def _check(check: Check) -> None:
+    for bus, spec in check.entries("bus", BusSpec):
+        for rule, content in spec.rules.items():
+            _check_pattern(check, ("bus", bus, "rules", rule, "when"), content.when)
+            if not content.to:
+                check.add("NoTarget", ("bus", bus, "rules", rule, "to"), f"the rule {rule} has no target")
+
+
+def _check_pattern(check: Check, part: Part, pattern: Any) -> None:
+    """The shape of EventBridge's patterns: objects down to lists of values and matchers."""
+    if not pattern:
+        check.add("BadPattern", part, "a pattern must ask for something", fix='{source: [{prefix: ""}]}')
+    for key, value in pattern.items() if isinstance(pattern, dict) else ():
+        here = (*part, key)
+        if key == "$or" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            for item in value:
+                _check_pattern(check, here, item)
+        elif isinstance(value, dict):
+            _check_pattern(check, here, value)
+        elif not isinstance(value, list):
+            check.add(
+                "BadPattern", here, f"`{key}` must be a list of values that match", fix=f"{key}: [{value}]"
+            )
+        else:
+            for matcher in (item for item in value if isinstance(item, dict)):
+                name = next(iter(matcher), "")
+                if len(matcher) != 1 or name not in _MATCHERS:
+                    near = nearest(name, _MATCHERS)
+                    fix = f"did you mean {near}?" if near else f"one of {', '.join(sorted(_MATCHERS))}"
+                    check.add("BadPattern", here, f"{name!r} is no matcher", fix=fix)
+
+
 SECTION = Section(
     noun="bus",
     title="Event buses",
@@ -98,5 +137,6 @@ shop:
     spec=BusSpec,
     holds=lambda _: True,
     log=lambda _: True,
+    check=_check,
     later="the bus is not built yet; a route can go `to:` a stream or a delivery",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
 from forebay.project.model import Location, Spec
 from forebay.project.section import Section
@@ -100,6 +101,62 @@ def _retypes(old: Spec, new: Spec) -> list[str]:
     ]
 
 
+_NEEDS = {"date": ("format", "range"), "integer": ("range",), "enum": ("values",), "injected": ()}
+
+
+def _check(check: Check) -> None:
+    """Each table once; a projection that Athena would take."""
+    seen: dict[str, str] = {}
+    for name, spec in check.entries("catalog", TableSpec):
+        full = name if "." in name else f"{check.project.database}.{name}"
+        if seen.setdefault(full, name) != name:
+            check.add("DuplicateTable", ("catalog", name), f"the table {full} is also there as {seen[full]}")
+        _check_table(check, ("catalog", name), spec)
+    for name, crawler in check.entries("catalog", CrawlerSpec):
+        noun, _, stream = crawler.crawl.partition(".")
+        if noun == "streams" and stream not in check.known["streams"]:
+            check.add("UnknownReference", ("catalog", name, "crawl"), f"there is no {crawler.crawl}")
+        elif noun != "streams" and not crawler.crawl.startswith(("lake.", "s3://")):
+            message = f"{crawler.crawl!r} is neither a place in the lake nor a stream"
+            check.add("BadValue", ("catalog", name, "crawl"), message, fix="lake.orders/processed/")
+
+
+def _check_table(check: Check, here: Part, spec: TableSpec) -> None:
+    for column in spec.partitions:
+        if column in spec.columns:
+            message = f"{column} is a column and a partition"
+            check.add("BadPartition", (*here, "partitions", column), message, fix="remove one of the two")
+    for column, projection in spec.projection.items():
+        part = (*here, "projection", column)
+        if column not in spec.partitions:
+            check.add(
+                "BadProjection", part, f"{column} is no partition", fix=f"add {column}: string to partitions"
+            )
+        for need in _NEEDS[projection.type]:
+            if not getattr(projection, need):
+                check.add("BadProjection", part, f"a projection of type {projection.type} needs `{need}`")
+        bounds = (projection.range or ",").split(",")
+        if len(bounds) != 2:
+            message = f"{projection.range!r} is not two values with a comma between"
+            check.add("BadProjection", (*part, "range"), message, fix="range: 2022/01/01/00,NOW")
+    missing = [column for column in spec.partitions if spec.projection and column not in spec.projection]
+    for column in missing:
+        check.add(
+            "BadProjection",
+            (*here, "projection"),
+            f"the partition {column} is not projected",
+            why="Athena projects all of a table's partitions or none",
+        )
+    template = spec.location_template
+    if template is not None:
+        part = (*here, "location_template")
+        if not template.startswith("s3://"):
+            check.add("BadTemplate", part, f"{template!r} does not begin with s3://")
+        for column in spec.partitions:
+            if f"${{{column}}}" not in template:
+                check.add("BadTemplate", part, f"${{{column}}} is not in it", why="every partition must be")
+
+
 SECTION = Section(
     noun="catalog",
     title="Tables and crawlers",
@@ -128,4 +185,5 @@ clicks:
     name_doc="table or database.table; lower-case letters, digits and _",
     holds=lambda spec: isinstance(spec, TableSpec),
     retypes=_retypes,
+    check=_check,
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from forebay.delivery.prefix import compile_prefix
+from forebay.errors import UsageError
+from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
 from forebay.project.model import Location, Project, Ref, Spec
 from forebay.project.section import Section
+from forebay.project.walk import walk_project
 
 
 class TransformSpec(Spec, frozen=True, kw_only=True):
@@ -18,7 +23,8 @@ class TransformSpec(Spec, frozen=True, kw_only=True):
     are filled in from it, and `sql` from `file`.
     """
 
-    scalar_doc = (
+    one_of: ClassVar[tuple[str, ...]] = ("handler", "function", "sql", "file")
+    scalar_doc: ClassVar[str | None] = (
         "a handler (`functions/clean.py:clean`), a declared function (`functions.clean`), "
         "a file of SQL (`transforms/clean.sql`) or SQL (`select ... from events`)"
     )
@@ -130,7 +136,8 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
     prefix: Annotated[
         str | None,
         Field(
-            "Follows `to` in an object's key; AWS's expressions. Otherwise `YYYY/MM/dd/HH/` of arrival (UTC).",
+            "Follows `to` in an object's key; AWS's expressions. Without any, `YYYY/MM/dd/HH/` of arrival (UTC) "
+            "is appended, unless `partition` makes the folders.",
             example="day=!{timestamp:yyyy-MM-dd}/",
             kind="prefix",
         ),
@@ -138,7 +145,7 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
     error_prefix: Annotated[
         str | None,
         Field(
-            "Where rejected events go, in the same bucket.",
+            "Where rejected events go, in the same bucket. Otherwise `errors/<name>/<error type>/YYYY/MM/dd/HH/`.",
             example="errors/!{firehose:error-output-type}/",
             kind="prefix",
         ),
@@ -188,6 +195,9 @@ def _resolve(spec: DeliverySpec, project: Project) -> DeliverySpec:
     if spec.compression is None:
         changes["compression"] = "snappy" if spec.format == "parquet" else "none"
     transform = spec.transform
+    if transform is not None and transform.file is not None:
+        text = _text(Path(project.root) / transform.file)
+        changes["transform"] = msgspec.structs.replace(transform, sql=text)
     if transform is not None and transform.function is not None:
         declared = project.get(Ref("functions", transform.function))
         if declared is not None:
@@ -196,6 +206,14 @@ def _resolve(spec: DeliverySpec, project: Project) -> DeliverySpec:
             }
             changes["transform"] = msgspec.structs.replace(transform, **taken)
     return msgspec.structs.replace(spec, **changes) if changes else spec
+
+
+def _text(path: Path) -> str | None:
+    """A file's text; None if it cannot be read, which another check says."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _retypes(old: DeliverySpec, new: DeliverySpec) -> list[str]:
@@ -220,6 +238,114 @@ def _retypes(old: DeliverySpec, new: DeliverySpec) -> list[str]:
     return reasons
 
 
+def _check(check: Check) -> None:
+    """What types cannot say."""
+    for name, spec in check.entries("delivery", DeliverySpec):
+        here: Part = ("delivery", name)
+        _format(check, here, spec)
+        _prefixes(check, here, spec)
+        if spec.transform is not None:
+            _sql(check, here, spec.transform)
+    _from_and_put(check)
+    _tables(check)
+
+
+def _format(check: Check, here: Part, spec: DeliverySpec) -> None:
+    if spec.format == "raw" and (spec.table or spec.columns):
+        check.add(
+            "RawTable",
+            (*here, "table" if spec.table else "columns"),
+            "objects in format raw are no table",
+            why="their bytes are written as they are, so nothing says where a row ends or what its columns are",
+            fix="format: json",
+        )
+    twice = next((field for i, field in enumerate(spec.partition) if field in spec.partition[:i]), None)
+    if twice is not None:
+        check.add("BadPartition", (*here, "partition"), f"{twice} is there twice", fix="remove one")
+    for field in spec.partition:
+        if spec.columns is not None and field not in spec.columns:
+            check.add(
+                "BadPartition",
+                (*here, "partition"),
+                f"the column {field} has no type",
+                why="`columns` declares all columns, those that become folders too",
+                fix=f"add {field}: string to columns",
+            )
+
+
+def _prefixes(check: Check, here: Part, spec: DeliverySpec) -> None:
+    for key, text, errors in (("prefix", spec.prefix, False), ("error_prefix", spec.error_prefix, True)):
+        if text is None:
+            continue
+        try:
+            if text.startswith("/"):
+                raise UsageError("InvalidPrefix", "a prefix does not begin with /", fix=text.lstrip("/"))
+            compile_prefix(text, errors=errors)
+        except UsageError as error:
+            check.add("BadPrefix", (*here, key), error.message, why=error.why, fix=error.fix)
+
+
+def _sql(check: Check, here: Part, transform: TransformSpec) -> None:
+    if transform.sql is None:
+        return
+    from forebay.delivery.shape import object_to  # noqa: PLC0415 - sqlglot is slow to import; few need it
+
+    objection = object_to(transform.sql)
+    if objection is None:
+        return
+    why = objection.why
+    if transform.file is None and objection.line > 1:
+        why = f"line {objection.line} of the SQL" + (f"; {why}" if why else "")
+    check.add(
+        "BadTransform",
+        (*here, "transform"),
+        objection.message,
+        why=why,
+        fix=objection.fix,
+        file=transform.file,
+        line=objection.line or 1,
+        column=objection.column or 1,
+    )
+
+
+def _from_and_put(check: Check) -> None:
+    """A delivery reads a stream or is put to; both would be two orders in one."""
+    reading = {
+        name: spec.from_ for name, spec in check.entries("delivery", DeliverySpec) if spec.from_ is not None
+    }
+    for value in walk_project(check.project):
+        ref = value.value
+        if isinstance(ref, Ref) and ref.noun == "delivery" and ref.name in reading:
+            check.add(
+                "FromAndPut",
+                value.part,
+                f"{ref} reads {reading[ref.name]} and cannot be put to as well",
+                why="its events would come in two orders, with two positions",
+                fix=f"send to {reading[ref.name]} instead, or remove `from` of {ref}",
+            )
+
+
+def _tables(check: Check) -> None:
+    """One table has one owner."""
+    own = check.project.database
+    owners = {
+        name if "." in name else f"{own}.{name}": f"catalog.{name}"
+        for name in check.project.sections.get("catalog", {})
+    }
+    for name, spec in check.entries("delivery", DeliverySpec):
+        if spec.table is None:
+            continue
+        table = spec.table if "." in spec.table else f"{own}.{spec.table}"
+        owner = owners.setdefault(table, f"delivery.{name}")
+        if owner != f"delivery.{name}":
+            check.add(
+                "DuplicateTable",
+                ("delivery", name, "table"),
+                f"the table {table} is already {owner}'s",
+                fix="give one of them another name",
+            )
+
+
 SECTION = Section(
     noun="delivery",
     title="Deliveries",
@@ -240,4 +366,5 @@ clicks:
     log=lambda spec: spec.from_ is None,
     retypes=_retypes,
     resolve=_resolve,
+    check=_check,
 )

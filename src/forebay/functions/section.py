@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from forebay.project.field import Field
 from forebay.project.model import Location, Ref, Spec
@@ -13,6 +13,8 @@ _LATER = "what calls a function by itself is not built yet; a delivery's `transf
 
 class TriggerSpec(Spec, frozen=True, kw_only=True):
     """What calls a function: exactly one of a stream, a bucket, a topic, or the clock."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("stream", "bucket", "topic", "every", "cron")
 
     stream: Annotated[
         str | None,
@@ -66,7 +68,7 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
 class FunctionSpec(Spec, frozen=True, kw_only=True):
     """A function, in a process of its own."""
 
-    scalar_doc = "the handler"
+    scalar_doc: ClassVar[str | None] = "the handler"
 
     handler: Annotated[
         str,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Literal
 
+from forebay.project.check import Check, Part
 from forebay.project.field import Field
 from forebay.project.model import Ref, Spec
 from forebay.project.section import Section
@@ -96,6 +99,52 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         return self.route.partition(" ")[2].strip()
 
 
+def _check(check: Check) -> None:
+    """No two routes for one request; schemas that are JSON Schemas."""
+    taken: dict[str, str] = {"POST /healthz": "", "POST /readyz": ""}
+    for name, spec in check.entries("ingest", RouteSpec):
+        shape = f"{spec.method} " + re.sub(r"\{[^}+]*\}", "{}", re.sub(r"\{[^}+]*\+\}", "{+}", spec.path))
+        other = taken.setdefault(shape, name)
+        if other != name:
+            check.add(
+                "DuplicateRoute",
+                ("ingest", name, "route"),
+                f"{spec.route} is already "
+                + (f"the route of {other}" if other else "answered by forebay itself"),
+                fix="give it another path",
+            )
+        if spec.schema is not None:
+            _check_schema(check, ("ingest", name, "schema"), spec.schema)
+
+
+def _check_schema(check: Check, part: Part, file: str) -> None:
+    try:
+        raw = (check.root / file).read_bytes()
+    except OSError:
+        return  # said where files are looked for
+    try:
+        schema = json.loads(raw)
+    except json.JSONDecodeError as error:
+        check.add(
+            "BadSchema", part, f"{error.msg}: not JSON", file=file, line=error.lineno, column=error.colno
+        )
+        return
+    except (UnicodeDecodeError, RecursionError) as error:
+        check.add("BadSchema", part, f"not JSON: {error}", file=file)
+        return
+    import jsonschema_rs  # noqa: PLC0415 - only projects with schemas pay for its import
+
+    try:
+        jsonschema_rs.meta.validate(schema)
+        jsonschema_rs.validator_for(schema)
+    except (ValueError, jsonschema_rs.ValidationError) as error:
+        path = "/".join(map(str, getattr(error, "instance_path", [])))
+        message = str(getattr(error, "message", error)).partition("\n")[0]
+        check.add(
+            "BadSchema", part, f"{message}" + (f" (at {path})" if path else ""), file=file, line=1, column=1
+        )
+
+
 SECTION = Section(
     noun="ingest",
     title="HTTP routes",
@@ -110,4 +159,5 @@ clicks:
   limit: 2000/s
 """,
     spec=RouteSpec,
+    check=_check,
 )

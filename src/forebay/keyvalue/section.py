@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from forebay.project.field import WAS, Field
 from forebay.project.model import Spec
@@ -12,7 +12,7 @@ from forebay.project.section import Section
 class KeySpec(Spec, frozen=True, kw_only=True):
     """An attribute that is (part of) a key."""
 
-    scalar_doc = "the attribute's name"
+    scalar_doc: ClassVar[str | None] = "the attribute's name"
 
     name: Annotated[str, Field("The attribute.", example="user_id")]
     type: Annotated[Literal["string", "number", "binary"], Field("What its values are.")] = "string"

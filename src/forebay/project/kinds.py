@@ -24,7 +24,7 @@ BYTES = {
     "GiB": 1 << 30,
 }
 PER = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-METHODS = ("POST", "PUT", "PATCH", "ANY")
+METHODS = ("POST", "PUT", "PATCH")
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d|w)")
@@ -34,8 +34,6 @@ _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~@-]+")
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\+?)\}")
 _CONDITION = re.compile(rf"(=|==|!=|>=|<=|>|<)\s*-?{_NUMBER}")
-_EXPRESSION = re.compile(r"!\{([^{}:]*)(?::([^{}]*))?\}")
-_JAVA_LETTERS = set("GuyDMLdQqYwWEecFaBhKkHmsSAnNVvzOXxZ")
 
 
 def duration(text: str) -> float:
@@ -167,45 +165,6 @@ def sql(text: str) -> str:
     return text
 
 
-def prefix(text: str) -> str:
-    """`day=!{timestamp:yyyy-MM-dd}/`: the shape of AWS's prefix expressions."""
-    if text.startswith("/"):
-        raise Unfit("a prefix does not begin with /", fix=text.lstrip("/"))
-    for match in _EXPRESSION.finditer(text):
-        _expression(match[1], match[2])
-    rest = _EXPRESSION.sub("", text)
-    if "!{" in rest:
-        raise Unfit("an expression is not closed", why=f"after !{{ comes no matching }} in {text!r}")
-    return text
-
-
-def _expression(namespace: str, value: str | None) -> None:
-    match namespace:
-        case "timestamp":
-            letters = re.sub(r"'[^']*'", "", value or "")
-            wrong = next((c for c in letters if c.isascii() and c.isalpha() and c not in _JAVA_LETTERS), None)
-            if not value or wrong or letters.count("'"):
-                raise Unfit(
-                    f"!{{timestamp:{value or ''}}} is no date format",
-                    why=f"{wrong!r} is no letter of Java's date formats" if wrong else None,
-                    fix="as !{timestamp:yyyy/MM/dd}; other text in single quotes",
-                )
-        case "firehose":
-            if value not in ("random-string", "error-output-type"):
-                raise Unfit(
-                    f"!{{firehose:{value or ''}}} is unknown",
-                    fix="!{firehose:random-string} or !{firehose:error-output-type}",
-                )
-        case "partitionKeyFromQuery" | "partitionKeyFromLambda":
-            if not value:
-                raise Unfit(f"!{{{namespace}}} names no key", fix=f"!{{{namespace}:customer}}")
-        case _:
-            raise Unfit(
-                f"!{{{namespace}:…}} is unknown",
-                fix="timestamp, firehose, partitionKeyFromQuery or partitionKeyFromLambda",
-            )
-
-
 _SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -233,5 +192,4 @@ def readers() -> dict[str, Callable[[str], Any]]:
         "condition": condition,
         "name": name,
         "sql": sql,
-        "prefix": prefix,
     }

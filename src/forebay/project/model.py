@@ -26,9 +26,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     A subclass annotates each field with `Annotated[type, Field(...)]`; parsing, checking, JSON Schema
     and the reference page all read that. `scalar`, where a subclass has it, says what a bare YAML
     scalar in its place means, as the mapping that could have been written instead (ValueError if
-    nothing); `keyed` names the field that the only key of a mapping of mappings stands for.
+    nothing), and `scalar_doc` says so. Of the keys in `one_of` exactly one is set. `keyed` names the field that the only key of a mapping of mappings stands for.
     """
 
+    one_of: ClassVar[tuple[str, ...]] = ()
     keyed: ClassVar[str | None] = None
     scalar_doc: ClassVar[str | None] = None
 

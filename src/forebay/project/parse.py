@@ -171,10 +171,10 @@ class Parser:
         by_key = {field.key: field for field in fields_of(spec)}
         values: dict[str, Any] = {}
         whole = True
-        for key, (at, value) in node.pairs.items():
+        for key, (written, value) in node.pairs.items():
             field = by_key.get(key)
             if field is None:
-                self._unknown(at, list(by_key), f"`{path[-1]}`" if path else "the project file")
+                self._unknown(written, list(by_key), f"`{path[-1]}`" if path else "the project file")
                 continue
             self.places[(*path, key)] = (value.line, value.column)
             if isinstance(value, Scalar) and value.null and (field.nullable or not field.required):
@@ -184,6 +184,13 @@ class Parser:
                 whole = whole and not field.required
             else:
                 values[field.name] = found
+        chosen = [key for key in spec.one_of if key in node.pairs]
+        if spec.one_of and len(chosen) != 1:
+            at: Node = node.pairs[chosen[1]][0] if chosen else node
+            has = f"has both `{chosen[0]}` and `{chosen[1]}`" if chosen else "says not enough"
+            wanted = ", ".join(f"`{key}`" for key in spec.one_of)
+            self.add("OneOf", at, f"`{path[-1]}` {has}", fix=f"exactly one of {wanted}")
+            whole = whole and bool(chosen)
         for field in by_key.values():
             if field.required and field.key not in node.pairs:
                 self.add(

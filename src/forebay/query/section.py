@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+from forebay.project.check import Check
 from forebay.project.field import Field
 from forebay.project.model import Spec
 from forebay.project.section import Section
@@ -12,7 +13,8 @@ from forebay.project.section import Section
 class NamedQuerySpec(Spec, frozen=True, kw_only=True):
     """A query with a name."""
 
-    scalar_doc = "the file, or the SQL"
+    one_of: ClassVar[tuple[str, ...]] = ("file", "sql")
+    scalar_doc: ClassVar[str | None] = "the file, or the SQL"
 
     file: Annotated[str | None, Field("A file of SQL.", example="queries/top.sql", kind="path")] = None
     sql: Annotated[
@@ -34,6 +36,29 @@ class NamedQuerySpec(Spec, frozen=True, kw_only=True):
         return {"sql": text} if any(space in text.strip() for space in " \n\t") else {"file": text}
 
 
+def _check(check: Check) -> None:
+    for name, spec in check.entries("query", NamedQuerySpec):
+        path = check.root / (spec.file or "")
+        if spec.file is None or not path.is_file():
+            continue
+        try:
+            empty = not path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            check.add(
+                "FileUnreadable", ("query", name, "file"), f"{spec.file} cannot be read", why=str(error)
+            )
+        else:
+            if empty:
+                check.add(
+                    "EmptyQuery",
+                    ("query", name, "file"),
+                    "there is no SQL in it",
+                    file=spec.file,
+                    line=1,
+                    column=1,
+                )
+
+
 SECTION = Section(
     noun="query",
     title="Named queries",
@@ -47,4 +72,5 @@ how_many: {sql: select count(*) from clicks, description: All clicks there are}
 """,
     spec=NamedQuerySpec,
     discover="queries/*.sql",
+    check=_check,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from forebay.project.field import Field
 from forebay.project.model import Ref, Spec
@@ -11,6 +11,8 @@ from forebay.project.section import Section
 
 class SimulatorSpec(Spec, frozen=True, kw_only=True):
     """A generator of events; `function` or `template`."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("function", "template")
 
     function: Annotated[
         str | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from forebay.project.field import WAS, Field
 from forebay.project.model import Spec
@@ -12,7 +12,7 @@ from forebay.project.section import Section
 class StreamSqlSpec(Spec, frozen=True, kw_only=True):
     """A job in Flink SQL."""
 
-    scalar_doc = "the file"
+    scalar_doc: ClassVar[str | None] = "the file"
 
     file: Annotated[
         str, Field("Flink SQL that reads and writes streams.", example="streams/bots.sql", kind="path")
