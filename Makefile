@@ -19,7 +19,7 @@ UI_INSTALLED := $(UI)/node_modules/.installed
 UI_BUILT     := $(UI)/node_modules/.built
 UI_SOURCES   := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help install ui demo check test proof bench bench-long lock picture clean
+.PHONY: help install ui demo check test proof bench bench-long lock docs picture clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
@@ -72,6 +72,11 @@ bench-long: install  ## The cost per event at growing sizes
 lock:  ## Resolve the dependencies of pyproject.toml anew into the two lock files
 	test -x .venvs/lock/bin/uv || { $(PYTHON) -m venv .venvs/lock && .venvs/lock/bin/python -m pip install --quiet uv; }
 	PATH=$$PWD/.venvs/lock/bin:$$PATH scripts/lock
+
+docs: install  ## The pages that are made from the source
+	$(BIN)/python scripts/package_readme.py
+	$(BIN)/python scripts/errors_page.py
+	$(BIN)/python scripts/cli_page.py
 
 picture: install  ## docs/images/dashboard.png, from the running demo
 	@scripts/have chromium
