@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -263,7 +265,7 @@ def test_a_generator_that_hangs_is_given_up(
     assert raised.value.code == "SimulatorHangs"
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1:8000", "http://example.org", "https://127.0.0.1:8000"])
+@pytest.mark.parametrize("url", ["http://10.0.0.1:8000", "http://example.org", "https://[2001:db8::1]:8000"])
 def test_no_address_but_a_local_one_is_ever_sent_to(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match="to this machine only"):
         run(tmp_path, Server(url=url), FOREVER)
@@ -279,3 +281,29 @@ def test_an_unknown_simulator_is_told_with_those_that_are(tmp_path: Path, server
     with pytest.raises(NotFound) as raised:
         run_simulation(project(tmp_path, FOREVER), "gests", Layout(tmp_path / ".forebay"), server.url)
     assert raised.value.why == "it has: guests"
+
+
+def test_the_generators_process_ends_with_who_started_it(tmp_path: Path) -> None:
+    """Even if its code never comes back: nobody is left to kill it when the system was killed."""
+    (tmp_path / "events.py").write_text(
+        "import sys, time\n"
+        "def events():\n"
+        "    print('running', file=sys.stderr, flush=True)\n"
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
+        "    yield {}\n"
+    )
+    arguments = [str(tmp_path), "events.py", "events", "1", "UTC", "1.0"]
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "forebay.simulate.source", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"\0\0\0\1\1")
+        process.stdin.flush()
+        assert process.stderr.readline() == b"running\n"
+        process.stdin.close()
+        assert process.wait(10) == 0

@@ -49,7 +49,7 @@ class Generator:
         self._function = function
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "forebay.simulate.source"),
+                *(sys.executable, "-P", "-m", "forebay.simulate.source"),
                 *(str(root), file, attribute, str(seed), timezone, str(rate)),
             ],
             stdin=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Runs one generator function of the user's in a process of its own.
 
-`python -m forebay.simulate.source ROOT FILE ATTRIBUTE SEED TIMEZONE RATE`, started by `generator.py`.
+`python -P -m forebay.simulate.source ROOT FILE ATTRIBUTE SEED TIMEZONE RATE`, started by `generator.py`.
 The function (`simulate/evening.py:clicks`) is called once and returns an iterator of events, or is called
 for each event and returns one (None: there are no more):
 
@@ -25,9 +25,11 @@ import importlib.util
 import inspect
 import itertools
 import os
+import queue
 import random
 import struct
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,7 +66,8 @@ class Rejected(Exception):
 def load(root: Path, file: str, attribute: str) -> Callable[..., Any]:
     """The function `attribute` of `root/file`, imported with the project's folder on the path."""
     path = root / file
-    sys.path.insert(0, str(root))
+    for folder in dict.fromkeys((str(root), str(path.parent))):
+        sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise Rejected(f"there is no Python file {file} in the project")
@@ -148,11 +151,24 @@ def failure(error: BaseException, root: Path) -> dict[str, Any]:
     return {"error": text, "where": where, "trace": "".join(traceback.format_exception(error))}
 
 
-def serve(source: Source, asked: BinaryIO, answers: BinaryIO) -> None:
-    """Answer each request for events until the input ends."""
-    while head := asked.read(LENGTH.size):
-        wanted = msgspec.msgpack.decode(asked.read(LENGTH.unpack(head)[0]), type=int)
-        body = msgspec.msgpack.encode(source.take(wanted))
+def requests(asked: BinaryIO) -> Iterator[int]:
+    """How many events are wanted, each time. The process ends with its input, whatever the user's code does."""
+    wanted: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def read() -> None:
+        while head := asked.read(LENGTH.size):
+            wanted.put(msgspec.msgpack.decode(asked.read(LENGTH.unpack(head)[0]), type=int))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield wanted.get()
+
+
+def serve(source: Source, wanted: Iterator[int], answers: BinaryIO) -> None:
+    """Answer each request for events."""
+    for number in wanted:
+        body = msgspec.msgpack.encode(source.take(number))
         answers.write(LENGTH.pack(len(body)) + body)
         answers.flush()
 
@@ -168,7 +184,7 @@ def main(arguments: list[str]) -> None:
     def make() -> Iterator[Any]:
         return start(load(folder, file, attribute), simulation)
 
-    serve(Source(make, folder), sys.stdin.buffer, answers)
+    serve(Source(make, folder), requests(sys.stdin.buffer), answers)
 
 
 if __name__ == "__main__":

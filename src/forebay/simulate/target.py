@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -58,13 +59,13 @@ def loopback(url: str) -> tuple[str, int]:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
         local = False
-    if parts.scheme != "http" or not local:
+    if parts.scheme not in ("http", "https") or not local:
         raise UsageError(
             "NotLocal",
             f"a simulator sends to this machine only, not to {url}",
             fix="run it beside forebay run",
         )
-    return host, parts.port or 80
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 class Route:
@@ -78,6 +79,7 @@ class Route:
                 fix="simulate into its stream or delivery",
             )
         self._host, self._port = loopback(url)
+        self._tls = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - it is this machine
         self._path = path
         self._method = method
         self._headers = {"Content-Type": "application/x-ndjson"}
@@ -105,12 +107,17 @@ class Route:
                 _wait(retry_after, stopped)
                 until = time.monotonic() + PATIENCE
                 continue
-            return _understand(status, text, len(events))
+            return _understand(status, text)
         return Answer(0)
 
     def _request(self, body: bytes, headers: dict[str, str]) -> tuple[int, float, bytes]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
+            if self._tls is not None:
+                self._connection = http.client.HTTPSConnection(
+                    self._host, self._port, timeout=30, context=self._tls
+                )
+            else:
+                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
         self._connection.request(self._method, self._path, body, headers)
         response = self._connection.getresponse()
         wait = response.headers.get("Retry-After") or ""
@@ -158,7 +165,7 @@ def _wait(seconds: float, stopped: Callable[[], bool]) -> None:
         time.sleep(min(left, 0.05))
 
 
-def _understand(status: int, text: bytes, sent: int) -> Answer:
+def _understand(status: int, text: bytes) -> Answer:
     try:
         answer: dict[str, Any] = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -173,9 +180,8 @@ def _understand(status: int, text: bytes, sent: int) -> Answer:
     return Answer(
         accepted=int(answer["accepted"]),
         duplicate=int(answer.get("duplicate") or 0),
-        refused=len(refused) if isinstance(refused, list) else sent - int(answer["accepted"]),
+        refused=int(answer.get("refused_total") or len(refused)),
         reasons=[
-            f"{item.get('path') or ''} {item.get('reason') or item.get('code')}".strip()
-            for item in (refused if isinstance(refused, list) else [])
+            f"{item.get('path') or ''} {item.get('reason') or item.get('code')}".strip() for item in refused
         ],
     )
