@@ -40,10 +40,14 @@ from forebay import ipc
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
 from forebay.clock import now_us
+from forebay.delivery.buffers import make_seal
 from forebay.delivery.consumer import Delivery, Parts
 from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
+from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
+from forebay.flow_tables import declare
+from forebay.functions.section import FunctionSpec
 from forebay.lake.files import Files
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
@@ -56,7 +60,7 @@ HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
 WRITERS = 2
 RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
-STOP_SECONDS = 10.0
+STOP_SECONDS = 1.5
 
 OpenTransform = Callable[[str, DeliverySpec, Project], Transform | None]
 
@@ -72,7 +76,10 @@ class Flow:
         self._catalog = Deliveries(self._store)
         self._files = Files(layout.lake)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
+        self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
+        self._writers: dict[str, Writer] = {}
+        self._refused: dict[str, str] = {}
         self._stopping = threading.Event()
         self._roomy = (0.0, True)
         self._threads = [
@@ -80,27 +87,87 @@ class Flow:
             threading.Thread(target=self._trim, name="trim", daemon=True),
         ]
 
+    # --- the project ---
+
     def start(self) -> None:
         """Undo what was half done, apply the project, and let the deliveries run."""
         recover(self._files, self._catalog.all_seals())
         self._files.clear_temporary()
-        for name, spec in self.project.of(DeliverySpec).items():
-            self._add(name, spec)
+        for name in self._catalog.owners():
+            self._writer(name).add(self._catalog.seals(name))
+        self.apply(self.project)
         for thread in self._threads:
             thread.start()
 
+    def apply(self, project: Project) -> None:
+        """Make the running deliveries and the declared tables those of `project`.
+
+        What is buffered under an old specification becomes objects under it. A delivery that cannot be
+        built says so in its status; the others run.
+        """
+        with self._changing:
+            wanted = project.of(DeliverySpec)
+            for name, delivery in list(self._deliveries.items()):
+                if name not in wanted or self._differs(delivery, project):
+                    self._remove(name)
+            for name in self._catalog.owners() - wanted.keys():
+                self._retire(name)
+            self.project = project
+            self._store.write(lambda db: declare(db, project))
+            for name, spec in wanted.items():
+                if name not in self._deliveries:
+                    self._add(name, spec)
+
+    def _differs(self, delivery: Delivery, project: Project) -> bool:
+        spec = project.of(DeliverySpec)[delivery.name]
+        code = spec.transform.function if spec.transform is not None else None
+        return delivery.spec != spec or (
+            code is not None and self.project.of(FunctionSpec).get(code) != project.of(FunctionSpec).get(code)
+        )
+
     def _add(self, name: str, spec: DeliverySpec) -> None:
         log_name = str(spec.from_) if spec.from_ is not None else f"delivery.{name}"
-        parts = Parts(
-            open_log=lambda: self._open_log(log_name),
-            transform=self._open_transform(name, spec, self.project),
-            store=self._catalog,
-            files=self._files,
-            enqueue=lambda job: void(self._pool.submit(job)),
-            room=self._room,
-        )
-        delivery = self._deliveries[name] = Delivery(name, spec, parts)
+        self._refused.pop(name, None)
+        try:
+            parts = Parts(
+                open_log=lambda: self._open_log(log_name),
+                transform=self._open_transform(name, spec, self.project),
+                store=self._catalog,
+                files=self._files,
+                writer=self._writer(name),
+                room=self._room,
+            )
+            delivery = Delivery(name, spec, parts)
+        except ForebayError as error:
+            log.error("delivery %s cannot run: %s", name, error)
+            self._refused[name] = f"{error.code}: {error.message}"
+            return
+        self._deliveries[name] = delivery
         delivery.start()
+
+    def _remove(self, name: str) -> None:
+        delivery = self._deliveries[name]
+        if not delivery.stop(STOP_SECONDS):
+            delivery.close()  # its code hangs: the batch is read again by whoever comes next
+            delivery.stop(STOP_SECONDS)
+        delivery.seal_all()
+        delivery.close()
+        del self._deliveries[name]
+
+    def _retire(self, name: str) -> None:
+        rows = [row for row, _ in self._catalog.buffers(name, "open")]
+        seals = [make_seal(row, self._files) for row in rows]
+        if seals:
+            self._writer(name).add(list(zip(rows, seals, strict=True)), self._catalog.seal(seals))
+
+    def _writer(self, name: str) -> Writer:
+        if name not in self._writers:
+            self._writers[name] = Writer(name, self._catalog, self._files, self._enqueue)
+        return self._writers[name]
+
+    def _enqueue(self, job: Callable[[], None]) -> None:
+        if not self._stopping.is_set():
+            self._pool.submit(job)
 
     def _open_log(self, name: str) -> LogReader:
         return Reader(self.layout.log(name), name)
@@ -111,6 +178,8 @@ class Flow:
             roomy = shutil.disk_usage(self.layout.root).free > RESERVE
             self._roomy = (time.monotonic(), roomy)
         return roomy
+
+    # --- what is asked of it ---
 
     def flush(self, name: str | None = None, timeout: float = 60.0) -> list[dict[str, Any]]:
         """Make objects of what is accepted by now, of one delivery or of all; tells which."""
@@ -132,17 +201,16 @@ class Flow:
 
     def status(self) -> dict[str, Any]:
         """How every delivery does, and the catalog's own trouble."""
-        return {
-            "deliveries": {name: delivery.status() for name, delivery in self._deliveries.items()},
-            "trouble": self._store.trouble,
-        }
+        running = {name: delivery.status() for name, delivery in list(self._deliveries.items())}
+        refused = {name: {"last_error": reason} for name, reason in self._refused.items()}
+        return {"deliveries": {**running, **refused}, "trouble": self._store.trouble}
 
     def _chosen(self, name: str | None) -> list[Delivery]:
         if name is None:
             return list(self._deliveries.values())
         name = name.removeprefix("delivery.")
         if name not in self._deliveries:
-            raise UsageError("NoSuchDelivery", f"no delivery is named {name}")
+            raise UsageError("NoSuchDelivery", f"no delivery is named {name}", why=self._refused.get(name))
         return [self._deliveries[name]]
 
     def stop(self) -> None:
@@ -161,13 +229,17 @@ class Flow:
         self._pool.shutdown(cancel_futures=True)
         self._store.close()
 
+    # --- its own threads ---
+
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT):
-            for delivery in list(self._deliveries.values()):
-                try:
+            try:
+                for delivery in list(self._deliveries.values()):
                     delivery.tick(now_us())
-                except Exception:
-                    log.exception("delivery %s: its buffers could not be looked after", delivery.name)
+                for writer in list(self._writers.values()):
+                    writer.tick()
+            except Exception:
+                log.exception("buffers could not be looked after; trying again")
 
     def _trim(self) -> None:
         told: dict[str, int] = {}
@@ -175,9 +247,9 @@ class Flow:
         try:
             while not self._stopping.wait(TRIM_EVERY):
                 for delivery in list(self._deliveries.values()):
-                    if told.get(delivery.name) == delivery.position:
-                        continue
                     position = delivery.position
+                    if told.get(delivery.name) == position:
+                        continue
                     try:
                         front.call(
                             "trim", log=delivery.log_name, consumer=delivery.consumer, position=position
@@ -187,7 +259,3 @@ class Flow:
                         log.debug("front was not told how far %s is: %s", delivery.name, error)
         finally:
             front.close()
-
-
-def void(_: object) -> None:
-    """Let a result go."""

@@ -232,6 +232,9 @@ class DeliveryStore(Protocol):
     def buffers(self, delivery: str, state: str) -> list[tuple[BufferRow, int]]:
         """A delivery's buffers that are `open` or `flushing`, each with the bytes it holds."""
 
+    def owners(self) -> set[str]:
+        """The deliveries that have buffers, in the project or no longer."""
+
     def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
         """Intents of a delivery that are not registered yet."""
 

@@ -59,6 +59,10 @@ class Deliveries:
         )
         return [(_buffer(row), int(row[-1])) for row in rows]
 
+    def owners(self) -> set[str]:
+        """The deliveries that have buffers, in the project or no longer."""
+        return {row[0] for row in self._store.reader.execute("SELECT DISTINCT delivery FROM buffers")}
+
     def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
         """Intents of a delivery that are not registered yet."""
         rows = self._store.reader.execute(

@@ -38,6 +38,14 @@ class _Open:
     slot: Slot | None
 
 
+def make_seal(row: BufferRow, files: LakeFiles) -> Seal:
+    """The intent that makes an object of a buffer."""
+    name = object_name(row.delivery, row.opened, row.meta["format"], row.meta.get("compression", "none"))
+    key = row.prefix + name
+    _, path = files.locate(row.bucket, key)
+    return Seal(row.id, row.bucket, key, path)
+
+
 class Buffers:
     """Open buffers by slot. Those found in the store (`restore`) are claimed by the slot that fits."""
 
@@ -124,17 +132,7 @@ class Buffers:
             if buffer.slot is not None and self._slots.get(buffer.slot) == id_:
                 del self._slots[buffer.slot]
             rows.append(buffer.row)
-        return rows, [self._seal(row) for row in rows]
-
-    def _seal(self, row: BufferRow) -> Seal:
-        name = object_name(
-            self._target.delivery, row.opened, row.meta["format"], row.meta.get("compression", "none")
-        )
-        if row.kind == ERROR and row.prefix.startswith(self._target.location):
-            name = "_" + name  # as Hive does, a table over the data passes over it
-        key = row.prefix + name
-        _, path = self._files.locate(row.bucket, key)
-        return Seal(row.id, row.bucket, key, path)
+        return rows, [make_seal(row, self._files) for row in rows]
 
     def _find(self, group: Group) -> _Open | None:
         id_ = self._slots.get(group.slot)
@@ -169,5 +167,7 @@ class Buffers:
 
     def _prefix(self, slot: Slot, opened: int) -> str:
         if slot.kind == ERROR:
-            return self._target.errors.resolve(opened, error=slot.mapping()["type"])
+            prefix = self._target.errors.resolve(opened, error=slot.mapping()["type"])
+            # Below the data, the object's own name begins with _: as in Hive, tables pass over it.
+            return prefix + "_" if prefix.startswith(self._target.location) else prefix
         return self._target.data.resolve(opened, slot.mapping()) + slot.folders

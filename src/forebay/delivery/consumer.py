@@ -39,14 +39,14 @@ RETRY_FIRST, RETRY_MOST = 0.2, 5.0
 class Parts:
     """What a delivery is given: where its events come from, its code, and where things are kept.
 
-    `enqueue` runs a function on a thread that writes objects; `room` says whether the disk has any.
+    `writer` outlives the delivery when the project changes; `room` says whether the disk has any.
     """
 
     open_log: Callable[[], LogReader]
     transform: Transform | None
     store: DeliveryStore
     files: LakeFiles
-    enqueue: Callable[[Callable[[], None]], None]
+    writer: Writer
     room: Callable[[], bool]
 
 
@@ -72,7 +72,7 @@ class Delivery:
             bytes=spec.buffer.bytes,
         )
         self._buffers = Buffers(target, parts.store, parts.files)
-        self._writer = Writer(name, parts.store, parts.files, parts.enqueue)
+        self._writer = parts.writer
         meta = {"format": spec.format, "compression": spec.compression or "none"}
         router = Router(target.data, spec.partition, self._buffers.admit)
         self._encoder: Encoder = LineEncoder(spec.format, router, meta)
@@ -81,8 +81,7 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name=self.consumer, daemon=True)
 
     def start(self) -> None:
-        """Write what was sealed when the process last ended, and consume."""
-        self._writer.add(self._parts.store.seals(self.name))
+        """Consume."""
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
@@ -110,10 +109,13 @@ class Delivery:
         }
 
     def tick(self, now: int) -> None:
-        """Seal what has reached its bytes or seconds at `now` (UTC microseconds), retry what failed."""
+        """Seal what has reached its bytes or seconds at `now` (UTC microseconds)."""
         if due := self._buffers.due(now):
             self._seal(due)
-        self._writer.tick()
+
+    def seal_all(self) -> None:
+        """Seal every open buffer: the delivery is about to change or to go."""
+        self._seal(self._buffers.all())
 
     def flush(self, timeout: float) -> list[ObjectRow]:
         """Make objects of everything accepted by now; waits at most `timeout` seconds, half of it for lag.
