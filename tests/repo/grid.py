@@ -1,4 +1,4 @@
-"""The cells of the grid that are empty on purpose, each with its reason.
+"""The cells of the grid: where a noun's page of the console is, and which cells are empty on purpose.
 
 A noun is a key of the project file, a package, a tests folder, a page of the docs, a page of the console
 and a builder in `deploy/`. A cell that is neither there nor here is a hole, and a reason for a cell that
@@ -7,14 +7,55 @@ is there is out of date; `test_grid.py` finds both.
 
 from __future__ import annotations
 
-_DEPLOY = "deploying to AWS is not built yet"
-_LATER = "its section is specified; it does not run yet, so there is nothing to test beyond the section"
-_SHOWN_IN = "is shown with the rest of the system on the console's status page"
+_LATER = "its section is specified and refused by run; there is nothing to test beyond the section yet"
+_OVERVIEW = "is in the graph and the figures of the console's overview"
 
-TESTS: dict[str, str] = dict.fromkeys(
-    ("bus", "streamsql", "alerts", "topics", "keyvalue", "telemetry"), _LATER
-)
+TESTS: dict[str, str] = {
+    "streamsql": _LATER,
+    "alerts": _LATER,
+    "topics": _LATER,
+    "keyvalue": _LATER,
+}
 
-CONSOLE: dict[str, str] = {}
+CONSOLE: dict[str, str] = {
+    "streams": "/streams",
+    "functions": "/functions",
+    "delivery": "/deliveries",
+    "query": "/query",
+    "dashboards": "/dashboards",
+}
 
-DEPLOY: dict[str, str] = {}
+NO_CONSOLE: dict[str, str] = {
+    "ingest": _OVERVIEW,
+    "lake": _OVERVIEW,
+    "catalog": "its tables and columns are listed where one asks them, on the query page",
+    "simulate": _OVERVIEW,
+    "access": "keys are made and revoked on the command line only, so that no page can be made to do it",
+    "telemetry": "what the system says of itself is on every page",
+    "bus": "does not run yet",
+    "streamsql": "does not run yet",
+    "alerts": "does not run yet",
+    "topics": "does not run yet",
+    "keyvalue": "does not run yet",
+}
+
+DEPLOY: dict[str, str] = dict.fromkeys(
+    [
+        "ingest",
+        "bus",
+        "streams",
+        "streamsql",
+        "functions",
+        "delivery",
+        "lake",
+        "catalog",
+        "query",
+        "dashboards",
+        "alerts",
+        "topics",
+        "keyvalue",
+        "access",
+        "telemetry",
+    ],
+    "deploying to AWS is not built yet",
+) | {"simulate": "a simulator sends to this machine only, so there is nothing of it to deploy"}

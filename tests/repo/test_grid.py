@@ -75,12 +75,14 @@ def test_a_noun_has_its_builder_for_aws_or_a_reason(noun: str) -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_a_noun_has_its_page_of_the_console_or_a_reason(noun: str) -> None:
-    pages = [path.stem.lower() for path in (PACKAGE / "web" / "ui" / "src" / "pages").glob("*.ts*")]
-    assert (noun in pages) != (noun in grid.CONSOLE)
+    main = (PACKAGE / "web" / "ui" / "src" / "main.tsx").read_text()
+    page = grid.CONSOLE.get(noun)
+    assert (page is None) == (noun in grid.NO_CONSOLE)
+    assert page is None or f'path: "{page}"' in main
 
 
 def test_no_reason_is_given_for_what_is_no_noun() -> None:
-    for cells in (grid.TESTS, grid.CONSOLE, grid.DEPLOY):
+    for cells in (grid.TESTS, grid.CONSOLE, grid.NO_CONSOLE, grid.DEPLOY):
         assert set(cells) <= set(NOUNS)
         assert all(cells.values())
 
