@@ -58,6 +58,7 @@ class Server:
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Listen; a socket file that a killed process left behind is replaced."""
@@ -73,10 +74,16 @@ class Server:
             await asyncio.wait(self._tasks, timeout=5)
         for writer in list(self._writers):
             writer.close()
+        if self._connections:  # each ends by itself now that it is closed
+            await asyncio.wait(self._connections, timeout=1)
         self._path.unlink(missing_ok=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        own = asyncio.current_task()
+        assert own is not None
+        self._connections.add(own)
+        own.add_done_callback(self._connections.discard)
         try:
             while True:
                 head = await reader.readexactly(_LENGTH.size)

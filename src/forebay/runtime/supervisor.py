@@ -29,15 +29,15 @@ from forebay.runtime.endpoints import Endpoints, Process, write
 DRAIN_FRONT = 2.0
 DRAIN_REST = 2.0
 DRAIN = DRAIN_FRONT + DRAIN_REST
+TICK = 0.5
 
 Command = Callable[[str, Mapping[str, int]], Sequence[str]]
 """The arguments that start a role; the mapping has the file descriptors that it is given, by name."""
 
 
 class Supervisor:
-    """One running system. `say` tells the user, `loudly` what went wrong; `tick` is called twice a second.
-
-    `on_ready` is called once, when the front first serves.
+    """One running system. `loudly` tells the user what went wrong, `on_ready` is called once, when the front
+    first serves.
     """
 
     def __init__(
@@ -51,8 +51,6 @@ class Supervisor:
         command: Command,
         loudly: Callable[[str], None],
         on_ready: Callable[[], None],
-        tick: Callable[[], None] | None = None,
-        tick_every: float = 0.5,
         simulators: Sequence[str] = (),
     ) -> None:
         self.layout = layout
@@ -63,8 +61,7 @@ class Supervisor:
         self._command = command
         self._loudly = loudly
         self._on_ready = on_ready
-        self._tick = tick
-        self._tick_every = tick_every
+        self._tick: Callable[[], None] | None = None
         self._started = now_us()
         self._stops = 0
         self._selector = selectors.DefaultSelector()
@@ -86,6 +83,10 @@ class Supervisor:
             fds=tuple(fds.values()),
             restart=not role.startswith("simulate:"),
         )
+
+    def on_tick(self, tick: Callable[[], None]) -> None:
+        """Have `tick` called twice a second."""
+        self._tick = tick
 
     def run(self) -> None:
         """Start everything, look after it until a signal says stop, end everything. Returns then."""
@@ -120,10 +121,11 @@ class Supervisor:
             self._stops += 1
 
     def _look_after(self, wake: int) -> None:
-        next_tick = time.monotonic() + self._tick_every
+        next_tick = time.monotonic() + TICK
         while not self._stops:
             dues = [child.due for child in self.children.values() if child.due is not None]
-            timeout = max(0.0, min([next_tick, *dues]) - time.monotonic())
+            dues += [next_tick] if self._tick is not None else []
+            timeout = max(0.0, min(dues) - time.monotonic()) if dues else None
             for key, _ in self._selector.select(timeout):
                 data = os.read(key.fd, 4096)
                 if key.fd == self._ready and data:
@@ -133,9 +135,7 @@ class Supervisor:
                 self.publish()
             if self._tick is not None and time.monotonic() >= next_tick and not self._stops:
                 self._tick()
-                next_tick = time.monotonic() + self._tick_every
-            elif self._tick is None:
-                next_tick = time.monotonic() + 3600
+                next_tick = time.monotonic() + TICK
 
     def _reap(self) -> bool:
         found = False

@@ -1,0 +1,91 @@
+"""`python -m forebay.cli.process ROLE`: how the supervisor starts the processes of a system.
+
+Hands each role its entry point; the layers below know nothing of the command line. Only what the role
+needs is imported: the front answers its first POST a second after `forebay run`, or it is too late.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from forebay.errors import ForebayError
+from forebay.layout import Layout
+from forebay.runtime import lifeline
+from forebay.runtime.options import Options
+from forebay.telemetry import log
+
+
+def command(layout: Layout, options: Options, role: str, fds: Mapping[str, int]) -> Sequence[str]:
+    """The arguments that start `role`. `-P`: a module in the current folder must not pass for ours."""
+    arguments = [sys.executable, "-P", "-m", "forebay.cli.process", role, "--state", str(layout.root)]
+    arguments += ["--options", msgspec.json.encode(options).decode()]
+    for name, fd in fds.items():
+        arguments += ["--fd", f"{name}={fd}"]
+    return arguments
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one role until it is told to end; its exit code."""
+    parser = argparse.ArgumentParser(prog="forebay.cli.process")
+    parser.add_argument("role")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--options", default="{}")
+    parser.add_argument("--fd", action="append", default=[])
+    asked = parser.parse_args(arguments)
+    fds = {name: int(fd) for name, _, fd in (text.partition("=") for text in asked.fd)}
+    if "lifeline" in fds:
+        lifeline.watch(fds["lifeline"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
+    layout = Layout(asked.state)
+    options = msgspec.json.decode(asked.options, type=Options)
+    log.configure(layout.logs, asked.role.partition(":")[0])
+    try:
+        _run(asked.role, layout, options, fds)
+    except ForebayError as error:
+        why = "".join(f"; {part}" for part in (error.why, error.fix) if part)
+        logging.getLogger("forebay").critical("%s: %s%s", error.code, error.message, why)
+        return 1
+    return 0
+
+
+def _run(role: str, layout: Layout, options: Options, fds: Mapping[str, int]) -> None:
+    kind, _, name = role.partition(":")
+    match kind:
+        case "front":
+            from forebay.web import front  # noqa: PLC0415 - a role imports only its own
+
+            asyncio.run(front.main(layout, options, fds))
+        case "flow":
+            from forebay.runtime import flow_process  # noqa: PLC0415
+
+            asyncio.run(flow_process.main(layout, options))
+        case "query":
+            from forebay.runtime import query_process  # noqa: PLC0415
+
+            asyncio.run(query_process.main(layout, options))
+        case "simulate":
+            from forebay.runtime import simulation  # noqa: PLC0415
+
+            simulation.main(layout, name)
+        case _:
+            raise ForebayError("UnknownRole", f"no process has the role {role}")
+
+
+if __name__ == "__main__":
+    code = main()
+    # What started so far is done with; a thread that still waits for a browser must not keep the process.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.disable()
+    os._exit(code)

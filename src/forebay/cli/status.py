@@ -1,0 +1,75 @@
+"""`forebay status`: who runs, the ledger, the doors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forebay.cli.find import applied_project, find_layout, front, json_option, state_option
+from forebay.runtime.lock import holder
+
+_TERMS = ("accepted", "delivered", "dropped", "rejected", "expired", "erased", "buffered")
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@state_option
+@json_option
+def command(folder: Path | None, state: Path | None, as_json: bool) -> int:
+    """Resources, processes, and where every accepted event is. Also of a system that does not run."""
+    layout = find_layout(state, folder)
+    if holder(layout) is not None:
+        found: dict[str, Any] = front(layout).call("status", timeout=10.0)
+    else:
+        from forebay.web.api import offline  # noqa: PLC0415 - only where no front can be asked
+
+        found = offline(layout, applied_project(layout))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return 0
+    _show(found)
+    return 0
+
+
+def _show(found: dict[str, Any]) -> None:
+    name = click.style(found["name"], bold=True)
+    click.echo(f"{name} {'runs' if found['processes'] else 'does not run'}  (forebay {found['version']})")
+    for role, url in found["urls"].items():
+        click.echo(f"  {role:<10} {url}")
+    for process in found["processes"]:
+        again = f"  started {process['restarts'] + 1} times" if process["restarts"] else ""
+        click.echo(f"  {process['role']:<10} pid {process['pid']}{again}")
+    click.echo()
+    _table(
+        ["ledger", *_TERMS, "lag"],
+        [
+            [key, *(entry[term] for term in _TERMS), entry.get("lag", "")]
+            for key, entry in sorted(found["ledger"].items(), key=lambda item: item[0] == "total")
+        ],
+    )
+    broken = [key for key, entry in found["ledger"].items() if not entry["adds_up"] and key != "total"]
+    for key in broken:
+        click.secho(f"  {key} does not add up", fg="red")
+    if found["doors"]:
+        click.echo()
+        rows = [[key, *entry.values()] for key, entry in found["doors"].items()]
+        _table(["doors", "accepted", "duplicate", "refused"], rows)
+    for key, entry in found["flow"].get("deliveries", {}).items():
+        if entry.get("last_error"):
+            click.secho(f"  delivery {key}: {entry['last_error']}", fg="yellow")
+    for problem in found["problems"]:
+        click.secho(f"  {problem['about']}: {problem['message']}", fg="red")
+
+
+def _table(heads: list[str], rows: list[list[Any]]) -> None:
+    cells = [heads, *([str(cell) if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    for row in cells:
+        first, *rest = (
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        click.echo("  " + "  ".join([first, *rest]))

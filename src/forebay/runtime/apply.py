@@ -1,0 +1,51 @@
+"""Makes a project the one that runs: read, check, plan against what runs, and write it for the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forebay.errors import ForebayError
+from forebay.layout import Layout
+from forebay.project.finding import Finding
+from forebay.project.load import load, unsupported
+from forebay.project.model import Project
+from forebay.project.section import Section
+from forebay.runtime.endpoints import write_atomically
+
+
+@dataclass(slots=True)
+class Read:
+    """A project as found: None where findings forbid it to run."""
+
+    project: Project | None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read(root: Path, sections: Sequence[Section]) -> Read:
+    """The project in `root`, with what is wrong with it and what it asks for that does not run yet."""
+    project, findings = load(root, sections)
+    if project is None:
+        return Read(None, findings)
+    later = unsupported(project, sections)
+    return Read(None if later else project, [*findings, *later])
+
+
+def applied(layout: Layout, sections: Sequence[Section]) -> Project | None:
+    """The project as last applied; None if there never was one. Raises ForebayError `StateTooNew`."""
+    try:
+        raw = layout.applied.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return Project.decode(raw, sections)
+    except ForebayError as error:
+        if error.code == "StateTooNew":
+            raise
+        return None  # it can be made again from the folder
+
+
+def write(layout: Layout, project: Project) -> None:
+    """Write it where the processes read it."""
+    write_atomically(layout.applied, project.encode())

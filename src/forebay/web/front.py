@@ -1,0 +1,230 @@
+"""The front process: HTTP on three ports, the logs behind them, and the socket by which others ask.
+
+Up first and light, since nothing is accepted without it; it goes on accepting while flow and query are
+down. The ingest port is served before the console's code is even imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from forebay.access.keys import Keys
+from forebay.access.section import AccessSpec
+from forebay.errors import ForebayError, NotFound, UsageError
+from forebay.ipc import AsyncClient, Server
+from forebay.layout import Layout
+from forebay.project.model import Project
+from forebay.runtime.options import Options
+from forebay.sections import SECTIONS
+from forebay.telemetry.log import loud
+from forebay.web.api import Status
+from forebay.web.guard import Guard
+from forebay.web.ingest import IngestApp
+from forebay.web.logs import Logs
+from forebay.web.serve import Door
+from forebay.web.state import Doors, added, open_state, read_doors, save_doors
+from forebay.web.tail import Tail
+
+logger = logging.getLogger("forebay.front")
+
+DRAIN = 1.5
+SAVE_EVERY = 1.0
+
+
+async def main(layout: Layout, options: Options, fds: Mapping[str, int]) -> None:
+    """Serve until SIGTERM, then drain: refuse what is new, finish what is under way, close the logs.
+
+    `fds` has the listening sockets by door, and `ready`, to which a byte is written once they serve.
+    """
+    loop = asyncio.get_running_loop()
+    loud(loop)
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    front = Front(layout, options)
+    try:
+        await front.start(fds)
+        logger.info("serving %s", front.project.name)
+        await front.serve(stop)
+    finally:
+        await front.close()
+
+
+class Front:
+    """What the front holds, and the operations of `front.sock`."""
+
+    def __init__(self, layout: Layout, options: Options) -> None:
+        self._layout = layout
+        self._options = options
+        self.project = Project.decode(layout.applied.read_bytes(), SECTIONS)
+        self._db: apsw.Connection = open_state(layout.state)
+        self._before = read_doors(self._db)
+        self._saved: Doors = {}
+        self._keys = Keys(self._db)
+        self.logs = Logs(layout)
+        self.logs.open(self.project)
+        self._flow = AsyncClient(layout.socket("flow"), "flow")
+        self._query = AsyncClient(layout.socket("query"), "query")
+        self._guard = _guard(self.project, options)
+        self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard)
+        self._status = Status(
+            layout, self.logs, self._flow, project=lambda: self.project, doors=self._counted
+        )
+        self._tail = Tail(layout, self.logs)
+        self._doors: dict[str, Door] = {}
+        self._console: Any = None
+        self._draining = asyncio.Event()
+        self._socket = Server(
+            layout.socket("front"),
+            {
+                "status": lambda _: self._status(),
+                "append": self._append,
+                "log_read": self._log_read,
+                "trim": self._trim,
+                "keys_create": self._keys_create,
+                "keys_list": self._keys_list,
+                "keys_revoke": self._keys_revoke,
+                "reload": self._reload,
+                "drain": self._drain,
+            },
+            on_error=lambda op, error: logger.error("operation %s failed", op, exc_info=error),
+        )
+
+    async def start(self, fds: Mapping[str, int]) -> None:
+        """Serve: events first, then the rest."""
+        self._open("ingest", fds, self._ingest, "rsgi")
+        await self._socket.start()
+        if "ready" in fds:
+            os.write(fds["ready"], b"1")
+            os.close(fds["ready"])
+        await asyncio.sleep(0)  # the door's first requests go before the imports below
+        from forebay.web.console import ConsoleContext, console_app  # noqa: PLC0415 - see the module's docstring
+
+        context = ConsoleContext(
+            project=self.project,
+            layout=self._layout,
+            status=self._status,
+            query=self._query,
+            flow=self._flow,
+            guard=self._guard,
+        )
+        app = console_app(context)
+        self._console = app.state.console
+        self._open("console", fds, app, "asgi", websockets=True)
+
+    def _open(
+        self, name: str, fds: Mapping[str, int], app: Any, kind: Any, *, websockets: bool = False
+    ) -> None:
+        if name in fds:
+            door = Door(fds[name], app, kind, self._options, websockets=websockets)
+            door.start()
+            os.close(fds[name])
+            self._doors[name] = door
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Until `stop` or the operation `drain`: keep the doors' counts, and see that the doors live."""
+        waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(self._draining.wait())]
+        while True:
+            done, _ = await asyncio.wait(waiting, timeout=SAVE_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
+            self._save()
+            for name, door in self._doors.items():
+                if door.failed is not None:
+                    raise ForebayError(
+                        "DoorFailed", f"the {name} port ended: {door.failed!r}"
+                    ) from door.failed
+        for task in waiting:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Drain and close. What was accepted is on disk already; this is for those who still wait."""
+        if self._console is not None:
+            await self._console.close()
+        ended = await asyncio.gather(*(door.stop(DRAIN) for door in self._doors.values()))
+        if not all(ended):
+            logger.warning("some requests were cut off after %.1f s", DRAIN)
+        await self._socket.stop()
+        await self._flow.close()
+        await self._query.close()
+        self._tail.close()
+        self._status.close()
+        with contextlib.suppress(apsw.Error):
+            self._save()
+        self.logs.close()
+        self._db.close()
+
+    def _counted(self) -> Doors:
+        return added(self._before, self._ingest.doors())
+
+    def _save(self) -> None:
+        now = self._counted()
+        if now == self._saved:
+            return
+        try:
+            save_doors(self._db, now)
+        except apsw.Error as error:  # a full disk: the counts wait, events are refused by their logs
+            logger.warning("the doors' counts could not be saved: %s", error)
+        else:
+            self._saved = now
+
+    # Operations of the socket.
+
+    async def _append(self, args: dict[str, Any]) -> dict[str, Any]:
+        target = args["target"]
+        log = self.logs.get(target)
+        if log is None:
+            known = ", ".join(sorted(self.logs)) or "none"
+            raise NotFound("NoSuchTarget", f"{target} takes no events", why=f"these do: {known}")
+        records: Sequence[bytes] = args["records"]
+        if not records:
+            raise UsageError("NoRecords", "nothing to append")
+        receipt = await log.append(records, args.get("keys"))
+        return {"offset": receipt.offset, "count": receipt.count}
+
+    async def _log_read(self, args: dict[str, Any]) -> dict[str, Any]:
+        return await self._tail.read(args["log"], args.get("position"), args.get("max") or 1000)
+
+    async def _trim(self, args: dict[str, Any]) -> None:
+        self.logs.advance(args["log"], args["consumer"], args["position"])
+
+    async def _keys_create(self, args: dict[str, Any]) -> dict[str, Any]:
+        routes = args.get("routes")
+        unknown = [name for name in routes or () if name not in self.project.sections.get("ingest", {})]
+        if unknown:
+            known = ", ".join(self.project.sections.get("ingest", {})) or "none"
+            raise NotFound("NoSuchRoute", f"there is no route {unknown[0]}", why=f"there are: {known}")
+        key, secret = self._keys.create(args["name"], routes)
+        return {**key.to_dict(), "secret": secret}
+
+    async def _keys_list(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        return [key.to_dict() for key in self._keys.list()]
+
+    async def _keys_revoke(self, args: dict[str, Any]) -> dict[str, Any]:
+        return self._keys.revoke(args["id"]).to_dict()
+
+    async def _reload(self, _: dict[str, Any]) -> None:
+        project = Project.decode(self._layout.applied.read_bytes(), SECTIONS)
+        self._ingest.reload(project)  # first: it refuses without having changed anything
+        await asyncio.to_thread(self.logs.open, project)
+        self.project = project
+        if self._console is not None:
+            self._console.reloaded(project)
+
+    async def _drain(self, _: dict[str, Any]) -> None:
+        self._draining.set()
+
+
+def _guard(project: Project, options: Options) -> Guard:
+    access = project.one(AccessSpec)
+    hosts = [*access.hosts, *options.hosts]
+    if not options.loopback:
+        hosts.append(options.host)
+    return Guard(hosts, [*access.origins, *options.origins])

@@ -1,0 +1,167 @@
+"""The ledger: for each subscription, what was accepted and what became of it.
+
+    accepted = delivered + dropped + rejected + expired + erased + buffered
+
+No term is computed as the remainder of the others. `accepted` is what the log has given out since the
+subscription began. The ends come from the counts that commit with the position; `buffered` is what
+waits in the log (head − position) plus what is in hot segments. So the sum holds only if position −
+start equals the ends and the segments: `adds_up` says whether it does, and whether the delivered and
+rejected are in registered objects.
+
+The catalog is read first and the heads of the logs after, so that a position is never past its head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from forebay.db import open_db, told
+from forebay.errors import ForebayError
+
+TERMS = ("accepted", "delivered", "dropped", "rejected", "expired", "erased", "buffered")
+
+
+@dataclass(slots=True)
+class LogFacts:
+    """A log's end. `start` is the oldest event still kept, `expired` what went with nobody to read it.
+
+    `declared` has the offset from which each declared subscription counts.
+    """
+
+    head: int = 0
+    start: int = 0
+    expired: int = 0
+    declared: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Consumer:
+    """What the catalog knows of one consumer of one log. `held` are the input events in hot segments."""
+
+    log: str
+    start: int
+    position: int
+    delivered: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    erased: int = 0
+    held: int = 0
+    in_objects: int = 0
+
+
+_CONSUMERS = """
+SELECT p.consumer, p.log, p.start, p.position,
+  coalesce(l.delivered, 0), coalesce(l.dropped, 0), coalesce(l.rejected, 0), coalesce(l.erased, 0),
+  (SELECT coalesce(sum(s.inputs), 0) FROM segments s JOIN buffers b ON b.id = s.buffer
+    WHERE 'delivery.' || b.delivery = p.consumer),
+  coalesce(l.removed, 0) + (SELECT coalesce(sum(o.inputs), 0) FROM objects o
+    WHERE o.source = p.consumer AND o.state = 'live')
+FROM positions p LEFT JOIN ledger l ON l.consumer = p.consumer
+"""
+
+
+class CatalogFacts:
+    """Reads the catalog's half, from any process, over a connection that is kept open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: apsw.Connection | None = None
+
+    def read(self) -> dict[str, Consumer]:
+        """By consumer; empty while there is no catalog. Raises Unavailable if it cannot be read now."""
+        if not self._path.exists():
+            return {}
+        try:
+            if self._db is None:
+                self._db = open_db(self._path, readonly=True)
+            return {row[0]: Consumer(*row[1:]) for row in self._db.execute(_CONSUMERS)}
+        except apsw.SQLError as error:
+            self.close()
+            if "no such table" in str(error):  # flow is about to make it
+                return {}
+            raise told(error, self._path) from error
+        except (apsw.Error, ForebayError) as error:
+            self.close()
+            raise told(error, self._path) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def ledger(
+    subscriptions: Mapping[str, Iterable[str]],
+    consumers: Mapping[str, Consumer],
+    log: Callable[[str], LogFacts],
+) -> dict[str, dict[str, Any]]:
+    """The ledger under `total` and under each subscription's name.
+
+    `subscriptions` has the readers of each log; a log without any lists itself. `log` is asked for a
+    log's facts once `consumers` has been read. What the project no longer names but the catalog still
+    holds is `parked`: it takes nothing more in.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, readers in subscriptions.items():
+        facts = log(name)
+        for reader in readers:
+            consumer = consumers.get(reader)
+            if consumer is not None and consumer.log == name:
+                found[reader] = _consumed(consumer, facts.head)
+            elif reader == name and not name.startswith("delivery."):
+                found[reader] = _own(name, facts)
+            else:  # declared, and flow has not begun with it
+                start = facts.declared.get(reader, facts.start)
+                waiting = facts.head - start
+                found[reader] = _entry(
+                    name, accepted=waiting, buffered=waiting, lag=waiting, adds_up=waiting >= 0
+                )
+    for reader, consumer in consumers.items():
+        if reader not in found:
+            found[reader] = _consumed(consumer, consumer.position) | {"parked": True}
+    total = {term: sum(entry[term] for entry in found.values()) for term in TERMS}
+    return {
+        "total": {**total, "adds_up": all(entry["adds_up"] for entry in found.values())},
+        **dict(sorted(found.items())),
+    }
+
+
+def _consumed(c: Consumer, head: int) -> dict[str, Any]:
+    lag = head - c.position
+    ended = c.delivered + c.dropped + c.rejected + c.erased
+    whole = ended + c.held == c.position - c.start and lag >= 0
+    return _entry(
+        c.log,
+        accepted=head - c.start,
+        delivered=c.delivered,
+        dropped=c.dropped,
+        rejected=c.rejected,
+        erased=c.erased,
+        buffered=lag + c.held,
+        lag=lag,
+        adds_up=whole and c.in_objects == c.delivered + c.rejected,
+    )
+
+
+def _own(name: str, facts: LogFacts) -> dict[str, Any]:
+    begun = facts.declared.get(name, 0)
+    kept = facts.head - facts.start
+    accepted = facts.head - begun
+    return _entry(
+        name,
+        accepted=accepted,
+        expired=facts.expired,
+        buffered=kept,
+        lag=0,
+        adds_up=accepted == facts.expired + kept,
+    )
+
+
+def _entry(log: str, *, lag: int, adds_up: bool, **terms: int) -> dict[str, Any]:
+    return {**{term: terms.get(term, 0) for term in TERMS}, "log": log, "lag": lag, "adds_up": adds_up}

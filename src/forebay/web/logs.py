@@ -1,0 +1,105 @@
+"""The logs of a project: one of each stream, and of each delivery that is put to directly.
+
+A subscription is kept in a log under `by:<consumer>`, since the consumer of a direct-put delivery has the
+name of the log itself, and a log's own name stands for "nobody reads this".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import apsw
+
+from forebay.db import open_db, told
+from forebay.layout import Layout
+from forebay.project.graph import subscriptions
+from forebay.project.model import Project, Ref
+from forebay.sections import SECTIONS
+from forebay.streams.section import StreamSpec
+from forebay.streams.writer import RETENTION, Log
+from forebay.web.ledger import LogFacts
+
+PREFIX = "by:"
+
+
+class Logs(dict[str, Log]):
+    """The open logs by name; `open` makes them those of a project."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self._layout = layout
+        self.readers: dict[str, tuple[str, ...]] = {}
+
+    def open(self, project: Project) -> None:
+        """Open what is new, change what changed, close what is gone (its file stays).
+
+        Raises ForebayError as `Log` does.
+        """
+        wanted = subscriptions(project, SECTIONS)
+        for name in [name for name in self if name not in wanted]:
+            self.pop(name).close()
+        for name, readers in wanted.items():
+            spec = project.get(Ref.parse(name))
+            shards = spec.shards if isinstance(spec, StreamSpec) else 1
+            retention = spec.retention if isinstance(spec, StreamSpec) else RETENTION
+            log = self.get(name)
+            if log is None:
+                log = Log(self._layout.log(name), name, shards, retention=retention)
+                self[name] = log
+            log.shards, log.retention = shards, retention
+            declared = declared_names(name, readers)
+            if {each.name for each in log.subscriptions()} != (declared or {name}):
+                log.declare(declared)
+        self.readers = wanted
+
+    def advance(self, name: str, consumer: str, position: int) -> None:
+        """A consumer is this far: retention may remove what is before it."""
+        log = self.get(name)
+        if log is not None:
+            log.advance(PREFIX + consumer, position)
+
+    def facts(self, name: str) -> LogFacts:
+        """What the ledger asks of a log."""
+        log = self[name]
+        return facts_of(
+            name, log.head, log.start, {s.name: (s.start, s.expired) for s in log.subscriptions()}
+        )
+
+    def close(self) -> None:
+        """Commit what is pending and close them all."""
+        for log in self.values():
+            log.close()
+        self.clear()
+
+
+def declared_names(name: str, readers: Iterable[str]) -> set[str]:
+    """The subscriptions to declare in the log `name`; none for a stream that nobody reads."""
+    return {PREFIX + reader for reader in readers if reader != name or not name.startswith("streams.")}
+
+
+def facts_of(name: str, head: int, start: int, rows: dict[str, tuple[int, int]]) -> LogFacts:
+    """A log's facts; `rows` has start and expired of each kept subscription."""
+    own = rows.get(name)
+    declared = {each.removeprefix(PREFIX): row[0] for each, row in rows.items()}
+    return LogFacts(head, start, own[1] if own is not None else 0, declared)
+
+
+def read_facts(path: Path, name: str) -> LogFacts:
+    """A log's facts from its file, without its owner; all zero if there is none."""
+    if not path.exists():
+        return LogFacts()
+    db = open_db(path, readonly=True)
+    try:
+        with db:
+            start = int(db.execute("SELECT value FROM meta WHERE key = 'start'").get or 0)
+            head = db.execute("SELECT offset + n FROM batches ORDER BY offset DESC LIMIT 1").get
+            rows = {
+                row[0]: (row[1], row[2])
+                for row in db.execute("SELECT name, start, expired FROM subscriptions")
+            }
+    except apsw.Error as error:
+        raise told(error, path) from error
+    finally:
+        db.close()
+    return facts_of(name, start if head is None else int(head), start, rows)

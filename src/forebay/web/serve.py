@@ -1,0 +1,76 @@
+"""Granian's embedded server on a socket that is open already; several live in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # not in its stubs
+from granian.server.embed import Server
+
+from forebay.runtime.doors import BACKLOG
+from forebay.runtime.options import Options
+
+CONNECTIONS = 4096
+"""Requests that one door works on at once; more wait in their sockets."""
+
+
+class _OnSocket(Server):
+    """The embedded server, told its socket instead of an address."""
+
+    def __init__(self, fd: int, app: Any, **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self._given = fd
+
+    def _init_shared_socket(self) -> None:
+        self._ssp = None
+        holder: Any = SocketHolder(self._given, False, BACKLOG)  # type: ignore[call-arg]  # as above
+        self._shd = holder
+
+
+class Door:
+    """One HTTP server: `start`, then `stop`, which lets requests under way finish."""
+
+    def __init__(
+        self, fd: int, app: Any, interface: Literal["rsgi", "asgi"], options: Options, *, websockets: bool
+    ) -> None:
+        own = os.dup(fd)  # the server closes it when it stops
+        socket.socket(fileno=os.dup(own)).close()  # raises here, and not in a thread, if it is no socket
+        self._server = _OnSocket(
+            own,
+            app,
+            interface=Interfaces.RSGI if interface == "rsgi" else Interfaces.ASGI,
+            http=HTTPModes.http1 if not options.tls_cert else HTTPModes.auto,
+            http1_settings=HTTP1Settings(header_read_timeout=30_000),
+            websockets=websockets,
+            backlog=BACKLOG,
+            backpressure=CONNECTIONS,
+            log_enabled=False,
+            ssl_cert=Path(options.tls_cert) if options.tls_cert else None,
+            ssl_key=Path(options.tls_key) if options.tls_key else None,
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._task = asyncio.create_task(self._server.serve())
+
+    async def stop(self, patience: float) -> bool:
+        """Accept nothing more and let what is under way finish; whether it did within `patience` seconds."""
+        if self._task is None:
+            return True
+        self._server.stop()  # type: ignore[no-untyped-call]
+        done, _ = await asyncio.wait({self._task}, timeout=patience)
+        return bool(done)
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why the server ended by itself, or None."""
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            return None
+        return self._task.exception()
