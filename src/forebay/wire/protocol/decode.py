@@ -1,0 +1,418 @@
+"""Requests into the dicts that botocore's user wrote: per protocol, by the operation's input shape.
+
+Blobs become bytes, timestamps aware datetimes, numbers int or float. What does not fit its shape is a
+`SerializationException` (json), `MalformedInput`-like errors elsewhere; what fits but breaks a constraint is
+`forebay.wire.protocol.validate`'s to refuse. Members that the model does not know are ignored, as AWS does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+from xml.etree import ElementTree as ET
+
+import cbor2
+import msgspec
+import orjson
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from forebay.wire.protocol.message import AwsError, Request
+from forebay.wire.protocol.model import wire_name
+
+_MISSING = object()
+_json = msgspec.json.Decoder()
+
+
+def decode(protocol: str, operation: OperationModel, request: Request) -> dict[str, Any]:
+    """The operation's input. Raises AwsError in the words of the protocol's services."""
+    shape = operation.input_shape
+    match protocol:
+        case "json":
+            parsed = _object(request.body)
+            return _structure(shape, parsed, "") if shape else {}
+        case "query":
+            pairs = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+            flat = dict(pairs + request.parameters())
+            return _query(shape, flat, "") or {} if shape else {}
+        case "smithy-rpc-v2-cbor":
+            return _structure(shape, _cbor(request.body), "") if shape else {}
+        case _:
+            return _rest(protocol, operation, request) if shape else {}
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            parsed = _json.decode(body)  # integers of any size
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise AwsError("SerializationException", "Unexpected token in JSON body") from None
+    if not isinstance(parsed, dict):
+        raise AwsError("SerializationException", "Start of structure or map found where not expected.")
+    return parsed
+
+
+def _cbor(body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    try:
+        parsed = cbor2.loads(body)
+    except (cbor2.CBORDecodeError, ValueError, RecursionError, UnicodeDecodeError):
+        raise AwsError("SerializationException", "The CBOR body does not parse") from None
+    if not isinstance(parsed, dict):
+        raise AwsError("SerializationException", "A map is expected")
+    return parsed
+
+
+# Values that came as JSON or CBOR.
+
+_KINDS = {str: "STRING_VALUE", bool: "TRUE_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
+_TYPES = {
+    "string": "String",
+    "character": "String",
+    "integer": "Integer",
+    "long": "Long",
+    "boolean": "Boolean",
+    "double": "Double",
+    "float": "Float",
+}
+
+
+def _refuse(value: Any, shape: Shape) -> AwsError:
+    if isinstance(value, dict | list):
+        return AwsError("SerializationException", "Start of structure or map found where not expected.")
+    if shape.type_name in ("structure", "map"):
+        return AwsError("SerializationException", "Unexpected field type")
+    if shape.type_name == "list":
+        return AwsError("SerializationException", "Expected list or null")
+    kind = "FALSE_VALUE" if value is False else _KINDS.get(type(value), "VALUE")
+    return AwsError(
+        "SerializationException",
+        f"{kind} cannot be converted to {_TYPES.get(shape.type_name, shape.type_name)}",
+    )
+
+
+def _structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
+    assert isinstance(shape, StructureShape)
+    if not isinstance(value, dict):
+        raise _refuse(value, shape)
+    if shape.is_document_type:
+        return value
+    result: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        found = value.get(wire_name(name, member), _MISSING)
+        if found is not _MISSING and found is not None:
+            result[name] = _value(member, found, name)
+    return result
+
+
+def _value(shape: Shape, value: Any, path: str) -> Any:
+    if isinstance(shape, StructureShape):
+        return _structure(shape, value, path)
+    if isinstance(shape, ListShape):
+        if not isinstance(value, list):
+            raise _refuse(value, shape)
+        return [None if item is None else _value(shape.member, item, path) for item in value]
+    if isinstance(shape, MapShape):
+        if not isinstance(value, dict):
+            raise _refuse(value, shape)
+        return {key: None if item is None else _value(shape.value, item, path) for key, item in value.items()}
+    return _scalar(shape, value)
+
+
+def _scalar(shape: Shape, value: Any) -> Any:
+    match shape.type_name:
+        case "string" | "character":
+            if isinstance(value, str):
+                return value
+        case "blob":
+            if isinstance(value, bytes):
+                return value
+            if isinstance(value, str):
+                return _base64(value)
+        case "boolean":
+            if isinstance(value, bool):
+                return value
+        case "integer" | "long":
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            if isinstance(value, float):
+                return int(value)  # AWS truncates
+        case "double" | "float":
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value)
+            if value in ("NaN", "Infinity", "-Infinity"):
+                return float(value)
+        case "timestamp":
+            return _timestamp(value)
+    raise _refuse(value, shape)
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise AwsError("SerializationException", "Invalid base64 data") from None
+
+
+def _timestamp(value: Any) -> dt.datetime:
+    try:
+        if isinstance(value, dt.datetime):
+            return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return dt.datetime.fromtimestamp(value, dt.UTC)
+        text = str(value)
+        if re.fullmatch(r"-?\d+(\.\d+)?", text):
+            return dt.datetime.fromtimestamp(float(text), dt.UTC)
+        if re.match(r"[A-Z][a-z]{2},", text):
+            return dt.datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=dt.UTC)
+        parsed = dt.datetime.fromisoformat(text)
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise AwsError("SerializationException", f"{value!r} is not a timestamp") from None
+
+
+# The query protocol: flat names with dots.
+
+
+def _query(shape: Shape, flat: Mapping[str, str], prefix: str) -> Any:
+    """The value at `prefix`, or None where nothing is."""
+    if isinstance(shape, StructureShape):
+        result = {}
+        for name, member in shape.members.items():
+            inner = _query(
+                member, flat, f"{prefix}.{_query_name(name, member)}" if prefix else _query_name(name, member)
+            )
+            if inner is not None:
+                result[name] = inner
+        return result if result or not prefix or prefix in flat else None
+    if isinstance(shape, ListShape):
+        if flat.get(prefix) == "":
+            return []
+        base = (
+            prefix
+            if shape.serialization.get("flattened")
+            else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+        )
+        return _numbered(flat, base, lambda at: _query(shape.member, flat, at))
+    if isinstance(shape, MapShape):
+        base = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
+        key, value = (
+            shape.key.serialization.get("name", "key"),
+            shape.value.serialization.get("name", "value"),
+        )
+        pairs = _numbered(
+            flat,
+            base,
+            lambda at: (_query(shape.key, flat, f"{at}.{key}"), _query(shape.value, flat, f"{at}.{value}")),
+        )
+        return None if pairs is None else dict(pairs)
+    text = flat.get(prefix)
+    return None if text is None else text_value(shape, text)
+
+
+def _query_name(name: str, shape: Shape) -> str:
+    if isinstance(shape, ListShape) and shape.serialization.get("flattened"):
+        return str(shape.member.serialization.get("name", shape.serialization.get("name", name)))
+    return wire_name(name, shape)
+
+
+def _numbered(flat: Mapping[str, str], base: str, read: Any) -> list[Any] | None:
+    numbers = {
+        int(rest)
+        for key in flat
+        if key.startswith(base + ".") and (rest := key[len(base) + 1 :].partition(".")[0]).isdigit()
+    }
+    return [read(f"{base}.{at}") for at in sorted(numbers)] if numbers else None
+
+
+def text_value(shape: Shape, text: str) -> Any:
+    """A scalar that came as text: in a query string, a header, a URI or XML."""
+    match shape.type_name:
+        case "boolean":
+            if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+        case "integer" | "long":
+            if re.fullmatch(r"[-+]?\d+", text.strip()):
+                return int(text)
+        case "double" | "float":
+            try:
+                return float(text)
+            except ValueError:
+                pass
+        case "timestamp":
+            return _timestamp(text)
+        case "blob":
+            return _base64(text)
+        case _:
+            return text
+    raise AwsError("MalformedInput", f"{text!r} is not of type {shape.type_name}")
+
+
+# REST: URI, query string, headers and a payload.
+
+
+def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[str, Any]:
+    shape = operation.input_shape
+    assert isinstance(shape, StructureShape)
+    result: dict[str, Any] = {}
+    uri = match_uri(operation.http["requestUri"], request.path) or {}
+    query: dict[str, list[str]] = {}
+    for key, text in request.parameters():
+        query.setdefault(key, []).append(text)
+    payload = shape.serialization.get("payload")
+    body_members: dict[str, Shape] = {}
+    for name, member in shape.members.items():
+        location = member.serialization.get("location")
+        wire = wire_name(name, member)
+        match location:
+            case "uri":
+                if wire in uri:
+                    result[name] = text_value(member, uri[wire])
+            case "querystring":
+                if isinstance(member, MapShape):
+                    result[name] = {key: texts[0] for key, texts in query.items()}
+                elif wire in query:
+                    if isinstance(member, ListShape):
+                        result[name] = [text_value(member.member, text) for text in query[wire]]
+                    else:
+                        result[name] = text_value(member, query[wire][0])
+            case "header":
+                header = request.headers.get(wire.lower())
+                if header is not None:
+                    result[name] = _header(member, header)
+            case "headers":
+                prefix = wire.lower()
+                result[name] = {
+                    key[len(prefix) :]: text
+                    for key, text in request.headers.items()
+                    if key.startswith(prefix)
+                }
+            case _:
+                body_members[name] = member
+    if payload is not None:
+        member = shape.members[payload]
+        if member.type_name == "blob":
+            result[payload] = request.body
+        elif member.type_name == "string":
+            result[payload] = request.body.decode("utf-8", "replace")
+        elif request.body.strip():
+            result[payload] = _body(protocol, member, request.body)
+    elif body_members and request.body.strip():
+        parsed = _body(protocol, shape, request.body)
+        result |= {name: parsed[name] for name in body_members if name in parsed}
+    return result
+
+
+def _header(shape: Shape, text: str) -> Any:
+    if isinstance(shape, ListShape):
+        return [text_value(shape.member, part.strip()) for part in text.split(",")]
+    if (
+        shape.type_name == "string"
+        and getattr(shape, "is_document_type", False) is False
+        and shape.serialization.get("jsonvalue")
+    ):
+        return orjson.loads(base64.b64decode(text))
+    return text_value(shape, text)
+
+
+def _body(protocol: str, shape: Shape, body: bytes) -> Any:
+    if protocol == "rest-json":
+        return _value(shape, _object(body), "")
+    root = parse_xml(body)
+    return xml_value(shape, root)
+
+
+def parse_xml(body: bytes) -> ET.Element:
+    """The document's root, without namespaces. Raises AwsError `MalformedXML`."""
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:  # entities could expand without bound
+        raise _malformed()
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - documents with a DTD were refused above
+    except ET.ParseError:
+        raise _malformed() from None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def _malformed() -> AwsError:
+    return AwsError(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        http=400,
+    )
+
+
+def xml_value(shape: Shape, node: ET.Element) -> Any:
+    """What an element holds, by its shape."""
+    if isinstance(shape, StructureShape):
+        result: dict[str, Any] = {}
+        for name, member in shape.members.items():
+            wire = wire_name(name, member)
+            if member.serialization.get("xmlAttribute"):
+                attribute = wire.rpartition(":")[2]
+                text = next((v for k, v in node.attrib.items() if k.rpartition("}")[2] == attribute), None)
+                if text is not None:
+                    result[name] = text
+                continue
+            if isinstance(member, ListShape) and member.serialization.get("flattened"):
+                items = node.findall(
+                    str(member.member.serialization.get("name", wire)) if wire == name else wire
+                )
+                if items:
+                    result[name] = [xml_value(member.member, item) for item in items]
+                continue
+            child = node.find(wire)
+            if child is not None:
+                result[name] = xml_value(member, child)
+        return result
+    if isinstance(shape, ListShape):
+        return [xml_value(shape.member, item) for item in node]
+    if isinstance(shape, MapShape):
+        key, value = (
+            shape.key.serialization.get("name", "key"),
+            shape.value.serialization.get("name", "value"),
+        )
+        return {
+            (entry.findtext(str(key)) or ""): xml_value(shape.value, found)
+            for entry in node
+            if (found := entry.find(str(value))) is not None
+        }
+    try:
+        return text_value(shape, node.text or "")
+    except AwsError:
+        raise _malformed() from None
+
+
+_GREEDY = re.compile(r"\{([^}]+?)(\+?)\}")
+
+
+def match_uri(template: str, path: str) -> dict[str, str] | None:
+    """The labels of a request URI template (`/{Bucket}/{Key+}`) in `path`, decoded; None if it does not fit."""
+    pattern = _uri_pattern(template)
+    found = pattern.fullmatch(path)
+    if found is None:
+        return None
+    names = [name for name, _ in _GREEDY.findall(template.partition("?")[0])]
+    return {name: unquote(text) for name, text in zip(names, found.groups(), strict=True)}
+
+
+def _uri_pattern(template: str) -> re.Pattern[str]:
+    path = template.partition("?")[0]
+    parts: list[str] = []
+    at = 0
+    for label in _GREEDY.finditer(path):
+        parts.append(re.escape(path[at : label.start()]))
+        parts.append("(.+)" if label.group(2) else "([^/]+)")
+        at = label.end()
+    parts.append(re.escape(path[at:]))
+    return re.compile("".join(parts).rstrip("/") + "/?", re.DOTALL)

@@ -1,0 +1,122 @@
+"""Which service, operation and protocol a request asks for.
+
+json: `X-Amz-Target: Kinesis_20131202.PutRecords`; CBOR: `POST /service/<name>/operation/<name>`; query:
+`Action=` in a form; REST: the method and path against the model's URIs, for the service that the
+signature's scope or the path itself names. What fits none of these is S3's, as on a bare endpoint.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from forebay.wire.protocol.decode import match_uri
+from forebay.wire.protocol.message import AwsError, Request
+from forebay.wire.protocol.model import service_model
+
+TARGETS: Mapping[str, str] = {
+    "Kinesis_20131202": "kinesis",
+    "Firehose_20150804": "firehose",
+    "AWSEvents": "events",
+    "AWSGlue": "glue",
+    "AmazonAthena": "athena",
+    "Logs_20140328": "logs",
+    "DynamoDB_20120810": "dynamodb",
+    "AmazonSQS": "sqs",
+    "GraniteServiceVersion20100801": "cloudwatch",
+    "AmazonSSM": "ssm",
+    "AWSStepFunctions": "stepfunctions",
+    "secretsmanager": "secretsmanager",
+    "TrentService": "kms",
+}
+_QUERY_VERSIONS = {
+    "2010-05-08": "iam",
+    "2011-06-15": "sts",
+    "2010-03-31": "sns",
+    "2010-08-01": "cloudwatch",
+    "2012-11-05": "sqs",
+}
+_SCOPE = re.compile(r"(?:Credential=|^)[^/,\s]*/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
+_SIGNED_AS = {"monitoring": "cloudwatch"}
+# A Lambda path begins with its API's date; a bucket may be named like one, and then the signature tells.
+_LAMBDA_PATH = re.compile(
+    r"/20\d\d-\d\d-\d\d/(?:account-settings|capacity-providers|code-signing-configs|durable-execution-callbacks|durable-executions"
+    r"|event-source-mappings|functions|layers|resource-policy|tags)(?:/|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked. `operation` is '' where it could not be told."""
+
+    service: str
+    operation: str
+    protocol: str
+
+
+def detect(request: Request) -> Call:
+    """The call that `request` makes. Raises AwsError for a target that AWS itself does not know."""
+    target = request.headers.get("x-amz-target")
+    if target:
+        prefix, _, operation = target.rpartition(".")
+        service = TARGETS.get(prefix, prefix.partition("_")[0].lower())
+        if prefix in TARGETS and operation not in service_model(service).operation_names:
+            raise AwsError("UnknownOperationException", f"Unknown operation {operation}", http=400)
+        return Call(service, operation, "json")
+    rpc = re.fullmatch(r"/service/([^/]+)/operation/([^/]+)", request.path)
+    if rpc:
+        return Call(TARGETS.get(rpc[1], rpc[1].lower()), rpc[2], "smithy-rpc-v2-cbor")
+    signed = _signed_for(request)
+    if signed in ("", "lambda") and (signed or _LAMBDA_PATH.match(request.path)):
+        return Call("lambda", rest_operation("lambda", request), "rest-json")
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or (
+        request.method in ("GET", "POST") and request.path == "/" and "Action=" in request.query
+    ):
+        form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)) | dict(
+            request.parameters()
+        )
+        if "Action" in form:
+            service = signed or _QUERY_VERSIONS.get(form.get("Version", ""), "")
+            return Call(service, form["Action"], "query")
+    if signed not in ("", "s3"):
+        return Call(signed, "", "rest-json")
+    return Call("s3", "", "rest-xml")
+
+
+def _signed_for(request: Request) -> str:
+    header = request.headers.get("authorization", "")
+    found = _SCOPE.search(header)
+    if found is None:
+        for key, value in request.parameters():
+            if key == "X-Amz-Credential":
+                found = _SCOPE.search(value)
+    name = found[1] if found else ""
+    return _SIGNED_AS.get(name, name)
+
+
+@functools.cache
+def _routes(service: str) -> list[tuple[str, str, str, frozenset[tuple[str, str]]]]:
+    routes = []
+    model = service_model(service)
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, query = http["requestUri"].partition("?")
+        needs = frozenset(parse_qsl(query, keep_blank_values=True))
+        routes.append((http["method"], path, name, needs))
+    # More literal paths, and more required parameters, first.
+    routes.sort(key=lambda route: (-len(route[3]), route[1].count("{"), -len(route[1])))
+    return routes
+
+
+def rest_operation(service: str, request: Request) -> str:
+    """The operation whose method and URI fit; '' if none does."""
+    given = request.parameters()
+    for method, path, name, needs in _routes(service):
+        if method != request.method or match_uri(path, request.path) is None:
+            continue
+        if all(any(k == key and (not v or v == value) for key, value in given) for k, v in needs):
+            return name
+    return ""

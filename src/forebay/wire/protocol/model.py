@@ -1,0 +1,58 @@
+"""Service models, as botocore ships them: loaded when a service is first asked, kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+
+_loader = Loader()
+
+# Where a service speaks several protocols, what its answers are in when nothing in the request says.
+_PREFERRED = ("json", "rest-json", "rest-xml", "query")
+
+
+@functools.cache
+def service_model(service: str) -> ServiceModel:
+    """The model of `service` (botocore's name for it: `kinesis`, `events`, `s3`)."""
+    return ServiceModel(_loader.load_service_model(service, "service-2"), service)
+
+
+@functools.cache
+def operation_model(service: str, operation: str) -> OperationModel | None:
+    """An operation's model; None if AWS has no such operation."""
+    model = service_model(service)
+    return model.operation_model(operation) if operation in model.operation_names else None
+
+
+@functools.cache
+def default_protocol(service: str) -> str:
+    """The protocol of `service` when the request does not show it."""
+    metadata: Mapping[str, Any] = service_model(service).metadata
+    offered = metadata.get("protocols") or [metadata["protocol"]]
+    return next((name for name in _PREFERRED if name in offered), str(metadata["protocol"]))
+
+
+def json_version(service: str) -> str:
+    """`1.0` or `1.1`, for the content type of answers."""
+    return str(service_model(service).metadata.get("jsonVersion", "1.1"))
+
+
+def wire_name(name: str, shape: Shape) -> str:
+    """The name of a member on the wire."""
+    return str(shape.serialization.get("name", name))
+
+
+@functools.cache
+def error_status(service: str, code: str) -> tuple[int, bool]:
+    """An error's HTTP status as the model gives it, and whether it is the sender's fault."""
+    model = service_model(service)
+    for shape in model.error_shapes:
+        trait = shape.metadata.get("error", {})
+        if shape.name == code or trait.get("code") == code:
+            status = int(trait.get("httpStatusCode", 500 if shape.metadata.get("fault") else 400))
+            return status, status < 500
+    return 400, True
