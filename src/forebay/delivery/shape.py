@@ -26,7 +26,7 @@ def object_to(sql: str) -> Objection | None:
     """The first reason why `sql` cannot be a transform; None if there is none."""
     try:
         statements = [
-            statement for statement in sqlglot.parse(sql, dialect="duckdb") if statement is not None
+            statement for statement in sqlglot.parse(sql, dialect="athena") if statement is not None
         ]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
@@ -59,7 +59,7 @@ def _inside(select: exp.Select) -> Objection | None:
         return Objection(f"a transform reads `events`, not {found}", fix="select … from events")
     aggregate = select.find(exp.AggFunc)
     if aggregate is not None:
-        return Objection(f"a transform has no aggregates ({aggregate.sql(dialect='duckdb')})", why=_BELONGS)
+        return Objection(f"a transform has no aggregates ({aggregate.sql(dialect='athena')})", why=_BELONGS)
     if select.find(exp.Window):
         return Objection("a transform has no window functions", why=_BELONGS)
     for part, name in (

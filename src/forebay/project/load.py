@@ -20,6 +20,12 @@ from forebay.project.walk import walk_project
 FILE = "forebay.yaml"
 
 
+def find_root(start: Path) -> Path | None:
+    """The nearest folder from `start` upwards that is a project's."""
+    here = start.resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+
+
 def load(root: Path, sections: Sequence[Section]) -> tuple[Project | None, list[Finding]]:
     """The project in the folder `root`, and all findings, in the order of their places.
 

@@ -10,6 +10,7 @@ Durations are seconds (float), sizes bytes (int) and rates events a second (floa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ import msgspec
 from forebay.errors import ForebayError
 
 FORMAT = 1
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +89,8 @@ class Location(msgspec.Struct, frozen=True, order=True):
                 break
         else:
             raise ValueError(f"{text!r} is no place in the lake")
-        if not bucket:
-            raise ValueError(f"{text!r} names no bucket")
+        if not _BUCKET.fullmatch(bucket):
+            raise ValueError(f"{bucket!r} is no bucket's name: 3 to 63 lower-case letters, digits, - and .")
         if prefix.startswith("/") or "//" in prefix:
             raise ValueError(f"{text!r} has an empty part")
         return Location(bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/")

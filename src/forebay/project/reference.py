@@ -12,7 +12,7 @@ from forebay.project.section import Section
 from forebay.project.settings import Settings
 from forebay.project.written import shown
 
-HEAD = "<!-- Written by `forebay docs` from the specs in src/forebay/*/section.py; edit those. -->\n"
+HEAD = "<!-- Made by `scripts/reference_pages.py` from src/forebay/*/section.py; do not edit. -->\n"
 _KINDS = {
     "duration": "duration",
     "seconds": "seconds",

@@ -1,0 +1,11 @@
+"""What happens to each event on its way into the lake."""
+
+from datetime import UTC, datetime
+
+
+def clean(event):
+    """Return the event to keep it, None to drop it, a list to make several of it."""
+    if event.get("page") is None:
+        return None
+    event.setdefault("at", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    return event
