@@ -20,7 +20,9 @@ from typing import Any
 
 import apsw
 
-from forebay.db import open_db, told
+from forebay.catalog.ledger import snapshot, verify
+from forebay.catalog.store import open_reader
+from forebay.db import told
 from forebay.errors import ForebayError
 
 TERMS = ("accepted", "delivered", "dropped", "rejected", "expired", "erased", "buffered")
@@ -39,30 +41,8 @@ class LogFacts:
     declared: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Consumer:
-    """What the catalog knows of one consumer of one log. `held` are the input events in hot segments."""
-
-    log: str
-    start: int
-    position: int
-    delivered: int = 0
-    dropped: int = 0
-    rejected: int = 0
-    erased: int = 0
-    held: int = 0
-    in_objects: int = 0
-
-
-_CONSUMERS = """
-SELECT p.consumer, p.log, p.start, p.position,
-  coalesce(l.delivered, 0), coalesce(l.dropped, 0), coalesce(l.rejected, 0), coalesce(l.erased, 0),
-  (SELECT coalesce(sum(s.inputs), 0) FROM segments s JOIN buffers b ON b.id = s.buffer
-    WHERE 'delivery.' || b.delivery = p.consumer),
-  coalesce(l.removed, 0) + (SELECT coalesce(sum(o.inputs), 0) FROM objects o
-    WHERE o.source = p.consumer AND o.state = 'live')
-FROM positions p LEFT JOIN ledger l ON l.consumer = p.consumer
-"""
+Row = dict[str, Any]
+"""A consumer as `catalog.ledger.snapshot` has it, with `checked`: whether its objects bear the counts out."""
 
 
 class CatalogFacts:
@@ -72,14 +52,16 @@ class CatalogFacts:
         self._path = path
         self._db: apsw.Connection | None = None
 
-    def read(self) -> dict[str, Consumer]:
+    def read(self) -> dict[str, Row]:
         """By consumer; empty while there is no catalog. Raises Unavailable if it cannot be read now."""
         if not self._path.exists():
             return {}
         try:
             if self._db is None:
-                self._db = open_db(self._path, readonly=True)
-            return {row[0]: Consumer(*row[1:]) for row in self._db.execute(_CONSUMERS)}
+                self._db = open_reader(self._path)
+            with self._db:  # one snapshot for both
+                rows = snapshot(self._db)
+                wrong = {line.partition(":")[0] for line in verify(self._db)}
         except apsw.SQLError as error:
             self.close()
             if "no such table" in str(error):  # flow is about to make it
@@ -88,6 +70,7 @@ class CatalogFacts:
         except (apsw.Error, ForebayError) as error:
             self.close()
             raise told(error, self._path) from error
+        return {row["consumer"]: {**row, "checked": row["consumer"] not in wrong} for row in rows}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -98,7 +81,7 @@ class CatalogFacts:
 
 def ledger(
     subscriptions: Mapping[str, Iterable[str]],
-    consumers: Mapping[str, Consumer],
+    consumers: Mapping[str, Row],
     log: Callable[[str], LogFacts],
 ) -> dict[str, dict[str, Any]]:
     """The ledger under `total` and under each subscription's name.
@@ -112,7 +95,7 @@ def ledger(
         facts = log(name)
         for reader in readers:
             consumer = consumers.get(reader)
-            if consumer is not None and consumer.log == name:
+            if consumer is not None and consumer["log"] == name:
                 found[reader] = _consumed(consumer, facts.head)
             elif reader == name and not name.startswith("delivery."):
                 found[reader] = _own(name, facts)
@@ -124,7 +107,7 @@ def ledger(
                 )
     for reader, consumer in consumers.items():
         if reader not in found:
-            found[reader] = _consumed(consumer, consumer.position) | {"parked": True}
+            found[reader] = _consumed(consumer, consumer["position"]) | {"parked": True}
     total = {term: sum(entry[term] for entry in found.values()) for term in TERMS}
     return {
         "total": {**total, "adds_up": all(entry["adds_up"] for entry in found.values())},
@@ -132,20 +115,17 @@ def ledger(
     }
 
 
-def _consumed(c: Consumer, head: int) -> dict[str, Any]:
-    lag = head - c.position
-    ended = c.delivered + c.dropped + c.rejected + c.erased
-    whole = ended + c.held == c.position - c.start and lag >= 0
+def _consumed(row: Row, head: int) -> dict[str, Any]:
+    lag = head - row["position"]
+    ends = {name: row[name] for name in ("delivered", "dropped", "rejected", "erased")}
+    whole = sum(ends.values()) + row["waiting"] == row["position"] - row["start"] and lag >= 0
     return _entry(
-        c.log,
-        accepted=head - c.start,
-        delivered=c.delivered,
-        dropped=c.dropped,
-        rejected=c.rejected,
-        erased=c.erased,
-        buffered=lag + c.held,
+        row["log"],
+        accepted=head - row["start"],
+        **ends,
+        buffered=lag + row["waiting"],
         lag=lag,
-        adds_up=whole and c.in_objects == c.delivered + c.rejected,
+        adds_up=whole and row["checked"],
     )
 
 

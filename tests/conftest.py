@@ -1,0 +1,48 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import System
+
+Running = Callable[..., System]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """Starts a real `forebay run` of a project folder, with state and ports of its own; stops it afterwards.
+
+    `running(folder, "--simulate", sql=False, environment={...})`: with `sql=False` it does not wait for
+    the query process.
+    """
+    started: list[System] = []
+
+    def start(
+        folder: Path,
+        *arguments: str,
+        sql: bool = True,
+        state: Path | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> System:
+        state = state or tmp_path / f"state{len(started)}"
+        system = System(folder, state, list(arguments), environment or {})
+        started.append(system)
+        return system.start(sql=sql)
+
+    yield start
+    for system in started:
+        system.end()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real input, where `FOREBAY_REAL_DATA` says there is one; else the test is skipped."""
+    named = os.environ.get("FOREBAY_REAL_DATA")
+    if named is None:
+        pytest.skip("FOREBAY_REAL_DATA does not name the folder with data/")
+    return Path(named) / "data"
