@@ -109,7 +109,7 @@ def _frame(names: list[str]) -> Option:
 def _value_axis(tile: Tile) -> Option:
     axis: Option = {"type": "value", "splitNumber": 4, "axisLabel": {"hideOverlap": True}}
     if tile.kind == "stacked100":
-        return {**axis, "max": 100, "axisLabel": {"formatter": "{value} %"}}
+        return {**axis, "max": 100, "interval": 25, "axisLabel": {"formatter": "{value} %"}}
     if tile.unit and tile.format in {"number", "integer"}:
         axis["axisLabel"] = {"formatter": "{value} " + tile.unit, "hideOverlap": True}
     if tile.format == "integer":

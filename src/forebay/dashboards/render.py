@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from forebay.clock import to_datetime
 from forebay.dashboards import options
 from forebay.dashboards.model import Tile
 from forebay.dashboards.shape import Result, roles
-from forebay.dashboards.values import Scalar, is_number, number, written
+from forebay.dashboards.values import Scalar, is_number, number, wall, written
 
 MAX_TABLE_ROWS = 1000
 _EXACT = 2**53
@@ -41,10 +42,10 @@ def render(tile: Tile, result: Result, zone: ZoneInfo, before: Result | None = N
         return _number(tile, result, before)
     if not result.rows:
         if tile.kind == "table":
-            return Rendered("empty", table=table(result, tile.limit))
+            return Rendered("empty", table=table(result, MAX_TABLE_ROWS, zone))
         return Rendered("empty", option=options.empty(EMPTY))
     if tile.kind == "table":
-        shown = table(result, tile.limit)
+        shown = table(result, min(tile.limit or MAX_TABLE_ROWS, MAX_TABLE_ROWS), zone)
         rest = len(result.rows) - len(shown["rows"])
         return Rendered(
             "ok", table=shown, note=f"first {len(shown['rows']):,} rows" if rest or result.truncated else ""
@@ -55,14 +56,23 @@ def render(tile: Tile, result: Result, zone: ZoneInfo, before: Result | None = N
     return Rendered("ok", option=option, note=note)
 
 
-def table(result: Result, limit: int | None = None) -> dict[str, Any]:
-    """Columns and rows for the browser. Integers that JavaScript would round are sent as text."""
-    rows = result.rows[: min(limit or MAX_TABLE_ROWS, MAX_TABLE_ROWS)]
+def table(result: Result, limit: int, zone: ZoneInfo | None = None) -> dict[str, Any]:
+    """Columns and rows for the browser; timestamps in `zone` if one is given, else as they came.
+
+    Integers that JavaScript would round are sent as text.
+    """
+    timed = [zone is not None and kind.lower().startswith("timestamp") for _, kind in result.columns]
     return {
         "columns": [
             {"name": name, "type": kind, "numeric": is_number(kind)} for name, kind in result.columns
         ],
-        "rows": [[_exact(value) for value in row] for row in rows],
+        "rows": [
+            [
+                _local(value, zone) if at and zone is not None else _exact(value)
+                for value, at in zip(row, timed, strict=True)
+            ]
+            for row in result.rows[:limit]
+        ],
     }
 
 
@@ -70,6 +80,14 @@ def _exact(value: Scalar) -> Scalar:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         return str(value)
     return value
+
+
+def _local(value: Scalar, zone: ZoneInfo) -> Scalar:
+    moment = wall(value, "timestamp", zone)
+    if moment is None:
+        return value
+    text = to_datetime(moment * 1000).strftime("%Y-%m-%d %H:%M:%S")
+    return text if moment % 1000 == 0 else f"{text}.{moment % 1000:03}"
 
 
 def _number(tile: Tile, result: Result, before: Result | None) -> Rendered:

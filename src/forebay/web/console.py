@@ -1,0 +1,408 @@
+"""The console: its API, its live socket and its pages, on the console port.
+
+    GET  /api/console                         project, time ranges, chart themes: what every page needs
+    GET  /api/status                          as `forebay status --json`
+    POST /api/query                           {sql, database?, format?: json|csv, max_rows?}
+    POST /api/flush                           {name?}
+    GET  /api/dashboards[/NAME]               what there is, with the findings of its files
+    GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
+    GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
+    WS   /api/live                            see browser.py
+    GET  /healthz, /readyz
+
+A failure answers `{"error": {code, message, where?, why?, fix?}}` with the error's HTTP status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+import forebay
+from forebay.clock import now_us
+from forebay.dashboards import parameters, ranges, reader
+from forebay.dashboards.model import Dashboard, Filter, Tile
+from forebay.dashboards.render import table
+from forebay.dashboards.theme import theme
+from forebay.errors import ForebayError, NotFound, Throttled, Unavailable, UsageError
+from forebay.layout import Layout
+from forebay.project.finding import Finding
+from forebay.project.model import Project
+from forebay.web.browser import Browser, Statuses
+from forebay.web.graph import graph
+from forebay.web.live import Asks, Hub, ask_rows, find, result_of
+from forebay.web.static_files import StaticFiles
+
+BodyT = TypeVar("BodyT")
+
+MAX_BODY = 1 << 20
+MAX_ROWS = 10_000
+MAX_CSV_ROWS = 200_000
+
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Refuses(Protocol):
+    """What `forebay.web.guard.Guard` is here: the judge of a request's Host and Origin."""
+
+    def check(self, host: str | None, origin: str | None) -> Any:
+        """None, or why the request is refused."""
+
+
+@dataclass(slots=True)
+class ConsoleContext:
+    """What the console asks of the process it runs in. `project` may be replaced; then call `reloaded`."""
+
+    project: Project
+    layout: Layout
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    query: Asks
+    flow: Asks
+    guard: Refuses
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /api/query`."""
+
+    sql: str
+    database: str | None = None
+    format: str = "json"
+    max_rows: int = 1000
+
+
+class Flush(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /api/flush`."""
+
+    name: str | None = None
+
+
+class Console:
+    """The routes, and what they share."""
+
+    def __init__(self, ctx: ConsoleContext) -> None:
+        self.ctx = ctx
+        self.hub = Hub(ctx.query)
+        self.statuses = Statuses(self._status_message)
+        self._browsers: set[Browser] = set()
+        self._static = StaticFiles()
+        self._read: tuple[object, dict[str, Dashboard], list[Finding]] | None = None
+
+    def app(self) -> Starlette:
+        """The ASGI application, guarded."""
+        dashboard = "/api/dashboards/{name}"
+        app = Starlette(
+            routes=[
+                Route("/healthz", self._health),
+                Route("/readyz", self._ready),
+                Route("/api/console", self._console),
+                Route("/api/status", self._status),
+                Route("/api/query", self._query, methods=["POST"]),
+                Route("/api/flush", self._flush, methods=["POST"]),
+                Route("/api/dashboards", self._dashboards),
+                Route(dashboard, self._dashboard),
+                Route(dashboard + "/filters/{filter}", self._filter),
+                Route(dashboard + "/tiles/{tile}.{format}", self._tile),
+                WebSocketRoute("/api/live", self._live),
+                Route("/api/{rest:path}", self._nothing, methods=["GET", "POST", "PUT", "DELETE"]),
+                Route("/{rest:path}", self._page),
+            ],
+            exception_handlers={ForebayError: _failed},
+            lifespan=self._lifespan,
+        )
+        app.state.console = self
+        app.add_middleware(_Walls, guard=self.ctx.guard)
+        return app
+
+    def reloaded(self, project: Project) -> None:
+        """The project was applied anew: every open page asks again for what it shows."""
+        self.ctx.project, self._read = project, None
+        for browser in self._browsers:
+            browser.send("changed", b'{"type":"changed"}')
+
+    def dashboards(self) -> Mapping[str, Dashboard]:
+        """The project's dashboards, read again when one of their files changed."""
+        return self._found()[0]
+
+    async def close(self) -> None:
+        """Stop every tile and hang up."""
+        await self.hub.close()
+        await self.statuses.close()
+
+    def _found(self) -> tuple[dict[str, Dashboard], list[Finding]]:
+        root = Path(self.ctx.project.root)
+        files = [*root.glob("dashboards/*.y*ml"), *root.glob("queries/*.sql")]
+        seen = (id(self.ctx.project), tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files)))
+        if self._read is None or self._read[0] != seen:
+            self._read = (seen, *reader.read(self.ctx.project))
+        return self._read[1], self._read[2]
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def _status_message(self) -> bytes:
+        try:
+            return orjson.dumps({"type": "status", "at": now_us(), "data": await self.ctx.status()})
+        except ForebayError as error:
+            return orjson.dumps({"type": "status", "at": now_us(), "error": error.to_dict()})
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _ready(self, _: Request) -> Response:
+        try:
+            await self.ctx.query.call("status", timeout=2.0)
+        except ForebayError as error:
+            return JSONResponse({"status": "starting", "error": error.to_dict()}, 503)
+        return JSONResponse({"status": "ready"})
+
+    async def _console(self, _: Request) -> Response:
+        project = self.ctx.project
+        return _json(
+            {
+                "name": project.name,
+                "description": project.description,
+                "version": forebay.__version__,
+                "timezone": project.timezone,
+                "day_starts": project.day_starts,
+                "database": project.database,
+                "ranges": [
+                    {"text": each, "label": self._span(each, project.timezone, project.day_starts).label}
+                    for each in ranges.COMMON
+                ],
+                "themes": {name: theme(name) for name in ("light", "dark")},
+                "graph": graph(project),
+                "dashboards": self._listed(),
+            }
+        )
+
+    async def _status(self, _: Request) -> Response:
+        return _json(await self.ctx.status())
+
+    async def _query(self, request: Request) -> Response:
+        asked = await _body(request, Ask)
+        if asked.format not in {"json", "csv"}:
+            raise UsageError("UnknownFormat", f"{asked.format!r} is no format", fix="use json or csv")
+        most = MAX_CSV_ROWS if asked.format == "csv" else max(1, min(asked.max_rows, MAX_ROWS))
+        answer = await ask_rows(self.ctx.query, asked.sql, asked.database or self.ctx.project.database, most)
+        if asked.format == "csv":
+            return await _csv(answer, "query")
+        return _json(_table(answer))
+
+    async def _flush(self, request: Request) -> Response:
+        asked = await _body(request, Flush)
+        return _json(await self.ctx.flow.call("flush", timeout=120.0, name=asked.name))
+
+    def _listed(self) -> list[dict[str, Any]]:
+        made, findings = self._found()
+        listed = [
+            {
+                "name": each.name,
+                "title": each.title,
+                "description": each.description,
+                "tiles": [{"title": tile.title, "kind": tile.kind} for tile in each.tiles],
+                "findings": [found.to_dict() for found in findings if found.file == each.file],
+            }
+            for each in made.values()
+        ]
+        files = {each.file for each in made.values()}
+        broken = sorted({found.file for found in findings} - files)
+        return listed + [
+            {
+                "name": Path(file).stem, "title": Path(file).stem, "description": "", "tiles": [],
+                "findings": [found.to_dict() for found in findings if found.file == file],
+            }
+            for file in broken
+        ]  # fmt: skip
+
+    async def _dashboards(self, _: Request) -> Response:
+        return _json({"dashboards": self._listed()})
+
+    async def _dashboard(self, request: Request) -> Response:
+        made, findings = self._found()
+        board = find(made, request.path_params["name"])
+        chosen = request.query_params.get("range") or board.range
+        return _json(
+            {
+                **msgspec.to_builtins(board),
+                "range_label": self._span(chosen, board.timezone, board.day_starts).label,
+                "ranges": [
+                    {"text": each, "label": self._span(each, board.timezone, board.day_starts).label}
+                    for each in dict.fromkeys((*ranges.COMMON, board.range, chosen))
+                ],
+                "findings": [found.to_dict() for found in findings if found.file == board.file],
+            }
+        )
+
+    async def _filter(self, request: Request) -> Response:
+        board = find(self.dashboards(), request.path_params["name"])
+        name = request.path_params["filter"]
+        filter_ = next((each for each in board.filters if each.name == name), None)
+        if filter_ is None:
+            raise NotFound("NoSuchFilter", f"dashboard {board.name} has no filter {name!r}")
+        return _json({"options": await self._options(board, filter_, request)})
+
+    async def _options(self, board: Dashboard, filter_: Filter, request: Request) -> list[str]:
+        if filter_.sql is None:
+            return list(filter_.options)
+        sql = parameters.fill(filter_.sql, board, filter_, self._chosen(request, board, None)[0], {})
+        answer = await ask_rows(self.ctx.query, sql, self.ctx.project.database, 500)
+        return [str(row[0]) for row in answer["values"] if row and row[0] not in (None, "")]
+
+    def _chosen(
+        self, request: Request, board: Dashboard, tile: Tile | None
+    ) -> tuple[ranges.Range, dict[str, str]]:
+        asked = request.query_params
+        zone = tile.timezone if tile is not None else board.timezone
+        chosen = {each.name: asked.get(f"f.{each.name}", "") for each in board.filters}
+        return self._span(asked.get("range") or board.range, zone, board.day_starts), chosen
+
+    async def _tile(self, request: Request) -> Response:
+        board = find(self.dashboards(), request.path_params["name"])
+        tile = board.tile(request.path_params["tile"])
+        kind = request.path_params["format"]
+        if tile is None or not tile.sql or kind not in {"csv", "json"}:
+            raise NotFound("NoSuchTile", f"dashboard {board.name} has no such tile of data")
+        span, chosen = self._chosen(request, board, tile)
+        sql = parameters.fill(tile.sql, board, tile, span, chosen)
+        answer = await ask_rows(self.ctx.query, sql, tile.database, MAX_CSV_ROWS if kind == "csv" else 1000)
+        if kind == "csv":
+            return await _csv(answer, f"{board.name}-{tile.id}")
+        return _json(_table(answer, ranges.zone(tile.timezone)))
+
+    async def _live(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        browser = Browser(websocket, self.hub, self.statuses, self.dashboards)
+        self._browsers.add(browser)
+        try:
+            await browser.serve()
+        finally:
+            self._browsers.discard(browser)
+
+    async def _nothing(self, request: Request) -> Response:
+        raise NotFound("NoSuchOperation", f"the console's API has no {request.method} {request.url.path}")
+
+    async def _page(self, request: Request) -> Response:
+        return self._static.respond(request)
+
+    def _span(self, text: str, timezone: str, day_starts: str) -> ranges.Range:
+        return ranges.resolve(text, now=now_us(), timezone=timezone, day_starts=day_starts)
+
+
+def console_app(ctx: ConsoleContext) -> Starlette:
+    """The console as an ASGI application; `app.state.console` is its `Console`."""
+    return Console(ctx).app()
+
+
+class _Walls:
+    """Refuses a foreign Host or Origin before anything is read or accepted, and sets the security headers."""
+
+    def __init__(self, app: ASGIApp, guard: Refuses) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._guard.check(headers.get(b"host"), headers.get(b"origin"))
+        if refusal is not None:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            body = {"error": {"code": refusal.code, "message": refusal.message, "fix": refusal.fix}}
+            await JSONResponse(body, refusal.status, headers=SECURITY)(scope, receive, send)
+            return
+
+        async def secured(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                have = {name for name, _ in message["headers"]}
+                extra = [(k.lower().encode(), v.encode()) for k, v in SECURITY.items()]
+                if b"cache-control" not in have:
+                    extra.append((b"cache-control", b"no-store"))
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self._app(scope, receive, secured)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ForebayError)
+    headers = {}
+    if isinstance(error, Unavailable | Throttled):
+        headers["Retry-After"] = str(error.extra.get("retry_after", 1))
+    return JSONResponse({"error": error.to_dict()}, error.status, headers)
+
+
+async def _body(request: Request, kind: type[BodyT]) -> BodyT:
+    """The request's JSON body. Raises UsageError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise UsageError("NotJson", "the body must be application/json")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise UsageError("BodyTooLarge", f"the body may have {MAX_BODY} bytes")
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise UsageError("BadBody", f"the body cannot be read: {error}") from None
+
+
+def _json(parts: Any) -> Response:
+    return Response(orjson.dumps(parts), media_type="application/json")
+
+
+def _table(answer: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any]:
+    result = result_of(answer)
+    return {
+        **table(result, MAX_ROWS, zone),
+        "truncated": result.truncated,
+        "stats": answer.get("stats") or {},
+    }
+
+
+async def _csv(answer: Mapping[str, Any], name: str) -> Response:
+    """The rows as a file to keep: NULL is an empty field, the header the columns' names."""
+
+    def write() -> str:
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\r\n")
+        rows.writerow([column for column, _ in answer["columns"]])
+        rows.writerows(answer["values"])
+        return text.getvalue()
+
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    if answer.get("truncated"):
+        headers["X-Forebay-Truncated"] = str(len(answer["values"]))
+    return Response(await asyncio.to_thread(write), headers=headers, media_type="text/csv; charset=utf-8")

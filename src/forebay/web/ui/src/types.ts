@@ -1,0 +1,51 @@
+// What the console's API answers. The Python side is the contract: web/console.py, web/browser.py.
+
+export interface Failure { code: string; message: string; where?: string; why?: string; fix?: string; line?: number; column?: number; hint?: string }
+export interface Finding { code: string; file: string; line: number; column: number; message: string; why?: string; fix?: string; severity: string }
+
+export interface GraphNode { id: string; noun: string; name: string; label: string; stage: number }
+export interface Graph { nodes: GraphNode[]; edges: { from: string; to: string }[] }
+export interface RangeChoice { text: string; label: string }
+export interface Listed { name: string; title: string; description: string; tiles: { title: string; kind: string }[]; findings: Finding[] }
+
+export interface Console {
+  name: string; description: string | null; version: string; timezone: string; day_starts: string; database: string;
+  ranges: RangeChoice[]; themes: Record<string, object>; graph: Graph; dashboards: Listed[];
+}
+
+export interface Tile {
+  id: string; title: string; kind: string; sql: string; query: string | null; description: string; text: string;
+  format: string; unit: string; compare: string | null; width: number; height: number; timezone: string; database: string;
+}
+export interface Filter { name: string; label: string; type: string; column: string | null; options: string[]; sql: string | null; default: string | null }
+export interface Dashboard {
+  name: string; title: string; description: string; range: string; range_label: string; timezone: string; day_starts: string;
+  filters: Filter[]; tiles: Tile[]; ranges: RangeChoice[]; findings: Finding[];
+}
+
+export type Cell = string | number | boolean | null;
+export interface Table { columns: { name: string; type: string; numeric: boolean }[]; rows: Cell[][] }
+export interface Answer extends Table { truncated: boolean; stats: { elapsed_ms?: number; scanned_bytes?: number; tables?: string[] } }
+
+export interface NumberShown {
+  value: number | null; text: string; spark?: object;
+  before?: { value: number | null; text: string; change?: number };
+}
+export interface Shown {
+  state: "ok" | "empty" | "error"; option?: Record<string, unknown>; number?: NumberShown; table?: Table;
+  note?: string; range?: string; error?: Failure;
+}
+export interface TileNews { tile: string; rev: number; ran_at: number; changed_at: number | null; cost_ms: number; interval: number; shown?: Shown }
+
+export interface Counts {
+  accepted: number; delivered: number; dropped: number; rejected: number; expired: number; erased: number; buffered: number;
+  log?: string; lag?: number;
+}
+export interface Status {
+  name: string; version: string;
+  processes?: { role: string; pid: number | null; restarts?: number }[];
+  urls?: Record<string, string>;
+  ledger?: Record<string, Counts>;
+  doors?: Record<string, { accepted: number; duplicate: number; refused: number }>;
+  resources?: Record<string, unknown>[];
+}
