@@ -6,7 +6,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
-from urllib.parse import unquote
 
 from forebay.errors import ForebayError, NotFound
 
@@ -38,7 +37,7 @@ class Router(Generic[T]):
     """Finds the target of a method and path.
 
     A path without parameters wins over one with; among those the one with more literal text does. A
-    parameter takes one part of the path, `{rest+}` one or more. Parameters are percent-decoded.
+    parameter takes one part of the path, `{rest+}` one or more. Paths are to be given percent-decoded.
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, T]]) -> None:
@@ -62,7 +61,7 @@ class Router(Generic[T]):
             return target, {}
         for _, its_method, pattern, names, found in self._patterns:
             if its_method == method and (match := pattern.fullmatch(path)):
-                return found, {name: unquote(part) for name, part in zip(names, match.groups(), strict=True)}
+                return found, dict(zip(names, match.groups(), strict=True))
         methods = self.methods(path)
         if methods:
             raise MethodNotAllowed(

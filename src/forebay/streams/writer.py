@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +29,7 @@ from forebay.errors import ForebayError, Unavailable
 from forebay.streams.commit import Committer, Receipt, Submission, Waiter
 from forebay.streams.dedup import Deduplicator, Once, Unique
 from forebay.streams.disk import Disk
+from forebay.streams.inbox import Inbox
 from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.schema import open_log
 
@@ -42,8 +42,8 @@ logger = logging.getLogger("forebay.streams")
 GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
 # A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
-CHECKPOINT_IDLE_PAGES = 64
-CHECKPOINT_PAGES = 2048
+CHECKPOINT_IDLE_BYTES = 512 << 10
+CHECKPOINT_BYTES = 16 << 20
 MAINTAIN_EVERY = 1.0
 RETENTION = 86_400.0
 _LOCK_PATIENCE = 5.0
@@ -90,13 +90,12 @@ class Log:
             os.close(self._lock_fd)
             raise
         self.shards = shards
-        self._wal_pages = 0
-        self._db.set_wal_hook(self._on_wal)
-        self._queue: queue.SimpleQueue[Submission | Callable[[], None] | None] = queue.SimpleQueue()
+        self._inbox: Inbox[Submission | Callable[[], None]] = Inbox()
         self._submitting = threading.Lock()
         self._submitted = 0
         self._settled = 0
         self._closed = False
+        self._stopping = False
         self._broken: ForebayError | None = None
         self._upkeep_error: str | None = None
         self._maintain_at = time.monotonic() + MAINTAIN_EVERY
@@ -189,7 +188,7 @@ class Log:
 
     def advance(self, name: str, position: int) -> None:
         """Say that a subscription has consumed up to `position`. Returns at once."""
-        self._queue.put(lambda: self._keeper.advance(name, position))
+        self._inbox.put(lambda: self._keeper.advance(name, position))
 
     def maintain(self) -> None:
         """Run all upkeep now (positions, expired keys, retention, space), to its end. Blocks."""
@@ -230,7 +229,7 @@ class Log:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(None)
+            self._inbox.put(self._stop)
         self._thread.join()
 
     # What happens to a submission.
@@ -249,7 +248,7 @@ class Log:
                     retry_after=1,
                 )
             self._submitted += submission.size
-            self._queue.put(submission)
+            self._inbox.put(submission, submission.loop)
 
     def _do(self, action: Callable[[], T]) -> T:
         """Run `action` in the writer's thread, between commits, and wait for it."""
@@ -264,32 +263,29 @@ class Log:
         with self._submitting:
             if self._closed:
                 raise Unavailable("LogClosed", f"{self.name} is closing")
-            self._queue.put(run)
+            self._inbox.put(run)
         return future.result()
 
+    def _stop(self) -> None:
+        self._stopping = True
+
     def _run(self) -> None:
-        done = False
-        while not done:
+        while not self._stopping:
             group: list[Submission] = []
             size = 0
-            try:
-                item = self._queue.get(timeout=max(0.0, self._maintain_at - time.monotonic()))
-                while True:
-                    if item is None:
-                        done = True
-                    elif isinstance(item, Submission):
-                        group.append(item)
-                        size += item.size
-                    else:
-                        if group:
-                            self._commit(group, size)
-                            group, size = [], 0
-                        item()
-                    if done or size > GROUP_BYTES:
+            item = self._inbox.get(timeout=max(0.0, self._maintain_at - time.monotonic()))
+            while item is not None:
+                if isinstance(item, Submission):
+                    group.append(item)
+                    size += item.size
+                    if size > GROUP_BYTES:
                         break
-                    item = self._queue.get_nowait()
-            except queue.Empty:
-                pass
+                else:
+                    if group:
+                        self._commit(group, size)
+                        group, size = [], 0
+                    item()
+                item = self._inbox.next()
             if group:
                 self._commit(group, size)
             self._upkeep(idle=not group)
@@ -311,18 +307,14 @@ class Log:
 
     # Upkeep, between commits.
 
-    def _on_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._wal_pages = pages
-        return apsw.SQLITE_OK
-
     def _upkeep(self, *, idle: bool) -> None:
         now = time.monotonic()
         try:
-            if self._wal_pages > CHECKPOINT_PAGES:
+            if self._committer.written > CHECKPOINT_BYTES:
                 self._checkpoint()
             if now >= self._maintain_at:
                 more = self._maintain()
-                if idle and not more and self._wal_pages > CHECKPOINT_IDLE_PAGES:
+                if idle and not more and self._committer.written > CHECKPOINT_IDLE_BYTES:
                     self._checkpoint()
                 # While there is much to remove, a little at a time, so that commits go on between.
                 self._maintain_at = now + (0.02 if more else MAINTAIN_EVERY)
@@ -336,7 +328,7 @@ class Log:
 
     def _checkpoint(self) -> None:
         self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        self._wal_pages = 0
+        self._committer.written = 0
 
     def _maintain(self) -> bool:
         now = self._clock()
