@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -33,6 +33,8 @@ class Job:
 
     records: Sequence[bytes]
     origins: Sequence[Origin]
+    redact: Callable[[str], str]
+    """Takes the values of secrets out of a reason."""
     bisections: int = 256
     """Calls that looking for the culprits may still cost; after that, what is left fails together."""
     give_up: float = 0.0
@@ -65,11 +67,12 @@ class Job:
         """The dropped and the failed of an answer."""
         with self.lock:
             self.dropped += [low + i for i in answer.dropped]
-            self.failed += [Failure(low + i, code, reason) for i, code, reason in answer.failed]
+            self.failed += [Failure(low + i, code, self.redact(reason)) for i, code, reason in answer.failed]
             self.warnings |= dict.fromkeys(answer.warnings)
 
     def fail(self, low: int, high: int, code: str, reason: str) -> None:
         """These records are given up."""
+        reason = self.redact(reason)
         with self.lock:
             self.failed += [Failure(i, code, reason) for i in range(low, high)]
 

@@ -115,6 +115,7 @@ class Worker:
         self._poll.register(self._out, select.POLLIN)
         self._poll.register(ours, select.POLLIN)
         self._closed = False
+        self._silent = False
 
     @property
     def pid(self) -> int:
@@ -251,13 +252,14 @@ class Worker:
 
     def _drain(self) -> None:
         """Take what it printed. Bounded, so that one that prints for ever does not keep us here."""
-        for _ in range(64):
+        for _ in range(0 if self._silent else 64):
             try:
                 chunk = os.read(self._out, 1 << 16)
             except BlockingIOError:
                 return
             if not chunk:
-                self._poll.unregister(self._out) if not self._closed else None
+                self._silent = True
+                self._poll.unregister(self._out)
                 return
             self.output.feed(chunk)
 
@@ -265,7 +267,7 @@ class Worker:
         """The channel broke: it died, or closed it; either way it is ended."""
         index = self._current()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
+            self._process.wait(0.3)
         code = self._process.poll()
         self.close()
         return Died(_how(code), index)

@@ -104,12 +104,14 @@ class Answer:
         last: list[Any] = [None] * len(ids)
         size = 0
         for entry in records:
+            size += ENVELOPE
             try:
-                data = entry.get("data")
-                size += (len(data) if data is not None else 0) + ENVELOPE
                 at = index.get(entry.get("recordId"), -1)
+                data = entry.get("data")
             except (AttributeError, TypeError):  # no dict, or no string for an id: nobody's answer
-                at = -1
+                at, data = -1, None
+            if isinstance(data, str | bytes | bytearray):
+                size += len(data)
             if at < 0:
                 self.unknown += 1
             else:

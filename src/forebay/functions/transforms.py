@@ -76,7 +76,7 @@ class WorkerTransform:
 
     def apply(self, records: Sequence[bytes], origins: Sequence[Origin]) -> Outcome:
         """See `ports.Transform.apply`."""
-        job = Job(records, origins)
+        job = Job(records, origins, self._pool.log.redact)
         slices = self._policy.slices(job)
         if self._threads is None:
             for low, high in slices:

@@ -108,10 +108,9 @@ def _lambda_logging() -> None:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # The user's code may have closed or replaced it.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(Exception):  # the user's code may have closed or replaced it
+            getattr(sys, name).flush()
 
 
 def main() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from forebay import event as blobs
 from forebay.functions import shapes
 from forebay.functions.worker.context import LambdaContext
-from forebay.functions.worker.load import describe, load, report
+from forebay.functions.worker.load import describe, load, report, say
 
 
 class LambdaRunner:
@@ -49,7 +48,7 @@ class LambdaRunner:
         try:
             answer = shapes.Answer(ids, returned)
         except ValueError as error:
-            print(f"{shapes.NOT_JSON}: {error}", file=sys.stderr)  # noqa: T201 - this is the function's log
+            say(f"{shapes.NOT_JSON}: {error}")
             return {"error": [shapes.NOT_JSON, str(error)]}, b""
         if answer.size > shapes.PAYLOAD:
             reason = f"Function.ResponseSizeTooLarge: the answer has {answer.size} bytes, Lambda's bound is {shapes.PAYLOAD}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -100,9 +101,15 @@ def report(error: BaseException) -> None:
     import traceback  # noqa: PLC0415 - only paid for when something is wrong
 
     try:
-        traceback.print_exception(error, file=sys.stderr)
-    except Exception:  # the user's code closed or replaced stderr, or its exception cannot be printed
-        os.write(2, f"{type(error).__name__} (its traceback could not be printed)\n".encode())
+        say("".join(traceback.format_exception(error)))
+    except Exception:  # an exception that cannot be shown as text
+        say(f"{type(error).__name__} (its traceback cannot be shown)")
+
+
+def say(text: str) -> None:
+    """Write to the function's log, past `sys.stderr`, which the user's code may have closed or replaced."""
+    with contextlib.suppress(OSError):
+        os.write(2, text.rstrip("\n").encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _place(trace: TracebackType | None, root: Path) -> str:

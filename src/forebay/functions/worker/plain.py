@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import orjson
 
 from forebay import event as blobs
 from forebay.functions.protocol import NOT_STARTED
-from forebay.functions.worker.load import describe, load, report
+from forebay.functions.worker.load import describe, load, report, say
 
 TRACEBACKS = 5
 """Tracebacks that one batch writes to the log; the others are counted."""
@@ -83,7 +82,7 @@ class PlainRunner:
                 failed.append((i, code, describe(error, self._root)))
         progress[0] = NOT_STARTED
         if errors > TRACEBACKS:
-            print(f"({errors - TRACEBACKS} more errors in this batch)", file=sys.stderr)  # noqa: T201 - the function's log
+            say(f"({errors - TRACEBACKS} more errors in this batch)")
         done: dict[str, Any] = {"failed": failed, "dropped": dropped}
         if len(source) != len(records) or failed or dropped:
             done["source"] = source
