@@ -37,15 +37,16 @@ PATIENCE = 30.0
 def until(question: Callable[[], T], *, patience: float = PATIENCE, every: float = 0.02) -> T:
     """The first truthy answer; errors of a system that is starting count as none. Fails after `patience` s."""
     deadline = time.monotonic() + patience
-    last: Any = None
+    last: object = None
     while True:
         try:
-            last = question()
+            answer = question()
         except (ForebayError, OSError, http.client.HTTPException) as error:
             last = error
         else:
-            if last:
-                return last
+            if answer:
+                return answer
+            last = answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience:g} s; the last answer was {last!r}")
         time.sleep(every)
@@ -110,8 +111,7 @@ class System:
         """
         with self.said.open("a") as stderr:
             self.process = subprocess.Popen(
-                [*FOREBAY, "run", str(self.folder), "--state", str(self.layout.root), "--json"]
-                + [*self._ports, *self._arguments],
+                [*FOREBAY, *self._command()],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -130,6 +130,17 @@ class System:
         if sql:
             until(lambda: self.query("select 1") == [[1]])
         return self
+
+    def _command(self) -> list[str]:
+        return [
+            "run",
+            str(self.folder),
+            "--state",
+            str(self.layout.root),
+            "--json",
+            *self._ports,
+            *self._arguments,
+        ]
 
     def stop(self, *, number: int = signal.SIGTERM, patience: float = 10.0) -> int:
         """End it in good order; its exit code."""

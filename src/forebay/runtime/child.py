@@ -30,6 +30,11 @@ class Child:
     _started: float = 0.0
 
     @property
+    def started(self) -> bool:
+        """Whether it was ever started."""
+        return self._started > 0
+
+    @property
     def pid(self) -> int | None:
         """Of the living process, or None."""
         return self.process.pid if self.process is not None and self.process.returncode is None else None
@@ -65,7 +70,7 @@ class Child:
         """Start it again when its time has come; whether it did."""
         if self.due is None or time.monotonic() < self.due:
             return False
-        self.restarts += 1
+        self.restarts += self.started
         self.start()
         return True
 

@@ -30,6 +30,8 @@ DRAIN_FRONT = 2.0
 DRAIN_REST = 2.0
 DRAIN = DRAIN_FRONT + DRAIN_REST
 TICK = 0.5
+HEAD_START = 1.0
+"""Seconds that the front has for itself at the start, if it takes that long."""
 
 Command = Callable[[str, Mapping[str, int]], Sequence[str]]
 """The arguments that start a role; the mapping has the file descriptors that it is given, by name."""
@@ -101,8 +103,7 @@ class Supervisor:
         self._selector.register(wake_out, selectors.EVENT_READ)
         self._selector.register(self._ready, selectors.EVENT_READ)
         try:
-            for child in self.children.values():
-                child.start()
+            self.children["front"].start()
             self.publish()
             self._look_after(wake_out)
             self._drain()
@@ -122,6 +123,9 @@ class Supervisor:
 
     def _look_after(self, wake: int) -> None:
         next_tick = time.monotonic() + TICK
+        for child in self.children.values():
+            if child.process is None:  # two cores: the others would only make the front late
+                child.due = time.monotonic() + HEAD_START
         while not self._stops:
             dues = [child.due for child in self.children.values() if child.due is not None]
             dues += [next_tick] if self._tick is not None else []
@@ -130,12 +134,19 @@ class Supervisor:
                 data = os.read(key.fd, 4096)
                 if key.fd == self._ready and data:
                     self._selector.unregister(self._ready)
+                    self._start_rest()
                     self._on_ready()
             if self._reap() | self._restart():
                 self.publish()
             if self._tick is not None and time.monotonic() >= next_tick and not self._stops:
                 self._tick()
                 next_tick = time.monotonic() + TICK
+
+    def _start_rest(self) -> None:
+        for child in self.children.values():
+            if not child.started:
+                child.start()
+        self.publish()
 
     def _reap(self) -> bool:
         found = False
