@@ -40,7 +40,7 @@ _MEANT = {
 
 def athena_type(text: str) -> str:
     """An Athena type: `bigint`, `decimal(10,2)`, `array<struct<a:int,b:string>>`, checked."""
-    rest = _type(re.sub(r"\s+", "", text.lower()), text)
+    rest = _type(re.sub(r"\s*([<>,:()])\s*", r"\1", text.strip().lower()), text)
     if rest:
         raise Unfit(f"{text!r} is no Athena type", why=f"{rest!r} is left over")
     return text

@@ -12,7 +12,7 @@ from forebay.project.finding import Finding
 from forebay.project.kinds import number, readers, secret_names
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.near import nearest
-from forebay.project.read import Items, Map, Node, Scalar
+from forebay.project.read import Items, Map, Node, Scalar, plain
 from forebay.project.section import Section
 from forebay.project.settings import NAME, Settings
 from forebay.project.unfit import Unfit
@@ -69,6 +69,10 @@ class Parser:
             )
             return None, entries
         self.places[()] = (root.line, root.column)
+        for noun, names in self.known.items():
+            written = root.pairs.get(noun)
+            if written is not None and isinstance(written[1], Map):
+                names.update((noun,) if self.sections[noun].single else written[1].pairs)
         own = {field.key for field in fields_of(Settings)}
         for key, (at, value) in root.pairs.items():
             if key in self.sections:
@@ -94,7 +98,6 @@ class Parser:
         if isinstance(node, Scalar) and node.null:
             return {}
         if section.single:
-            self.known[section.noun].add(section.noun)
             found = self.spec(node, section.spec, (section.noun,))
             return {} if found is None else {section.noun: found}
         if not isinstance(node, Map):
@@ -109,7 +112,6 @@ class Parser:
         for name, (at, value) in node.pairs.items():
             path = (section.noun, name)
             self.places[path] = (at.line, at.column)
-            self.known[section.noun].add(name)
             if not re.fullmatch(section.pattern, name):
                 self.add("BadName", at, f"{name!r} is no name here", why=section.name_doc)
             spec = self._variant(section, value)
@@ -249,7 +251,7 @@ class Parser:
             found = self.spec(node, kind, path)
             return _BAD if found is None else found
         if kind is Any:
-            return self._free(node)
+            return plain(node)
         if get_origin(kind) is list:
             return self._list(node, _inner(field, kind), path)
         if not isinstance(node, Scalar):
@@ -319,15 +321,6 @@ class Parser:
                 else f"one of {', '.join(field.meta.refs)}",
             )
         return ref
-
-    def _free(self, node: Node) -> Any:
-        match node:
-            case Scalar():
-                return node.value()
-            case Items():
-                return [self._free(item) for item in node.nodes]
-            case Map():
-                return {key: self._free(value) for key, (_, value) in node.pairs.items()}
 
 
 def _inner(field: SpecField, kind: Any) -> SpecField:

@@ -83,6 +83,17 @@ class Map:
 Node = Scalar | Items | Map
 
 
+def plain(node: Node) -> Any:
+    """What a tree says where any shape is fine, as JSON would hold it."""
+    match node:
+        case Scalar():
+            return node.value()
+        case Items():
+            return [plain(item) for item in node.nodes]
+        case Map():
+            return {key: plain(value) for key, (_, value) in node.pairs.items()}
+
+
 class _Stop(Exception):
     """Reading cannot go on; the finding says why."""
 
@@ -195,7 +206,7 @@ class _Builder:
                 else:
                     root = node
         except yaml.MarkedYAMLError as error:
-            raise _Stop(self._syntax(error)) from None
+            raise _Stop(self._syntax(error, text)) from None
         except yaml.YAMLError as error:
             raise _Stop(self._unreadable(error, text)) from None
         return root
@@ -276,11 +287,12 @@ class _Builder:
                 pairs[key.text] = (key, value)
         return Map(line, column, {**merged, **pairs} if merged else pairs, size)
 
-    def _syntax(self, error: yaml.MarkedYAMLError) -> Finding:
+    def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> Finding:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         problem = error.problem or "not YAML"
-        if "\\t" in problem or "tab" in problem:
+        found = text.splitlines()[line - 1 : line] if mark else []
+        if "\\t" in problem or any("\t" in row[: len(row) - len(row.lstrip())] for row in found):
             return self._finding(
                 "YamlTab", (line, column), "a tab where YAML wants spaces", fix="indent with spaces"
             )

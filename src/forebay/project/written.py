@@ -15,20 +15,20 @@ def shown(value: Any, field: SpecField) -> str:
         case "size":
             return format_size(int(value))
         case "megabytes":
-            return f"{value / (1 << 20):g}"
+            return _plain(value / (1 << 20))
         case "rate":
-            return f"{value:g}/s"
+            return f"{_plain(value)}/s"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _plain(value) if isinstance(value, float) else str(value)
 
 
 def format_duration(seconds: float) -> str:
     """86400.0 → `1d`."""
     for unit, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         if seconds and not seconds % factor:
-            return f"{seconds // factor:g}{unit}"
-    return f"{seconds * 1000:g}ms" if seconds else "0s"
+            return f"{seconds / factor:.0f}{unit}"
+    return f"{_plain(seconds * 1000)}ms" if seconds else "0s"
 
 
 def format_size(size: int) -> str:
@@ -37,3 +37,8 @@ def format_size(size: int) -> str:
         if size and not size % factor:
             return f"{size // factor}{unit}"
     return f"{size}B"
+
+
+def _plain(value: float) -> str:
+    """Without an exponent, which the project file does not know."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")

@@ -1,0 +1,177 @@
+"""`forebay check` and `forebay init`, as one types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from forebay.cli.init import project_name
+from forebay.project.load import load
+from forebay.sections import SECTIONS
+from tests.project.folder import Folder
+
+
+def forebay(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "forebay.cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+def test_a_new_project_has_nothing_wrong_with_it(tmp_path: Path) -> None:
+    target = tmp_path / "My Shop"
+    made = forebay("init", target)
+    assert made.returncode == 0, made.stderr
+    assert "forebay run" in made.stdout
+    checked = forebay("check", target)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "my_shop: 6 resources, nothing to mend" in checked.stdout
+    assert (target / ".gitignore").read_text().startswith(".forebay/")
+
+
+def test_a_new_project_explains_itself_in_the_words_of_the_reference(tmp_path: Path) -> None:
+    forebay("init", tmp_path / "shop")
+    text = (tmp_path / "shop" / "forebay.yaml").read_text()
+    route = SECTIONS[0]
+    assert route.doc.split(". ")[0] in text.replace("\n# ", " ")
+    assert "    # Where the events go.\n    to: delivery.events\n" in text
+    project, findings = load(tmp_path / "shop", SECTIONS)
+    assert findings == []
+    assert project is not None
+    assert set(project.sections["lake"]) == {"shop-lake"}
+
+
+def test_an_example_is_copied_whole(tmp_path: Path) -> None:
+    made = forebay("init", tmp_path / "mine", "--example", "restaurant", "--json")
+    files = json.loads(made.stdout)["files"]
+    assert {"forebay.yaml", "functions/newline.py", "dashboards/evening.yaml"} <= set(files)
+    assert forebay("check", tmp_path / "mine").returncode == 0
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "precious").write_text("mine")
+    refused = forebay("init", tmp_path / "shop")
+    assert refused.returncode == 2
+    assert "not empty" in refused.stderr
+    assert "precious" in refused.stderr
+    assert [path.name for path in (tmp_path / "shop").iterdir()] == ["precious"]
+    (tmp_path / "file").write_text("")
+    assert forebay("init", tmp_path / "file").returncode == 2
+
+
+def test_an_empty_folder_or_one_with_git_only_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "shop" / ".git").mkdir(parents=True)
+    assert forebay("init", tmp_path / "shop").returncode == 0
+
+
+def test_an_unknown_example_names_the_nearest(tmp_path: Path) -> None:
+    refused = forebay("init", tmp_path / "x", "--example", "restuarant")
+    assert refused.returncode == 2
+    assert "did you mean restaurant?" in refused.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("shop", "shop"), ("My-Shop 2", "my_shop"), ("2024-data", "data"), ("é", "my_project"), ("a.b", "a_b")],
+)
+def test_a_projects_name_comes_from_its_folder(folder: str, name: str, tmp_path: Path) -> None:
+    assert project_name(tmp_path / folder) == name
+
+
+def test_a_finding_is_shown_with_its_line_and_a_caret(folder: Folder) -> None:
+    folder.write({"forebay.yaml": "name: shop\nstreams:\n  activity: {shrds: 4}\n"})
+    checked = forebay("check", folder.root)
+    assert checked.returncode == 1
+    assert checked.stderr == (
+        "forebay.yaml:3:14 error UnknownKey: `shrds` is no key of `activity`\n"
+        "    activity: {shrds: 4}\n"
+        "               ^\n"
+        "  fix    did you mean `shards`?\n"
+        "1 to mend\n"
+    )
+
+
+def test_findings_as_json(folder: Folder) -> None:
+    folder.write({"forebay.yaml": "name: shop\nstreams:\n  activity: {shrds: 4}\n"})
+    checked = forebay("check", "--json", folder.root)
+    assert checked.returncode == 1
+    assert json.loads(checked.stdout) == {
+        "findings": [
+            {
+                "code": "UnknownKey",
+                "file": "forebay.yaml",
+                "line": 3,
+                "column": 14,
+                "message": "`shrds` is no key of `activity`",
+                "fix": "did you mean `shards`?",
+                "severity": "error",
+            }
+        ],
+        "plan": [],
+    }
+
+
+def test_what_does_not_run_yet_is_a_warning(folder: Folder) -> None:
+    folder.write({"forebay.yaml": "name: shop\nkeyvalue:\n  sessions: {partition_key: user}\n"})
+    checked = forebay("check", folder.root)
+    assert checked.returncode == 0
+    assert "forebay.yaml:2:1 warning NotBuiltYet" in checked.stderr
+
+
+def test_check_finds_the_project_upwards(folder: Folder) -> None:
+    folder.write({"forebay.yaml": "name: shop\n", "functions/f.py": ""})
+    checked = forebay("check", cwd=folder.root / "functions")
+    assert checked.returncode == 0
+    assert checked.stdout.startswith("shop: ")
+
+
+def test_check_shows_what_applying_would_change(folder: Folder) -> None:
+    folder.good("streams:\n  s: {shards: 2}\n  t: {}\n")
+    project, _ = load(folder.root, SECTIONS)
+    assert project is not None
+    applied = folder.root / ".forebay" / "run" / "project.json"
+    applied.parent.mkdir(parents=True)
+    applied.write_bytes(project.encode())
+    folder.good("streams:\n  s: {shards: 1}\n  u: {}\n")
+    checked = forebay("check", folder.root)
+    assert checked.returncode == 0
+    assert "warning NeedsAccept" in checked.stderr
+    for line in ("rebuild streams.s: 2 → 1 shards", "add streams.u", "orphan streams.t"):
+        assert line in checked.stdout
+    plan = json.loads(forebay("check", "--json", folder.root).stdout)["plan"]
+    assert [(step["action"], step["resource"]) for step in plan] == [
+        ("rebuild", "streams.s"),
+        ("add", "streams.u"),
+        ("orphan", "streams.t"),
+    ]
+
+
+def test_check_prints_the_schema_for_editors() -> None:
+    assert json.loads(forebay("check", "--schema").stdout)["title"] == "forebay.yaml"
+
+
+def test_check_loads_nothing_heavy() -> None:
+    """A small project is checked in a moment because the engines stay unloaded."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import forebay.cli.check\n"
+        "from forebay.project.load import load\n"
+        "from forebay.sections import SECTIONS\n"
+        f"assert load(Path({str(Path(__file__).resolve().parents[2] / 'examples' / 'restaurant')!r}), SECTIONS)[0]\n"
+        "print([m for m in ('pyarrow', 'duckdb', 'sqlglot', 'numpy', 'asyncio', 'apsw') if m in sys.modules])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
