@@ -44,3 +44,7 @@ class Disk:
                 disk_full(self._path, free=free, reserve=self.reserve) if free < self.reserve else None
             )
         return self._refusal
+
+    def forget(self) -> None:
+        """Ask again at the next question, however soon it comes."""
+        self._asked = -1.0
