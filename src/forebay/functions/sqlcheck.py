@@ -51,12 +51,15 @@ class Compiled:
     """A transform as DuckDB runs it.
 
     `sql` has a last column `SOURCE`, the row's number; `failing` finds the rows on which `sql` fails.
-    `fields` are the paths of the event that are used; `names` the same, for messages.
+    `fields` are the paths of the event that are used. `outputs` are the names (in lower case) that the
+    SELECT itself gives; what else comes out, comes of a star; `aliases` are those of them that it made up.
     """
 
     sql: str
     failing: str
     fields: tuple[tuple[str, ...], ...]
+    outputs: frozenset[str]
+    aliases: frozenset[str]
 
 
 def compile_transform(sql: str) -> Compiled:
@@ -73,10 +76,12 @@ def compile_transform(sql: str) -> Compiled:
         dict.fromkeys(_path(column, alias) for column in select.find_all(exp.Column) if column.name)
     )
     failing = _failing(select)
+    aliases = frozenset(p.alias.lower() for p in select.expressions if isinstance(p, exp.Alias))
     _name(select)
+    outputs = frozenset(p.alias_or_name.lower() for p in select.expressions if not p.is_star)
     row: Any = exp.column(ROW, quoted=True)
     select.select(exp.alias_(row, SOURCE, quoted=True), copy=False)
-    return Compiled(_duckdb(select), failing, fields)
+    return Compiled(_duckdb(select), failing, fields, outputs, aliases)
 
 
 def _unreadable(error: Exception) -> UsageError:

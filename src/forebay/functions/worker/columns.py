@@ -105,6 +105,8 @@ def _merge(kind: Kind, value: Any) -> Kind:
 def to_columns(group: Group, fields: Sequence[tuple[str, ...]]) -> Table:
     """The group's events as columns, with NULL for each of `fields` that no event has, and the row's number."""
     table = pa.Table.from_struct_array(group.struct) if group.struct is not None else _columns(group)
+    if ROW in table.column_names:  # an event has a field of this very name
+        table = table.drop_columns(ROW)
     table = _complete(table, fields)
     return table.append_column(ROW, pa.array(group.rows, pa.int64()))
 

@@ -84,9 +84,10 @@ class SqlRunner:
 
     def _group(self, group: Group, failed: list[Failed]) -> list[pa.Table]:
         columns = to_columns(group, self._compiled.fields)
-        self._seen.update(name.lower() for name in group.names)
+        names = {name.lower() for name in group.names}
+        self._seen |= names
         try:
-            return [self._ask(columns)]
+            return [self._own(self._ask(columns), names)]
         except ROW_ERRORS as error:
             bad = self._failing(columns)
             if not bad:
@@ -103,10 +104,15 @@ class SqlRunner:
         lost = set(bad)
         rest = columns.take(pa.array([i for i in range(columns.num_rows) if i not in lost], pa.int64()))
         try:
-            return [self._ask(rest)]
+            return [self._own(self._ask(rest), names)]
         except duckdb.Error as error:  # what fails only together: say it of each
             failed += [(row, ERROR, _first_line(error)) for row in _numbers(rest, ROW)]
             return []
+
+    def _own(self, table: pa.Table, names: set[str]) -> pa.Table:
+        """Without the columns that are there only because the SQL names fields which these events lack."""
+        keep = names | self._compiled.outputs | {SOURCE}
+        return table.select([i for i, name in enumerate(table.column_names) if name.lower() in keep])
 
     def _ask(self, columns: pa.Table) -> pa.Table:
         return self._query(self._compiled.sql, columns)
@@ -144,6 +150,8 @@ class SqlRunner:
         for name in missing:
             near = get_close_matches(name.lower(), self._seen, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
+            if not near and name.lower() in self._compiled.aliases:
+                hint = "; as in Athena, a name given in a SELECT is not known inside it"
             warnings.append(f"no event has had a field {name} so far: it is NULL{hint}")
         return warnings
 
