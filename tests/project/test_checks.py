@@ -322,32 +322,21 @@ def test_a_transform_filters_and_projects(folder: Folder, sql: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "word"),
     [
-        ("select count(*) from events", "aggregates"),
-        ("select a, sum(b) as b from events group by a", "aggregates"),
+        ("select count(*) from events", "an aggregate"),
+        ("select a from events join other on true", "a join"),
+        ("select x from events cross join unnest(items) as t(x)", "a join"),
         ("select a from events group by a", "GROUP BY"),
-        ("select a from events join other on true", "join"),
-        ("select a from events, other", "join"),
-        ("select x from events cross join unnest(items) as t(x)", "join"),
-        ("select unnest(items) from events", "UNNEST"),
-        ("select row_number() over (order by a) from events", "window"),
-        ("select distinct a from events", "DISTINCT"),
-        ("select a from events order by a", "ORDER BY"),
-        ("select a from events limit 5", "LIMIT"),
-        ("select a from (select a from events) x", "inside"),
-        ("with x as (select 1) select a from events", "inside"),
-        ("select a from events union all select b from events", "SELECT"),
-        ("select a from other", "`events`"),
-        ("select 1 as a", "`events`"),
-        ("insert into events select 1", "SELECT"),
-        ("drop table events", "SELECT"),
-        ("select a from events; select b from events", "2 statements"),
-        ("select from where", ""),
-        ("select 'open from events", ""),
+        ("select a from (select a from events) x", "subquery"),
+        ("select a from other", "not from events"),
+        ("drop table events", "one SELECT"),
+        ("select a from events; select b from events", "one SELECT"),
+        ("select from where", "cannot be read"),
+        ("select 'open from events", "cannot be read"),
     ],
 )
 def test_a_transform_that_needs_more_than_one_event(folder: Folder, sql: str, word: str) -> None:
     finding = only(folder.check(f'{DELIVERY}    transform: "{sql}"\n'))
-    assert (finding.code, finding.line) == ("BadTransform", 5)
+    assert (finding.code[:3], finding.line) == ("Sql", 5)
     assert word in finding.message
 
 
@@ -358,7 +347,7 @@ def test_a_transform_in_a_file_is_blamed_there(folder: Folder) -> None:
             {"transforms/t.sql": "select a\nfrom events\nwhere ((a\n"},
         )
     )
-    assert (finding.code, finding.file) == ("BadTransform", "transforms/t.sql")
+    assert (finding.code, finding.file) == ("SqlSyntax", "transforms/t.sql")
     assert finding.line >= 3
 
 

@@ -244,8 +244,6 @@ def _check(check: Check) -> None:
         here: Part = ("delivery", name)
         _format(check, here, spec)
         _prefixes(check, here, spec)
-        if spec.transform is not None:
-            _sql(check, here, spec.transform)
     _from_and_put(check)
     _tables(check)
 
@@ -283,29 +281,6 @@ def _prefixes(check: Check, here: Part, spec: DeliverySpec) -> None:
             compile_prefix(text, errors=errors)
         except UsageError as error:
             check.add("BadPrefix", (*here, key), error.message, why=error.why, fix=error.fix)
-
-
-def _sql(check: Check, here: Part, transform: TransformSpec) -> None:
-    if transform.sql is None:
-        return
-    from forebay.delivery.shape import object_to  # noqa: PLC0415 - sqlglot is slow to import; few need it
-
-    objection = object_to(transform.sql)
-    if objection is None:
-        return
-    why = objection.why
-    if transform.file is None and objection.line > 1:
-        why = f"line {objection.line} of the SQL" + (f"; {why}" if why else "")
-    check.add(
-        "BadTransform",
-        (*here, "transform"),
-        objection.message,
-        why=why,
-        fix=objection.fix,
-        file=transform.file,
-        line=objection.line or 1,
-        column=objection.column or 1,
-    )
 
 
 def _from_and_put(check: Check) -> None:

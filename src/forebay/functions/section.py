@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
+from forebay.errors import UsageError
+from forebay.project.check import Check
 from forebay.project.field import Field
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.section import Section
@@ -122,6 +124,35 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
         return "function" if ".py:" in self.handler else "lambda"
 
 
+def _check(check: Check) -> None:
+    """The SQL of transforms, by those who run it."""
+    for noun, name, entry in check.every():
+        transform = getattr(entry, "transform", None)
+        sql = getattr(transform, "sql", None)
+        if sql is None:
+            continue
+        from forebay.functions.sqlcheck import compile_transform  # noqa: PLC0415 - sqlglot is slow to import
+
+        try:
+            compile_transform(sql)
+        except UsageError as error:
+            line = int(error.extra.get("line") or 1)
+            why = error.why
+            file = getattr(transform, "file", None)
+            if file is None and line > 1:
+                why = f"line {line} of the SQL" + (f"; {why}" if why else "")
+            check.add(
+                error.code,
+                (noun, name, "transform"),
+                error.message,
+                why=why,
+                fix=error.fix,
+                file=file,
+                line=line,
+                column=int(error.extra.get("column") or 1),
+            )
+
+
 SECTION = Section(
     noun="functions",
     title="Functions",
@@ -137,4 +168,5 @@ enrich:
   environment: {TOKEN: "${secret:TOKEN}"}
 """,
     spec=FunctionSpec,
+    check=_check,
 )
