@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests.repo.repository import ROOT, places, texts
 
@@ -10,10 +11,12 @@ LINES = 400
 LONGER: dict[str, str] = {}
 """Files that may pass 400 lines, each with its reason."""
 
+MAY_SKIP = {"tests/conftest.py": "the real input lies beside the repository, and not everybody has it"}
+
 # Spelt in parts, so that this file does not hold what it looks for.
 REGISTRIES = ["pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org", "deb.debian" + ".org"]
 INDEX = re.compile(r"--(extra-)?index" + r"-url|--find" + r"-links|^registry *=|\"resolved\": *\"http", re.M)
-MACHINE = re.compile(r"/wo" + r"rk/|/ro" + r"ot/|/ho" + r"me/[a-z]|/Us" + r"ers/")
+MACHINE = re.compile("|".join(re.escape(f"{folder}/") for folder in (ROOT.parent, Path.home()) if folder != Path("/")))
 PROMISE = re.compile("TO" + "DO|FIX" + "ME|XX" + "X|Not" + "ImplementedError")
 SKIP = re.compile(r"pytest\.sk" + r"ip\(|mark\.(sk" + r"ip|xf" + r"ail)")
 
@@ -58,7 +61,9 @@ def test_nothing_is_promised_for_later_in_the_code() -> None:
 
 def test_no_test_is_skipped() -> None:
     """A test that does not run where it should says so by failing."""
-    assert not places(lines_with(SKIP, (".py",)))
+    found = lines_with(SKIP, (".py",))
+    assert not places({file: lines for file, lines in found.items() if file not in MAY_SKIP})
+    assert set(MAY_SKIP) <= set(found), "a reason that is no longer needed"
 
 
 def test_every_package_and_module_says_what_it_is_for() -> None:

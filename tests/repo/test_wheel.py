@@ -78,6 +78,14 @@ def test_it_carries_the_built_front_end_and_no_sources_of_it(wheel: Path) -> Non
     assert not [name for name in names if name.startswith("tests/")]
 
 
+def test_it_carries_the_examples_as_they_are_in_the_repository_and_no_state_of_a_demo(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("forebay/examples/")}
+    tracked = subprocess.run(
+        ["git", "ls-files", "examples"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert names == {f"forebay/{name}" for name in tracked.stdout.split()}
+
+
 def test_its_metadata_are_those_of_the_project(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
