@@ -299,6 +299,23 @@ def test_a_crawler_looks_at_a_place_or_a_stream(folder: Folder) -> None:
     assert codes(findings) == ["BadValue", "UnknownReference"]
 
 
+def test_rows_that_a_table_would_show_by_accident(folder: Folder) -> None:
+    findings = folder.check(
+        "delivery:\n"
+        "  a: {to: lake.shop/a/, table: a}\n"
+        "  b: {to: lake.shop/a/b/}\n"
+        "  c: {to: lake.shop/c/, error_prefix: 'a/!{firehose:error-output-type}/'}\n"
+        "  d: {to: lake.other/}\n"
+        "catalog:\n"
+        "  all: {location: lake.other/, format: json, columns: {a: int}}\n"
+    )
+    assert [(finding.code, finding.line, finding.severity) for finding in findings] == [
+        ("SharedTable", 4, "warning"),
+        ("ErrorsInTable", 5, "warning"),
+        ("ErrorsInTable", 6, "warning"),
+    ]
+
+
 # SQL transforms
 
 
@@ -408,6 +425,19 @@ def test_keys_with_bounds(folder: Folder) -> None:
     assert codes(findings) == ["BadValue"] * 4
     assert "at least" in findings[0].message
     assert "at most" in findings[1].message
+
+
+@pytest.mark.parametrize("origin", ['"*"', "shop.example", "https://shop.example/page", "https://*.example"])
+def test_what_is_no_origin(folder: Folder, origin: str) -> None:
+    finding = only(
+        folder.check(f"{STREAM}ingest:\n  r: {{route: POST /r, to: streams.activity, cors: [{origin}]}}\n")
+    )
+    assert (finding.code, finding.line) == ("BadValue", 4)
+
+
+@pytest.mark.parametrize("host", ["https://events.local", "'events.local:80'", "'*'"])
+def test_what_is_no_host(folder: Folder, host: str) -> None:
+    assert only(folder.check(f"access: {{hosts: [{host}]}}\n")).code == "BadValue"
 
 
 def test_names(folder: Folder) -> None:

@@ -134,6 +134,8 @@ def test_athena_types(text: str) -> None:
         ("struct<a>", None),
         ("map<int>", None),
         ("int int", None),
+        ("decimal(40,2)", None),
+        ("decimal(2,3)", None),
         ("", "such as string, int, double, timestamp, array<string>"),
     ],
 )

@@ -48,12 +48,18 @@ class AccessSpec(Spec, frozen=True, kw_only=True):
     hosts: Annotated[
         list[str],
         Field(
-            "Names besides loopback's own by which a request may call us (`Host`).", example="[events.local]"
+            "Names besides loopback's own by which a request may call us (`Host`).",
+            example="[events.local]",
+            kind="host",
         ),
     ] = []
     origins: Annotated[
         list[str],
-        Field("Web origins whose pages may use the console's API.", example='["https://ops.example"]'),
+        Field(
+            "Web origins whose pages may use the console's API.",
+            example='["https://ops.example"]',
+            kind="origin",
+        ),
     ] = []
     policies: Annotated[
         dict[str, list[StatementSpec]],

@@ -246,6 +246,7 @@ def _check(check: Check) -> None:
         _prefixes(check, here, spec)
     _from_and_put(check)
     _tables(check)
+    _overlaps(check)
 
 
 def _format(check: Check, here: Part, spec: DeliverySpec) -> None:
@@ -319,6 +320,41 @@ def _tables(check: Check) -> None:
                 f"the table {table} is already {owner}'s",
                 fix="give one of them another name",
             )
+
+
+def _overlaps(check: Check) -> None:
+    """A table has all rows under its location: those of other deliveries, and rejected events, too."""
+    deliveries = dict(check.entries("delivery", DeliverySpec))
+    tables: list[tuple[str, Location]] = [
+        (f"delivery.{name}", spec.to) for name, spec in deliveries.items() if spec.table is not None
+    ]
+    for name, entry in check.project.sections.get("catalog", {}).items():
+        location = getattr(entry, "location", None)
+        if isinstance(location, Location):
+            tables.append((f"catalog.{name}", location))
+    for name, spec in deliveries.items():
+        errors = (spec.error_prefix or f"errors/{name}/").partition("!{")[0]
+        for owner, location in tables:
+            if location.covers(Location(spec.to.bucket, errors)):
+                check.add(
+                    "ErrorsInTable",
+                    ("delivery", name, "error_prefix" if spec.error_prefix else "to"),
+                    f"what is rejected goes to lake.{spec.to.bucket}/{errors}, which is part of the table of {owner}",
+                    why="the table would show it as rows",
+                    fix="give the table a prefix of its own, as lake.shop/clicks/",
+                    severity="warning",
+                )
+            if owner == f"delivery.{name}" or owner.startswith("catalog."):
+                continue
+            if location.covers(spec.to):
+                check.add(
+                    "SharedTable",
+                    ("delivery", name, "to"),
+                    f"{spec.to} is part of the table of {owner}",
+                    why="the table would show these rows too",
+                    fix="give each delivery a prefix of its own",
+                    severity="warning",
+                )
 
 
 SECTION = Section(

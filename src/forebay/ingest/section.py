@@ -73,6 +73,7 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         Field(
             "Web origins whose pages may send events here. None unless listed.",
             example='["https://shop.example"]',
+            kind="origin",
         ),
     ] = []
     unique: Annotated[

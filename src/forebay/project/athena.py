@@ -55,6 +55,10 @@ def _type(text: str, whole: str) -> str:
         return rest
     if word in ("decimal", "char", "varchar"):
         limits = re.match(r"\(\d+(,\d+)?\)" if word == "decimal" else r"\(\d+\)", rest)
+        if limits and word == "decimal":
+            precision, _, scale = limits[0].strip("()").partition(",")
+            if not 1 <= int(precision) <= 38 or int(scale or 0) > int(precision):
+                raise Unfit(f"{whole!r} is no Athena type", why="a decimal has at most 38 digits")
         if limits:
             return rest[limits.end() :]
         if word != "char":

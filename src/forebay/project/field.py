@@ -24,6 +24,8 @@ Kind = Literal[
     "prefix",  # AWS's prefix expressions: !{timestamp:yyyy/MM/dd}
     "pattern",  # an EventBridge pattern
     "condition",  # > 10
+    "origin",  # https://shop.example, as a browser sends it
+    "host",  # events.local, without a port
     "name",  # an identifier of the user's
 ]
 

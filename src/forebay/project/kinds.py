@@ -151,6 +151,21 @@ def condition(text: str) -> str:
     return text
 
 
+def origin(text: str) -> str:
+    """`https://shop.example:8443`, checked: what a browser sends as Origin, compared as a whole."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9._\[\]:-]+", text):
+        fix = "name each site" if "*" in text else "https://shop.example, without a path"
+        raise Unfit(f"{text!r} is no web origin", fix=fix)
+    return text
+
+
+def host(text: str) -> str:
+    """`events.local`, checked."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?", text):
+        raise Unfit(f"{text!r} is no host's name", fix="events.local, without https:// and without a port")
+    return text
+
+
 def name(text: str) -> str:
     """An identifier, `database.table` included."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
@@ -190,6 +205,8 @@ def readers() -> dict[str, Callable[[str], Any]]:
         "span": span,
         "timezone": timezone,
         "condition": condition,
+        "origin": origin,
+        "host": host,
         "name": name,
         "sql": sql,
     }

@@ -31,6 +31,8 @@ _KINDS = {
     "prefix": "prefix",
     "pattern": "event pattern",
     "condition": "condition",
+    "origin": "web origin",
+    "host": "host",
 }
 
 
@@ -66,6 +68,11 @@ def overview(sections: Sequence[Section]) -> str:
         "- **secret**: `${secret:NAME}`, taken from the environment (`FOREBAY_SECRET_NAME`, then `NAME`), or from "
         "`NAME=value` in `.forebay/secrets` or `.env`, which only you may read (mode 600).",
         "",
+        "## In an editor\n",
+        "`forebay check --schema` prints a JSON Schema (it is also [here](../forebay.schema.json)). Save it beside "
+        "the project file and begin that with this line, and an editor with a YAML language server completes and "
+        "explains keys:\n",
+        "```yaml\n# yaml-language-server: $schema=forebay.schema.json\nname: shop\n```\n",
     ]
     return "\n".join(lines)
 
