@@ -63,8 +63,9 @@ def _run(role: str, layout: Layout, options: Options, fds: Mapping[str, int]) ->
     match kind:
         case "front":
             from forebay.web import front  # noqa: PLC0415 - a role imports only its own
+            from forebay.wire.app import WireApp  # noqa: PLC0415
 
-            asyncio.run(front.main(layout, options, fds))
+            asyncio.run(front.main(layout, options, fds, WireApp))
         case "flow":
             from forebay.runtime import flow_process  # noqa: PLC0415
 

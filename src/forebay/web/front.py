@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import apsw
+import msgspec
 
+from forebay.access.guard import Guard
 from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
-from forebay.errors import ForebayError, NotFound, UsageError
+from forebay.errors import DataRejected, ForebayError, NotFound, UsageError
+from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
-from forebay.project.model import Project
+from forebay.project.model import Project, Ref
 from forebay.runtime.options import Options
 from forebay.sections import SECTIONS
+from forebay.streams.section import StreamSpec
+from forebay.streams.writer import Once
 from forebay.telemetry.log import loud
 from forebay.web.api import Status
-from forebay.web.guard import Guard
 from forebay.web.ingest import IngestApp
 from forebay.web.logs import Logs
 from forebay.web.serve import Door
@@ -39,10 +44,13 @@ DRAIN = 1.5
 SAVE_EVERY = 1.0
 
 
-async def main(layout: Layout, options: Options, fds: Mapping[str, int]) -> None:
+async def main(
+    layout: Layout, options: Options, fds: Mapping[str, int], wire: Callable[[Guard], Any]
+) -> None:
     """Serve until SIGTERM, then drain: refuse what is new, finish what is under way, close the logs.
 
     `fds` has the listening sockets by door, and `ready`, to which a byte is written once they serve.
+    `wire` makes the RSGI application of the AWS port.
     """
     loop = asyncio.get_running_loop()
     loud(loop)
@@ -50,7 +58,7 @@ async def main(layout: Layout, options: Options, fds: Mapping[str, int]) -> None
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     front = Front(layout, options)
     try:
-        await front.start(fds)
+        await front.start(fds, wire)
         logger.info("serving %s", front.project.name)
         await front.serve(stop)
     finally:
@@ -97,9 +105,10 @@ class Front:
             on_error=lambda op, error: logger.error("operation %s failed", op, exc_info=error),
         )
 
-    async def start(self, fds: Mapping[str, int]) -> None:
+    async def start(self, fds: Mapping[str, int], wire: Callable[[Guard], Any]) -> None:
         """Serve: events first, then the rest."""
         self._open("ingest", fds, self._ingest, "rsgi")
+        self._open("aws", fds, wire(self._guard), "rsgi")
         await self._socket.start()
         if "ready" in fds:
             os.write(fds["ready"], b"1")
@@ -186,8 +195,34 @@ class Front:
         records: Sequence[bytes] = args["records"]
         if not records:
             raise UsageError("NoRecords", "nothing to append")
-        receipt = await log.append(records, args.get("keys"))
-        return {"offset": receipt.offset, "count": receipt.count}
+        keys = args.get("keys")
+        if keys is None:
+            keys = self._partition_keys(target, records)
+        once = None
+        if args.get("once"):
+            digest = hashlib.sha256(b"".join(records)).digest()
+            once = Once(f"socket\0{target}", args["once"], digest, lambda kept, _: b"%d" % kept)
+        receipt = await log.append(records, keys, once=once)
+        count = int(receipt.answer) if receipt.repeated and receipt.answer is not None else receipt.count
+        return {"offset": receipt.offset, "count": count, "repeated": receipt.repeated}
+
+    def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
+        """What the stream shards by, read from the events; None where it does not say."""
+        spec = self.project.get(Ref.parse(target))
+        if not isinstance(spec, StreamSpec) or spec.key is None:
+            return None
+        fields = Fields([spec.key])
+        found = []
+        for index, record in enumerate(records):
+            try:
+                found.append(fields.value(fields.one(record), spec.key) or b"")
+            except msgspec.MsgspecError as error:
+                raise DataRejected(
+                    "NotJson",
+                    f"event {index} is no JSON object, and {target} shards by {spec.key}",
+                    why=str(error),
+                ) from None
+        return found
 
     async def _log_read(self, args: dict[str, Any]) -> dict[str, Any]:
         return await self._tail.read(args["log"], args.get("position"), args.get("max") or 1000)
