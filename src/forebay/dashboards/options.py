@@ -27,6 +27,12 @@ _BASE: Option = {
 }
 
 
+_TIMES: Option = {
+    "year": "{yyyy}", "month": "{MMM}", "day": "{d} {MMM}", "hour": "{HH}:{mm}", "minute": "{HH}:{mm}",
+    "second": "{HH}:{mm}:{ss}", "millisecond": "{HH}:{mm}:{ss}.{SSS}",
+}  # fmt: skip
+
+
 def empty(text: str) -> Option:
     """The option of a chart with nothing to draw."""
     title = {
@@ -128,7 +134,7 @@ def _line(tile: Tile, found: Lines) -> Option:
         "xAxis": {
             "type": "time" if found.timed else "value",
             "scale": True,
-            "axisLabel": {"hideOverlap": True},
+            "axisLabel": {"hideOverlap": True} | ({"formatter": _TIMES} if found.timed else {}),
         },
         "yAxis": _value_axis(tile),
         "series": [
@@ -227,22 +233,21 @@ def _pie(tile: Tile, result: Result, zone: ZoneInfo) -> Option:
     series: Option = {
         "type": "pie",
         "data": data,
-        "radius": ["48%", "72%"] if donut else ["0%", "72%"],
-        "center": ["50%", "52%"],
+        "radius": ["46%", "66%"] if donut else ["0%", "66%"],
+        "center": ["50%", "50%"],
         "startAngle": 90,
         "minShowLabelAngle": 4,
         "percentPrecision": 1,
         "label": {"formatter": "{b}\n{d} %", "overflow": "break", "lineHeight": 15, "fontSize": 12},
-        "labelLine": {"length": 8, "length2": 8},
+        "labelLine": {"length": 7, "length2": 7},
         "itemStyle": {"borderRadius": 3},
         "emphasis": {"scaleSize": 4},
     }
     option: Option = {**_BASE, "tooltip": {"trigger": "item", "confine": True}, "legend": {"show": False}}
     if donut:
-        option["title"] = {
-            "text": written(total, tile.format, tile.unit), "subtext": "total", "itemGap": 2,
-            "left": "center", "top": "middle", "textStyle": {"fontSize": 20, "fontWeight": 600},
-        }  # fmt: skip
+        text = written(total, tile.format, tile.unit)
+        style = {"fontSize": 20 if len(text) < 9 else 15, "fontWeight": 600}
+        option["title"] = {"text": text, "left": "center", "top": "middle", "textStyle": style}
     narrow = {
         "legend": {
             "show": True,
@@ -252,12 +257,12 @@ def _pie(tile: Tile, result: Result, zone: ZoneInfo) -> Option:
             "itemWidth": 10,
             "itemHeight": 10,
         },
-        "title": {"top": "37%"} if donut else {},
+        "title": {"top": "38%"} if donut else {},
         "series": [{"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "44%"]}],
     }
     return {
         "baseOption": option | {"series": [series]},
-        "media": [{"query": {"maxWidth": 340}, "option": narrow}, {"option": {"legend": {"show": False}}}],
+        "media": [{"query": {"maxWidth": 300}, "option": narrow}, {"option": {"legend": {"show": False}}}],
     }
 
 

@@ -78,6 +78,8 @@ class _Reader:
         if node is None:
             return None
         parts = source.mapping(node, "a dashboard", TOP)
+        if not parts:
+            return None
         timezone = self._valid(parts.get("timezone"), "timezone", ranges.zone) or project.timezone
         database = source.text(parts.get("database"), "database") or project.database
         filters = self._filters(parts.get("filters"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-LIGHT = ("#2a78d6", "#eb6834", "#1a9a72", "#b98200", "#d6588f", "#007a00", "#5b48c2", "#d8363b")
-DARK = ("#4c94ea", "#e0652f", "#23a87c", "#c98d0a", "#d9628f", "#3f9d3f", "#9a90ee", "#ea6a6a")
+LIGHT = ("#2a78d6", "#eb6834", "#1a9a72", "#b98200", "#d6588f", "#007a00", "#4a3aa7", "#c4161c")
+DARK = ("#4c94ea", "#e0652f", "#2bb389", "#dba51f", "#d9558f", "#2e8b2e", "#a79cf5", "#f07a7a")
 SURFACE = {"light": "#ffffff", "dark": "#171a1f"}
 OTHER = {"light": "#8a919c", "dark": "#7c8592"}
 MAX_SERIES = len(LIGHT)

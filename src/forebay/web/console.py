@@ -200,7 +200,7 @@ class Console:
                     for each in ranges.COMMON
                 ],
                 "themes": {name: theme(name) for name in ("light", "dark")},
-                "graph": graph(project),
+                "graph": graph(project, self.dashboards()),
                 "dashboards": self._listed(),
             }
         )

@@ -1,78 +1,56 @@
-"""The project as a graph, for the overview: resources, and what flows from which to which.
-
-Read off the specs themselves: a `Ref` or `Location` in a spec is an edge, outgoing unless the field is one
-that names a source (`from_`, `on`, `stream`).
-"""
+"""The overview's picture: the project's graph, with the tables and the dashboards that read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from forebay.dashboards.model import Dashboard
+from forebay.project.graph import graph_of
+from forebay.project.model import Project, Ref
 
-from forebay.project.model import Location, Project, Ref
-
-_INCOMING = ("from_", "on", "stream", "source")
 _STAGES = (
     "simulate", "ingest", "bus", "streams", "streamsql", "functions", "delivery", "lake", "catalog",
     "query", "dashboards",
 )  # fmt: skip
-_LEFT_OUT = ("access", "telemetry")
+_LEFT_OUT = ("access", "telemetry", "query")
 
 
-def graph(project: Project) -> dict[str, list[dict[str, Any]]]:
+def graph(project: Project, dashboards: Mapping[str, Dashboard]) -> dict[str, list[dict[str, Any]]]:
     """{nodes: [{id, noun, name, label, stage}], edges: [{from, to}]}, nodes in flow order.
 
-    Places of the lake and tables that are only named by others are nodes too.
+    To the project's own edges come a delivery's table, and for each dashboard the tables whose names its
+    queries hold. A table without a delivery of its own hangs on its bucket.
     """
-    nodes: dict[str, dict[str, Any]] = {}
-    edges: dict[tuple[str, str], None] = {}
-
-    def node(noun: str, name: str, label: str = "") -> str:
-        stage = _STAGES.index(noun) if noun in _STAGES else len(_STAGES)
-        made = {"id": f"{noun}.{name}", "noun": noun, "name": name, "label": label, "stage": stage}
-        return str(nodes.setdefault(f"{noun}.{name}", made)["id"])
-
-    for noun, entries in project.sections.items():
-        if noun in _LEFT_OUT:
-            continue
-        for name, spec in entries.items():
-            here = node(noun, name, _label(spec))
-            for key, value in _found(spec):
-                other = (
-                    node("lake", value.bucket)
-                    if isinstance(value, Location)
-                    else node(value.noun, value.name)
-                )
-                edges[(other, here) if key in _INCOMING else (here, other)] = None
-            if noun == "delivery" and isinstance(table := getattr(spec, "table", None), str):
-                edges[here, node("catalog", table.removeprefix(f"{project.database}."))] = None
-    for name, spec in project.sections.get("catalog", {}).items():
-        location = getattr(spec, "location", None)
-        if isinstance(location, Location):  # a table reads its location: the rows flow to it
-            there, here = node("lake", location.bucket), f"catalog.{name}"
-            edges.pop((here, there), None)
-            edges[there, here] = None
-    order = sorted(nodes.values(), key=lambda each: each["stage"])
-    return {"nodes": order, "edges": [{"from": a, "to": b} for a, b in edges if a != b]}
+    found = graph_of(project)
+    edges = dict.fromkeys((edge.source, edge.target) for edge in found.edges)
+    for name, spec in project.sections.get("delivery", {}).items():
+        table = getattr(spec, "table", None)
+        if table:
+            edges[Ref("delivery", name), Ref("catalog", table.removeprefix(f"{project.database}."))] = None
+    named = {*found.nodes, *(end for edge in edges for end in edge)}
+    tables = [ref for ref in named if ref.noun in {"catalog", "streams"}]
+    for board in dashboards.values():
+        asked = " ".join(tile.sql for tile in board.tiles).replace(f"{project.database}.", "")
+        for ref in tables:
+            if re.search(rf"(?<![\w.\"]){re.escape(ref.name)}(?![\w.])", asked):
+                edges[ref, Ref("dashboards", board.name)] = None
+    refs = dict.fromkeys((*found.nodes, *(end for edge in edges for end in edge)))
+    nodes = [_node(project, dashboards, ref) for ref in refs if ref.noun not in _LEFT_OUT]
+    return {
+        "nodes": sorted(nodes, key=lambda node: node["stage"]),
+        "edges": [{"from": str(a), "to": str(b)} for a, b in edges if a != b],
+    }
 
 
-def _label(spec: Any) -> str:
-    if hasattr(spec, "method") and hasattr(spec, "path"):
-        return f"{spec.method} {spec.path}"
-    return ""
-
-
-def _found(spec: Any, key: str = "") -> Iterator[tuple[str, Ref | Location]]:
-    if isinstance(spec, Ref | Location):
-        yield key, spec
-    elif isinstance(spec, msgspec.Struct):
-        for name in spec.__struct_fields__:
-            yield from _found(getattr(spec, name), key if key in _INCOMING else name)
-    elif isinstance(spec, dict):
-        for value in spec.values():
-            yield from _found(value, key)
-    elif isinstance(spec, list | tuple):
-        for value in spec:
-            yield from _found(value, key)
+def _node(project: Project, dashboards: Mapping[str, Dashboard], ref: Ref) -> dict[str, Any]:
+    spec = project.get(ref)
+    board = dashboards.get(ref.name) if ref.noun == "dashboards" else None
+    return {
+        "id": str(ref),
+        "noun": ref.noun,
+        "name": ref.name,
+        "label": board.title if board is not None else str(getattr(spec, "route", "")),
+        "stage": _STAGES.index(ref.noun) if ref.noun in _STAGES else len(_STAGES),
+    }

@@ -53,7 +53,7 @@ function amount(each: Loose): number {
   return Array.isArray(each.value) ? Number(each.value[each.value.length - 1]) : Number(each.value);
 }
 
-// An option with `media` in the form that fits; ECharts's own media handling forgets series that are replaced.
+// An option with `media` in the form that fits: one decision, also after an update.
 function fitting(option: Loose, width: number): Loose {
   if (!option.baseOption) return option;
   const base: Loose = { ...option.baseOption };
@@ -88,7 +88,7 @@ export function chart(element: HTMLElement, scheme: Scheme): Drawn {
     const dressed = dress(newest[0], element.clientWidth, newest[1], newest[2]);
     const now = JSON.stringify([(dressed.series ?? []).map((each: Loose) => [each.type, each.name]), dressed.xAxis?.type, dressed.yAxis?.type, Boolean(dressed.title)]);
     // The same chart with new numbers moves; another chart is drawn anew.
-    drawn.setOption(dressed, now === shape ? { replaceMerge: ["series"], lazyUpdate: true } : { notMerge: true });
+    drawn.setOption(dressed, now === shape ? { lazyUpdate: true } : { notMerge: true });
     shape = now;
   };
   const watch = new ResizeObserver(() => {

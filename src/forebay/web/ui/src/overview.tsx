@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { LiveButton } from "./dashboard";
 import { Flow } from "./flow";
-import { count, duration, written } from "./format";
+import { count, written } from "./format";
 import { Icon } from "./icons";
 import { live } from "./live";
 import { Copy, Empty, Problem } from "./parts";
@@ -62,7 +62,7 @@ function Course({ history }: { history: Moment[] }) {
 function Equation({ total }: { total: Counts }) {
   const sum = ENDS.reduce((all, each) => all + (total[each] ?? 0), 0);
   const whole = Math.max(1, total.accepted);
-  const right = sum === total.accepted;
+  const right = sum === total.accepted && total.adds_up !== false;
   return (
     <>
       <div class="equation" role="group" aria-label={`${count(total.accepted)} accepted, ${count(sum)} accounted for`}>
@@ -80,7 +80,7 @@ function Equation({ total }: { total: Counts }) {
       </div>
       <p class={`sum ${right ? "right" : "wrong"}`}>
         <Icon name={right ? "check" : "alert"} size={15} />
-        {right ? "The sum is right: every accepted event has its end." : `The sum is off by ${count(Math.abs(total.accepted - sum))}. That is a fault of forebay; please report it.`}
+        {right ? "The sum is right: every accepted event has its end." : `The sum is off by ${count(Math.abs(total.accepted - sum))}. If that stays so, it is a fault of forebay; please report it.`}
       </p>
     </>
   );
@@ -111,6 +111,9 @@ export function Overview({ console }: { console: Console }) {
         <div class="controls"><LiveButton /></div>
       </header>
       {failure && <Problem failure={failure} />}
+      {[...(status?.problems ?? []), ...(status?.flow?.error ? [status.flow.error] : []), ...(status?.flow?.trouble ? [{ code: "Catalog", message: status.flow.trouble }] : [])].map((each, at) => (
+        <Problem key={at} failure={{ ...each, where: each.where ?? (each as { about?: string }).about }} />
+      ))}
       {total && total.accepted === 0 && <First route={route?.label} url={status?.urls?.ingest} />}
       <div class="overview">
         <section class="card ledger" aria-labelledby="h-ledger">
@@ -129,22 +132,22 @@ export function Overview({ console }: { console: Console }) {
           <Flow graph={console.graph} busy={busy} state={detail} />
         </section>
       )}
-      <div class="overview halves">
-        <section class="card" aria-labelledby="h-subs">
-          <h2 id="h-subs">Subscriptions</h2>
-          {subscriptions.length ? (
-            <div class="scroll" tabIndex={0} role="region" aria-label="Subscriptions">
-              <table class="data plain">
-                <thead><tr><th scope="col">name</th><th scope="col" class="num">accepted</th>{ENDS.map((each) => <th key={each} scope="col" class="num">{each}</th>)}<th scope="col" class="num">lag</th></tr></thead>
-                <tbody>
-                  {subscriptions.map(([name, each]) => (
-                    <tr key={name}><th scope="row">{name}</th><td class="num">{count(each.accepted)}</td>{ENDS.map((end) => <td key={end} class={`num${each[end] ? "" : " dim"}`}>{count(each[end])}</td>)}<td class={`num${each.lag ? "" : " dim"}`}>{count(each.lag)}</td></tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          ) : <Empty title="Nothing subscribes yet" />}
-        </section>
+      <section class="card" aria-labelledby="h-subs">
+        <h2 id="h-subs">Subscriptions</h2>
+        {subscriptions.length ? (
+          <div class="scroll" tabIndex={0} role="region" aria-label="Subscriptions">
+            <table class="data plain">
+              <thead><tr><th scope="col">name</th><th scope="col" class="num">accepted</th>{ENDS.map((each) => <th key={each} scope="col" class="num">{each}</th>)}<th scope="col" class="num">lag</th></tr></thead>
+              <tbody>
+                {subscriptions.map(([name, each]) => (
+                  <tr key={name}><th scope="row">{name}</th><td class="num">{count(each.accepted)}</td>{ENDS.map((end) => <td key={end} class={`num${each[end] ? "" : " dim"}`}>{count(each[end])}</td>)}<td class={`num${each.lag ? "" : " dim"}`}>{count(each.lag)}</td></tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        ) : <Empty title="Nothing subscribes yet" />}
+      </section>
+      <div class="overview thirds">
         <section class="card" aria-labelledby="h-doors">
           <h2 id="h-doors">Doors</h2>
           {doors.length ? (
@@ -168,7 +171,7 @@ export function Overview({ console }: { console: Console }) {
           <dl class="urls">
             {Object.entries(status?.urls ?? {}).map(([name, url]) => <><dt key={name}>{name}</dt><dd><code>{url}</code><Copy text={url} /></dd></>)}
           </dl>
-          <p class="hint">Days begin at {console.day_starts} in {console.timezone}. Status is asked once a {duration(1)}.</p>
+          <p class="hint">Days begin at {console.day_starts} in {console.timezone}.</p>
         </section>
       </div>
     </div>

@@ -10,7 +10,7 @@ const KINDS = {
   functions: { noun: "functions", title: "Functions", empty: "No functions", hint: "A function is your own Python in a process of its own: add it under functions: in forebay.yaml." },
 } as const;
 
-const HIDDEN = new Set(["noun", "name", "id", "state", "last_error", "error"]);
+const HIDDEN = new Set(["noun", "name", "id", "state", "last_error", "error", "from_", "to", "route", "lag", "position"]);
 
 function value(key: string, found: unknown): string {
   if (typeof found === "number") return /bytes|size/.test(key) ? written(found, "bytes") : /seconds|_s$/.test(key) ? written(found, "duration") : written(found);
@@ -30,7 +30,10 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
       <div class="resource-list">
         {nodes.map((node) => {
           const counts = status?.ledger?.[node.id];
-          const known = (status?.resources ?? []).find((each) => (each.noun === noun && each.name === node.name) || each.id === node.id || each.name === node.id) ?? {};
+          const known: Record<string, unknown> = {
+            ...(status?.resources ?? []).find((each) => each.noun === noun && each.name === node.name),
+            ...(noun === "delivery" ? status?.flow?.deliveries?.[node.name] : noun === "functions" ? status?.flow?.functions?.[node.name] : {}),
+          };
           const error = known.last_error ?? known.error;
           const said = error && typeof error === "object" ? error as { code?: string; message?: string } : error ? { message: String(error) } : null;
           const from = console.graph.edges.filter((each) => each.to === node.id).map((each) => each.from);

@@ -52,7 +52,7 @@ function Freshness({ news }: { news: TileNews }) {
   const recent = at !== null && now - at / 1000 < 5000;
   return (
     <span class={`fresh${recent ? " recent" : ""}`} title={at === null ? "the data has not changed while you watched" : "when the data last changed"}>
-      <i aria-hidden="true" />{at === null ? "no change yet" : ago(at, now)}
+      <i aria-hidden="true" />{at === null ? "up to date" : ago(at, now)}
     </span>
   );
 }
@@ -102,7 +102,7 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
         {news && <Freshness news={news} />}
         <span title="the timezone of this tile's days and times">{spec.timezone}</span>
         {shown?.note && <span>{shown.note}</span>}
-        {news && news.interval > 1.05 && <span title={`its query costs ${news.cost_ms} ms, so it waits`}>every {duration(news.interval)}</span>}
+        {news && news.interval >= 1.5 && <span title={`its query costs ${news.cost_ms} ms, so it waits`}>every {duration(news.interval)}</span>}
       </footer>
     </section>
   );

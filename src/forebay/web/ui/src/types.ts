@@ -39,7 +39,7 @@ export interface TileNews { tile: string; rev: number; ran_at: number; changed_a
 
 export interface Counts {
   accepted: number; delivered: number; dropped: number; rejected: number; expired: number; erased: number; buffered: number;
-  log?: string; lag?: number;
+  log?: string; lag?: number; adds_up?: boolean;
 }
 export interface Status {
   name: string; version: string;
@@ -48,4 +48,6 @@ export interface Status {
   ledger?: Record<string, Counts>;
   doors?: Record<string, { accepted: number; duplicate: number; refused: number }>;
   resources?: Record<string, unknown>[];
+  flow?: { deliveries?: Record<string, Record<string, unknown>>; functions?: Record<string, Record<string, unknown>>; trouble?: string | null; error?: Failure };
+  problems?: (Failure & { about?: string })[];
 }
