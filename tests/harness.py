@@ -120,7 +120,7 @@ class System:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if '"urls"' not in line:
-            code = self.process.wait(10)
+            code = self._ended(10)
             raise AssertionError(f"forebay run ended with {code}: {line}\n{self.errors()}")
         self.urls = json.loads(line)["urls"]
         self._ports = []
