@@ -53,6 +53,7 @@ check: install  ## Style, types and import layers, without the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	cd $(UI) && npm run --silent check
 
 test: install  ## All that must hold: style, types, layers, tests (at most 25 minutes on two cores)
 	@scripts/have chromium
