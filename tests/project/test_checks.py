@@ -104,6 +104,42 @@ def test_a_file_that_is_not_there(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ('"schemas/a\\0b.json"', "BadValue"),
+        ('""', "BadValue"),
+        ("schemas", "FileNotFound"),
+        ("schemas/loop.json", "FileUnreadable"),
+        ("schemas/outside.json", "OutsideProject"),
+        ("schemas/" + "a" * 300, "FileUnreadable"),
+        ("schemas/s.json/x.json", "FileUnreadable"),
+    ],
+)
+def test_a_path_that_no_file_has(folder: Folder, path: str, code: str) -> None:
+    folder.write({"schemas/s.json": "{}"})
+    (folder.root / "schemas" / "loop.json").symlink_to("loop.json")
+    (folder.root / "schemas" / "outside.json").symlink_to("/etc/passwd")
+    finding = only(
+        folder.check(f"{STREAM}ingest:\n  r: {{route: POST /r, to: streams.activity, schema: {path}}}\n")
+    )
+    assert (finding.code, finding.line) == (code, 4)
+
+
+@pytest.mark.parametrize("python", ["(" * 5000, "x = '\0'", "\xff", "-" * 100_000 + "1"])
+def test_python_that_cannot_even_be_read(folder: Folder, python: str) -> None:
+    (folder.root / "f.py").write_bytes(python.encode("latin-1"))
+    finding = only(folder.check("functions:\n  f: 'f.py:clean'\n"))
+    assert (finding.code, finding.file) == ("PythonSyntax", "f.py")
+
+
+def test_doubtful_escapes_are_not_our_business(folder: Folder) -> None:
+    folder.good(
+        "functions:\n  f: 'f.py:clean'\n",
+        {"f.py": "import re\n\ndef clean(event):\n    return re.sub('\\d', '', event)\n"},
+    )
+
+
+@pytest.mark.parametrize(
     ("handler", "code", "place", "fix"),
     [
         (

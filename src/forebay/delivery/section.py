@@ -11,6 +11,7 @@ from forebay.delivery.prefix import compile_prefix
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Project, Ref, Spec
 from forebay.project.section import Section
 from forebay.project.walk import walk_project
@@ -196,7 +197,7 @@ def _resolve(spec: DeliverySpec, project: Project) -> DeliverySpec:
         changes["compression"] = "snappy" if spec.format == "parquet" else "none"
     transform = spec.transform
     if transform is not None and transform.file is not None:
-        text = _text(Path(project.root) / transform.file)
+        text = _text(Path(project.root), transform.file)
         changes["transform"] = msgspec.structs.replace(transform, sql=text)
     if transform is not None and transform.function is not None:
         declared = project.get(Ref("functions", transform.function))
@@ -208,11 +209,11 @@ def _resolve(spec: DeliverySpec, project: Project) -> DeliverySpec:
     return msgspec.structs.replace(spec, **changes) if changes else spec
 
 
-def _text(path: Path) -> str | None:
+def _text(root: Path, file: str) -> str | None:
     """A file's text; None if it cannot be read, which another check says."""
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+        return read_inside(root, file).decode("utf-8", "replace")
+    except FileTrouble:
         return None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from forebay.project.check import Check, Part
 from forebay.project.field import Field
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Ref, Spec
 from forebay.project.section import Section
 
@@ -120,8 +121,8 @@ def _check(check: Check) -> None:
 
 def _check_schema(check: Check, part: Part, file: str) -> None:
     try:
-        raw = (check.root / file).read_bytes()
-    except OSError:
+        raw = read_inside(check.root, file)
+    except FileTrouble:
         return  # said where files are looked for
     try:
         schema = json.loads(raw)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-
 from forebay.errors import ForebayError
 from forebay.project import handlers
 from forebay.project.check import Check
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.graph import edges_of, loops
 from forebay.project.kinds import secret_names
 from forebay.project.model import Location, Ref
@@ -79,28 +78,11 @@ def _either(nouns: tuple[str, ...]) -> str:
 
 
 def check_file(check: Check, value: Value) -> None:
-    """The file that a `path` names is there, inside the project."""
-    text = str(value.value)
-    path = check.root / text
-    if PurePosixPath(text).is_absolute() or not path.resolve().is_relative_to(check.root.resolve()):
-        check.add(
-            "OutsideProject", value.part, f"{text} is outside the project's folder", fix="move it inside"
-        )
-    elif not path.exists():
-        near = (
-            nearest(path.name, [other.name for other in path.parent.iterdir()])
-            if path.parent.is_dir()
-            else None
-        )
-        fix = f"did you mean {Path(text).parent / near}?" if near else f"create {text}"
-        check.add("FileNotFound", value.part, f"{text} does not exist", fix=fix)
-    elif not path.is_file():
-        check.add("FileNotFound", value.part, f"{text} is not a file")
-    else:
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            check.add("FileUnreadable", value.part, f"{text} cannot be read", why=error.strerror)
+    """The file that a `path` names is there, inside the project, and can be read."""
+    try:
+        read_inside(check.root, str(value.value))
+    except FileTrouble as trouble:
+        check.add(trouble.code, value.part, trouble.message, why=trouble.why, fix=trouble.fix)
 
 
 def _handler(check: Check, value: Value) -> None:

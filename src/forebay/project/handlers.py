@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.near import nearest
 
 
@@ -45,24 +47,17 @@ def find(root: Path, handler: str, *, arguments: int | None) -> Broken | None:
     except ValueError as error:
         fix = "functions/clean.lambda_handler (as on Lambda) or functions/clean.py:clean (a plain function)"
         return Broken("BadHandler", str(error), fix=fix)
-    path = root / file
-    if not path.resolve().is_relative_to(root.resolve()):
-        return Broken("OutsideProject", f"{file} is outside the project's folder")
     try:
-        tree = ast.parse(path.read_bytes(), filename=file)
-    except FileNotFoundError:
-        around = path.parent
-        near = nearest(path.name, [other.name for other in around.glob("*.py")]) if around.is_dir() else None
-        fix = f"did you mean {Path(file).parent / near}?" if near else f"create {file}"
-        return Broken("FileNotFound", f"{file} does not exist", fix=fix)
-    except OSError as error:
-        return Broken("FileUnreadable", f"{file} cannot be read", why=error.strerror)
+        source = read_inside(root, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is not run here, and what is doubtful is not wrong
+            tree = ast.parse(source, filename=file)
+    except FileTrouble as trouble:
+        return Broken(trouble.code, trouble.message, why=trouble.why, fix=trouble.fix)
     except SyntaxError as error:
-        return Broken(
-            "PythonSyntax", f"{error.msg}", file=file, line=error.lineno or 0, column=error.offset or 1
-        )
-    except ValueError as error:  # a NUL byte
-        return Broken("PythonSyntax", str(error), file=file)
+        return Broken("PythonSyntax", error.msg, file=file, line=error.lineno or 1, column=error.offset or 1)
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL byte; nesting without end
+        return Broken("PythonSyntax", str(error) or "nested too deep", file=file, line=1, column=1)
     names: dict[str, ast.AST] = {}
     if not _names(tree.body, names):
         return None  # `from x import *`: only running it would tell

@@ -166,6 +166,13 @@ def host(text: str) -> str:
     return text
 
 
+def path(text: str) -> str:
+    """A path without what no file's name should hold; whether it is there is looked at later."""
+    if not text or any(ord(char) < 32 or char == "\x7f" for char in text):
+        raise Unfit(f"{text!r} is no path")
+    return text
+
+
 def name(text: str) -> str:
     """An identifier, `database.table` included."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
@@ -205,6 +212,9 @@ def readers() -> dict[str, Callable[[str], Any]]:
         "span": span,
         "timezone": timezone,
         "condition": condition,
+        "path": path,
+        "handler": path,
+        "callable": path,
         "origin": origin,
         "host": host,
         "name": name,

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from forebay.project.check import Check
 from forebay.project.field import Field
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Spec
 from forebay.project.section import Section
 
@@ -38,25 +39,19 @@ class NamedQuerySpec(Spec, frozen=True, kw_only=True):
 
 def _check(check: Check) -> None:
     for name, spec in check.entries("query", NamedQuerySpec):
-        path = check.root / (spec.file or "")
-        if spec.file is None or not path.is_file():
+        if spec.file is None:
             continue
         try:
-            empty = not path.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_inside(check.root, spec.file).decode()
+        except FileTrouble:
+            continue  # said where files are looked for
+        except UnicodeDecodeError as error:
+            check.add("NotUtf8", ("query", name, "file"), f"{spec.file} is not UTF-8", why=error.reason)
+            continue
+        if not text.strip():
             check.add(
-                "FileUnreadable", ("query", name, "file"), f"{spec.file} cannot be read", why=str(error)
+                "EmptyQuery", ("query", name), "there is no SQL in it", file=spec.file, line=1, column=1
             )
-        else:
-            if empty:
-                check.add(
-                    "EmptyQuery",
-                    ("query", name, "file"),
-                    "there is no SQL in it",
-                    file=spec.file,
-                    line=1,
-                    column=1,
-                )
 
 
 SECTION = Section(
