@@ -26,7 +26,9 @@ from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
+from forebay.runtime.system import System
 from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
 from forebay.streams.writer import Once
@@ -45,7 +47,7 @@ SAVE_EVERY = 1.0
 
 
 async def main(
-    layout: Layout, options: Options, fds: Mapping[str, int], wire: Callable[[Guard], Any]
+    layout: Layout, options: Options, fds: Mapping[str, int], wire: Callable[[Guard, System], Any]
 ) -> None:
     """Serve until SIGTERM, then drain: refuse what is new, finish what is under way, close the logs.
 
@@ -71,8 +73,10 @@ class Front:
     def __init__(self, layout: Layout, options: Options) -> None:
         self._layout = layout
         self._options = options
-        self.project = Project.decode(layout.applied.read_bytes(), SECTIONS)
         self._db: apsw.Connection = open_state(layout.state)
+        self._documents = Documents(self._db)
+        self._declared = Project.decode(layout.applied.read_bytes(), SECTIONS)
+        self.project = effective(self._declared, self._documents, SECTIONS)
         self._before = read_doors(self._db)
         self._saved: Doors = {}
         self._keys = Keys(self._db)
@@ -105,10 +109,10 @@ class Front:
             on_error=lambda op, error: logger.error("operation %s failed", op, exc_info=error),
         )
 
-    async def start(self, fds: Mapping[str, int], wire: Callable[[Guard], Any]) -> None:
+    async def start(self, fds: Mapping[str, int], wire: Callable[[Guard, System], Any]) -> None:
         """Serve: events first, then the rest."""
         self._open("ingest", fds, self._ingest, "rsgi")
-        self._open("aws", fds, wire(self._guard), "rsgi")
+        self._open("aws", fds, wire(self._guard, self._system()), "rsgi")
         await self._socket.start()
         if "ready" in fds:
             os.write(fds["ready"], b"1")
@@ -246,12 +250,33 @@ class Front:
         return self._keys.revoke(args["id"]).to_dict()
 
     async def _reload(self, _: dict[str, Any]) -> None:
-        project = Project.decode(self._layout.applied.read_bytes(), SECTIONS)
+        await self._follow(Project.decode(self._layout.applied.read_bytes(), SECTIONS))
+
+    async def _follow(self, declared: Project) -> None:
+        """Make the doors and logs those of `declared` and of what was made over the wire."""
+        project = effective(declared, self._documents, SECTIONS)
         self._ingest.reload(project)  # first: it refuses without having changed anything
         await asyncio.to_thread(self.logs.open, project)
-        self.project = project
+        self._declared, self.project = declared, project
         if self._console is not None:
             self._console.reloaded(project)
+
+    def _system(self) -> System:
+        return System(
+            layout=self._layout,
+            documents=self._documents,
+            logs=self.logs,
+            flow=self._flow,
+            query=self._query,
+            declared=lambda: self._declared,
+            project=lambda: self.project,
+            apply=self._apply,
+        )
+
+    async def _apply(self) -> None:
+        """A resource was made, changed or removed over the wire: here first, then in the flow."""
+        await self._follow(self._declared)
+        await self._flow.call("reload")
 
     async def _drain(self, _: dict[str, Any]) -> None:
         self._draining.set()

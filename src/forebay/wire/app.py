@@ -1,8 +1,9 @@
-"""The AWS port: what is not offered is refused in the protocol in which it was asked, and named.
+"""The AWS port: requests in AWS's protocols in, answers in the same protocol out.
 
-    Host, Origin → body (bounded) → service, operation, protocol → 501 NotImplemented
+    Host, Origin → body (bounded) → dispatch: service, operation, protocol → the operation → answer
 
-Nothing here ever answers success without having done it. `/_forebay/health` says that the port is up.
+Nothing here ever answers success without having done it: what is not offered answers 501 and is named.
+`/_forebay/health` says that the port is up.
 """
 
 from __future__ import annotations
@@ -11,28 +12,30 @@ import asyncio
 import logging
 import re
 import uuid
+from importlib import import_module
 from typing import Any
 
 import msgspec
 
 from forebay.access.guard import Guard
+from forebay.runtime.system import System
 from forebay.wire.protocol.message import Request, Response
 
 logger = logging.getLogger("forebay.wire")
 
 HEALTH = "/_forebay/health"
-# A body is read, and forgotten, so that its sender gets to the answer; one larger than this is not.
-MAX_BODY = 16 << 20
+MAX_BODY = 64 << 20
 BODY_TIMEOUT = 30.0
 _BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\.s3)?\.localhost(?::\d+)?")
-_FORM = 64 << 10
 
 
 class WireApp:
     """The RSGI application of the AWS port."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, system: System) -> None:
         self._guard = guard
+        self._system = system
+        self._dispatch: Any = None
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
@@ -50,21 +53,20 @@ class WireApp:
             _json(proto, 200, {"status": "ok", "services": {}})
             return
         body = await _body(proto, headers)
+        if body is None:
+            said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
+            _json(proto, 413, said)
+            return
         path = scope.path
         bucket = _BUCKET_HOST.fullmatch(host.lower())
         if bucket is not None and bucket[1] != "s3":
             path = f"/{bucket[1]}{path}"
         given = {name.lower(): value for name, value in headers.items()}
+        if self._dispatch is None:
+            # In a thread: botocore takes a while to load, and only who speaks AWS needs it.
+            self._dispatch = (await asyncio.to_thread(import_module, "forebay.wire.dispatch")).dispatch
         request = Request(scope.method, path, scope.query_string, given, body, id)
-        try:
-            # In a thread: botocore's models take a while to load, and only who speaks AWS needs them.
-            answer = await asyncio.to_thread(_refuse, request)
-        except Exception:
-            logger.exception("request %s could not be understood", id)
-            _json(
-                proto, 501, {"__type": "NotImplemented", "message": "forebay does not offer this operation"}
-            )
-            return
+        answer: Response = await self._dispatch(self._system, request)
         proto.response_bytes(
             answer.status, list(answer.headers.items()), b"" if scope.method == "HEAD" else answer.body
         )
@@ -74,54 +76,20 @@ def _json(proto: Any, status: int, body: dict[str, Any]) -> None:
     proto.response_bytes(status, [("content-type", "application/json")], msgspec.json.encode(body))
 
 
-async def _body(proto: Any, headers: Any) -> bytes:
-    """The body up to what a form may have; the rest is read and forgotten, within bounds."""
+async def _body(proto: Any, headers: Any) -> bytes | None:
+    """The whole body; None if it is too large or does not come."""
     length = headers.get("content-length")
     if length is not None and (not length.isdigit() or int(length) > MAX_BODY):
-        return b""
-    kept = b""
+        return None
+    parts: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for part in proto:
                 size += len(part)
-                if len(kept) < _FORM:
-                    kept += part
                 if size > MAX_BODY:
-                    break
+                    return None
+                parts.append(part)
     except TimeoutError:
-        return b""
-    return kept
-
-
-def _refuse(request: Request) -> Response:
-    """501, naming service and operation; 400 for an operation that AWS itself does not know."""
-    from botocore.exceptions import UnknownServiceError  # noqa: PLC0415 - see where this is called
-
-    from forebay.wire.protocol.detect import detect, rest_operation  # noqa: PLC0415
-    from forebay.wire.protocol.encode import encode_error  # noqa: PLC0415
-    from forebay.wire.protocol.message import AwsError, not_offered  # noqa: PLC0415
-
-    protocol, service, resource = "json", "kinesis", request.path
-    try:
-        call = detect(request)
-        protocol, service, operation = call.protocol, call.service, call.operation
-        if not operation:
-            try:
-                operation = rest_operation(service, request)
-            except UnknownServiceError:
-                operation = ""
-        if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
-            operation = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(operation, operation)
-        error = not_offered(service or "this service", operation or f"{request.method} {request.path}")
-    except AwsError as unknown:
-        error = unknown
-    try:
-        return encode_error(service, protocol, error, request.request_id, resource=resource)
-    except UnknownServiceError:  # its error shapes are not known either, its protocol is
-        return encode_error(
-            _STAND_IN.get(protocol, "kinesis"), protocol, error, request.request_id, resource=resource
-        )
-
-
-_STAND_IN = {"query": "sns", "rest-json": "lambda", "rest-xml": "s3", "smithy-rpc-v2-cbor": "cloudwatch"}
+        return None
+    return b"".join(parts)

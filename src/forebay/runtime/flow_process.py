@@ -1,0 +1,118 @@
+"""The flow's process: builds a `Flow` from the applied project and answers on flow.sock.
+
+flush {name?, timeout?}   objects of what is accepted by now
+status {}                 how every delivery does
+replay {delivery}         process again what lies under the error prefix
+reload {}                 read the applied project again
+drain {}                  commit what is in hand; what is buffered stays buffered, on disk
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+from forebay.delivery.section import DeliverySpec
+from forebay.errors import Unavailable
+from forebay.flow import Flow
+from forebay.functions.section import FunctionSpec
+from forebay.functions.transforms import open_transform
+from forebay.ipc import Handler, Server
+from forebay.layout import Layout
+from forebay.ports import Transform
+from forebay.project.model import Project
+from forebay.project.secrets import secrets_of
+from forebay.runtime import endpoints
+from forebay.runtime.documents import effective_at
+from forebay.runtime.options import Options
+from forebay.sections import SECTIONS
+
+log = logging.getLogger(__name__)
+
+
+async def main(layout: Layout, options: Options) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await serve(layout, stop, options)
+
+
+async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
+    """Run the applied project's flow until `stop` is set. Raises ForebayError if its state cannot be opened."""
+    flow = Flow(layout, applied(layout), Transforms(layout, options))
+    try:
+        await asyncio.to_thread(flow.start)
+        server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
+        await server.start()
+        try:
+            await stop.wait()
+        finally:
+            await server.stop()
+    finally:
+        await asyncio.to_thread(flow.stop)
+
+
+def applied(layout: Layout) -> Project:
+    """The project as last applied, with what was made over the wire. Raises Unavailable if none was."""
+    try:
+        raw = layout.applied.read_bytes()
+    except FileNotFoundError:
+        raise Unavailable("NoProject", "no project has been applied yet", where=str(layout.applied)) from None
+    return effective_at(layout.state, Project.decode(raw, SECTIONS), SECTIONS)
+
+
+class Transforms:
+    """Opens the user's code for a delivery (`flow.OpenTransform`)."""
+
+    def __init__(self, layout: Layout, options: Options) -> None:
+        self._layout = layout
+        self._options = options
+
+    def __call__(self, name: str, spec: DeliverySpec, project: Project) -> Transform | None:
+        """The transform of one delivery; None where it has none."""
+        if spec.transform is None:
+            return None
+        root = Path(project.root)
+        published = endpoints.read(self._layout)
+        aws = published.urls.get("aws") if published is not None else None
+        return open_transform(
+            spec.transform,
+            project.of(FunctionSpec),
+            name=name,
+            root=root,
+            log_dir=self._layout.logs / "functions",
+            secrets=secrets_of(root),
+            watch=self._options.development,
+            environment={"AWS_ENDPOINT_URL": aws} if aws else {},
+        )
+
+
+def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handler]:
+    """The operations of flow.sock."""
+
+    async def flush(args: dict[str, Any]) -> Any:
+        timeout = float(args.get("timeout") or 60.0)
+        return {"objects": await asyncio.to_thread(flow.flush, args.get("name"), timeout)}
+
+    async def status(_: dict[str, Any]) -> Any:
+        return await asyncio.to_thread(flow.status)
+
+    async def replay(args: dict[str, Any]) -> Any:
+        return await asyncio.to_thread(flow.replay, str(args["delivery"]))
+
+    async def reload(_: dict[str, Any]) -> Any:
+        await asyncio.to_thread(lambda: flow.apply(applied(layout)))
+        return {}
+
+    async def drain(_: dict[str, Any]) -> Any:
+        stop.set()
+        return {}
+
+    return {"flush": flush, "status": status, "replay": replay, "reload": reload, "drain": drain}
+
+
+def _on_error(operation: str, error: Exception) -> None:
+    log.error("%s failed", operation, exc_info=error)

@@ -1,0 +1,90 @@
+"""From a request to its answer: detect, decode, validate, ask the operation, encode.
+
+Services are imported when first asked, with botocore's model of them: a system that nobody speaks AWS to
+never pays for either.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+
+from botocore.exceptions import UnknownServiceError
+
+from forebay.errors import ForebayError
+from forebay.runtime.system import System
+from forebay.wire.protocol.decode import decode
+from forebay.wire.protocol.detect import Call, detect, rest_operation
+from forebay.wire.protocol.encode import encode, encode_error
+from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
+from forebay.wire.protocol.model import operation_model
+from forebay.wire.protocol.validate import validate
+from forebay.wire.service import Asked, Service, translated
+from forebay.wire.services import MODULES
+
+logger = logging.getLogger("forebay.wire")
+
+# The protocol's errors are the same for a service whose model is not known; any of that protocol will do.
+_STAND_IN = {"query": "sns", "rest-json": "lambda", "rest-xml": "s3", "smithy-rpc-v2-cbor": "cloudwatch"}
+
+
+def load(service: str) -> Service | None:
+    """What forebay offers of `service`; None if nothing."""
+    module = MODULES.get(service)
+    if module is None:
+        return None
+    found: Service = import_module(module).SERVICE
+    return found
+
+
+async def dispatch(system: System, request: Request) -> Response:
+    """Answer `request`; whatever goes wrong is an AWS error in the protocol that was spoken."""
+    call = Call("kinesis", "", "json")
+    try:
+        call = detect(request)
+        return await _answer(system, request, call)
+    except ForebayError as error:
+        return _error(call, translated(call.service, error), request)
+    except Exception:
+        logger.exception("%s.%s failed", call.service, call.operation)
+        failure = AwsError("InternalFailure", "An internal error occurred; the front's log has it", http=500)
+        return _error(call, failure, request)
+
+
+async def _answer(system: System, request: Request, call: Call) -> Response:
+    service = load(call.service)
+    name = call.operation or _rest_name(call, request)
+    asked = Asked(request, call.service, name, system)
+    if service is None or name not in service.operations:
+        raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
+    if (fast := service.fast.get(name)) is not None:
+        answer = await fast(asked)
+        if answer is not None:
+            return answer
+    model = operation_model(call.service, name)
+    if model is None:
+        raise AwsError("UnknownOperationException", f"Unknown operation {name}", http=400)
+    given = decode(call.protocol, model, request)
+    validate(model.input_shape, given, code=service.validation)
+    output = await service.operations[name](asked, given)
+    return encode(call.service, call.protocol, model, output or {}, request.request_id)
+
+
+def _rest_name(call: Call, request: Request) -> str:
+    try:
+        name = rest_operation(call.service, request)
+    except UnknownServiceError:
+        return ""
+    if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
+        name = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(name, name)
+    elif name in ("PutObject", "UploadPart"):
+        name = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}[name]
+    return name
+
+
+def _error(call: Call, error: AwsError, request: Request) -> Response:
+    try:
+        return encode_error(call.service, call.protocol, error, request.request_id, resource=request.path)
+    except UnknownServiceError:
+        stand_in = _STAND_IN.get(call.protocol, "kinesis")
+        return encode_error(stand_in, call.protocol, error, request.request_id, resource=request.path)

@@ -1,0 +1,111 @@
+"""One AWS service on the wire: operations by name, each a few lines between a decoded dict and a domain call.
+
+    SERVICE = Service("kinesis", validation="ValidationException")
+
+    @SERVICE.operation("CreateStream")
+    async def create_stream(asked: Asked, given: Json) -> Json: ...
+
+`given` has the members of the operation's input shape, decoded and within the model's constraints; what
+is returned are the members of its output shape. An operation raises AwsError for what AWS documents; any
+ForebayError that comes up from below is translated by `translated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from forebay.arn import ACCOUNT, REGION, arn
+from forebay.errors import ForebayError, NotFound, Throttled, Unavailable
+from forebay.runtime.system import System
+from forebay.wire.protocol.message import AwsError, Request, Response
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Asked:
+    """One call: who asks, and of what. `account` and `region` are what ARNs are made with."""
+
+    request: Request
+    service: str
+    operation: str
+    system: System
+    principal: str = "root"
+    region: str = REGION
+    account: str = ACCOUNT
+
+    def arn(self, resource: str, service: str | None = None) -> str:
+        """The ARN of a resource of this call's service (or of another), in its region and account."""
+        return arn(service or self.service, resource, region=self.region, account=self.account)
+
+
+Operation = Callable[[Asked, Json], Awaitable[Json | None]]
+Fast = Callable[[Asked], Awaitable[Response | None]]
+
+
+class Service:
+    """The operations that forebay offers of one AWS service.
+
+    `validation` is the error code for broken constraints of the model; `partial` says, per operation,
+    what differs from AWS, for the generated docs.
+    """
+
+    def __init__(self, name: str, *, validation: str = "ValidationException") -> None:
+        self.name = name
+        self.validation = validation
+        self.operations: dict[str, Operation] = {}
+        self.partial: dict[str, str] = {}
+        self.fast: dict[str, Fast] = {}
+
+    def operation(self, name: str, *, partial: str | None = None) -> Callable[[Operation], Operation]:
+        """Offer the decorated coroutine function as operation `name`."""
+
+        def register(function: Operation) -> Operation:
+            if name in self.operations:
+                raise ValueError(f"{self.name}.{name} is offered twice")
+            self.operations[name] = function
+            if partial is not None:
+                self.partial[name] = partial
+            return function
+
+        return register
+
+    def fast_path(self, name: str) -> Callable[[Fast], Fast]:
+        """Try the decorated function first for `name`; where it answers None, the usual way is taken.
+
+        For the writes that must be quick: it reads the body itself, and leaves whatever is not plainly
+        right to the usual way, which finds the error and its words.
+        """
+
+        def register(function: Fast) -> Fast:
+            self.fast[name] = function
+            return function
+
+        return register
+
+
+_UNAVAILABLE: Mapping[str, str] = {
+    "kinesis": "ProvisionedThroughputExceededException",
+    "firehose": "ServiceUnavailableException",
+    "s3": "SlowDown",
+    "dynamodb": "ProvisionedThroughputExceededException",
+    "lambda": "ServiceException",
+    "events": "InternalException",
+    "athena": "TooManyRequestsException",
+}
+
+
+def translated(service: str, error: ForebayError) -> AwsError:
+    """What AWS would answer where forebay raised `error`: try again later, not found, or an internal failure."""
+    if isinstance(error, AwsError):
+        return error
+    if isinstance(error, Unavailable | Throttled):
+        http = 400 if service in ("kinesis", "dynamodb") else 503
+        return AwsError(_UNAVAILABLE.get(service, "ServiceUnavailable"), error.message, http=http)
+    if isinstance(error, NotFound):
+        return AwsError("ResourceNotFoundException", error.message)
+    if error.status < 500:
+        return AwsError("ValidationException", error.message)
+    return AwsError("InternalFailure", error.message, http=500)

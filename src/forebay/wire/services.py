@@ -1,0 +1,5 @@
+"""Every service that forebay offers on the wire, and the module that has its operations."""
+
+from __future__ import annotations
+
+MODULES: dict[str, str] = {}
