@@ -11,6 +11,7 @@ import msgspec
 from forebay.cli.findings import show_findings
 from forebay.errors import ForebayError
 from forebay.layout import Layout
+from forebay.project.cases import load_cases
 from forebay.project.finding import Finding
 from forebay.project.jsonschema import schema_of
 from forebay.project.load import find_root, load, unsupported
@@ -38,7 +39,11 @@ def command(folder: Path | None, state: Path | None, schema: bool, as_json: bool
     project, findings = load(root, SECTIONS)
     steps: list[Step] = []
     if project is not None:
-        findings = [*findings, *_as_warnings(unsupported(project, SECTIONS))]
+        findings = [
+            *findings,
+            *load_cases(project, SECTIONS)[1],
+            *_as_warnings(unsupported(project, SECTIONS)),
+        ]
         applied, more = _applied(Layout(state or root / ".forebay"))
         steps = plan(applied, project, SECTIONS) if applied is not None else []
         findings += [*more, *_as_warnings(refused(steps, project, ()))]
@@ -49,7 +54,7 @@ def command(folder: Path | None, state: Path | None, schema: bool, as_json: bool
         show_findings(findings, root)
         if project is not None:
             _summary(project, findings, steps)
-    return 1 if project is None else 0
+    return 1 if any(finding.severity == "error" for finding in findings) else 0
 
 
 def _as_warnings(findings: list[Finding]) -> list[Finding]:
