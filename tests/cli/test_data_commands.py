@@ -72,7 +72,7 @@ def test_csv_json_parquet_and_gzip_are_read_as_what_they_are(system: System, tmp
     (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfid,name\r\n1,x\r\n2,"y, z"\r\n')
     (tmp_path / "b.json").write_text(json.dumps([{"id": "3"}, {"id": "4"}], indent=2))
     (tmp_path / "c.ndjson.gz").write_bytes(gzip.compress(b'{"id": "5"}\n{"id": "6"}\n'))
-    pq.write_table(pa.table({"id": ["7", "8"]}), tmp_path / "d.parquet")  # type: ignore[no-untyped-call]
+    pq.write_table(pa.table({"id": ["7", "8"]}), tmp_path / "d.parquet")
     for name in ("a.csv", "b.json", "c.ndjson.gz", "d.parquet"):
         result = system.cli("send", "/events", str(tmp_path / name), "--json")
         assert result.json()["accepted"] == 2, result

@@ -63,8 +63,8 @@ def open_source(name: str, format: str | None) -> Source:
         return _source(name, raw, kind, size=path.stat().st_size, close=raw.close)
     from isal import igzip  # noqa: PLC0415 - only for what is zipped
 
-    stream = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
-    return _source(name, stream, kind, size=path.stat().st_size, close=raw.close, measured=raw)
+    unzipped: Any = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
+    return _source(name, unzipped, kind, size=path.stat().st_size, close=raw.close, measured=raw)
 
 
 def _source(

@@ -1,0 +1,240 @@
+"""`forebay test`: the project's own cases, through the real flow in a system of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+
+from forebay.cli.cases import Case, read_cases
+from forebay.cli.find import json_option, project_folder
+from forebay.cli.findings import show_findings
+from forebay.cli.rows import differences
+from forebay.cli.sending import Log, Route, Target
+from forebay.errors import ForebayError, NotFound, Unavailable, UsageError
+from forebay.ingest.section import RouteSpec
+from forebay.ipc import Client
+from forebay.layout import Layout
+from forebay.project.load import load
+from forebay.project.model import Project
+from forebay.query.section import NamedQuerySpec
+from forebay.sections import SECTIONS
+
+PATIENCE = 30.0
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "-k", "wanted", metavar="TEXT", help="Only cases whose name has TEXT in it, and those before them."
+)
+@json_option
+def command(folder: Path | None, wanted: str | None, as_json: bool) -> int:
+    """Run the cases of tests/*.yaml: events in, rows out. Nothing that runs is touched."""
+    root = (folder or project_folder() or Path.cwd()).resolve()
+    project, findings = load(root, SECTIONS)
+    cases, more = read_cases(root)
+    findings = [*findings, *more]
+    if project is None or any(finding.severity == "error" for finding in findings):
+        show_findings(findings, root, as_json=as_json)
+        return 1
+    if not any(cases.values()):
+        raise UsageError("NoTests", "the project has no tests", where=str(root / "tests"), fix="tests/*.yaml")
+    results: list[Result] = []
+    for file, its in cases.items():
+        chosen = _chosen(its, wanted)
+        if chosen:
+            results += _run_file(root, project, file, chosen, quiet=as_json)
+    failed = [result for result in results if result.problems]
+    if as_json:
+        click.echo(
+            json.dumps({"passed": len(results) - len(failed), "cases": [r.to_dict() for r in results]})
+        )
+    else:
+        click.echo(f"{len(results) - len(failed)} of {len(results)} passed")
+    return 1 if failed else 0
+
+
+def _chosen(cases: Sequence[Case], wanted: str | None) -> Sequence[Case]:
+    if wanted is None:
+        return cases
+    last = max((index for index, case in enumerate(cases) if wanted in case.name), default=-1)
+    return cases[: last + 1]
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a case: `problems` is empty if it passed."""
+
+    case: Case
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.case.name, "file": self.case.file, "line": self.case.line,
+            "passed": not self.problems, "problems": self.problems, "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+def _run_file(root: Path, project: Project, file: str, cases: Sequence[Case], *, quiet: bool) -> list[Result]:
+    results = []
+    with tempfile.TemporaryDirectory(prefix="forebay-test-") as folder, _System(root, Path(folder)) as system:
+        for case in cases:
+            began = time.monotonic()
+            result = Result(case)
+            try:
+                result.problems = _run_case(project, system, case)
+            except ForebayError as error:
+                result.problems = [f"{error.code}: {error.message}", *([error.fix] if error.fix else [])]
+            result.seconds = time.monotonic() - began
+            results.append(result)
+            if not quiet:
+                _show(result)
+    return results
+
+
+def _show(result: Result) -> None:
+    mark = click.style("FAIL", fg="red", bold=True) if result.problems else click.style("ok  ", fg="green")
+    click.echo(f"{mark} {result.case.file}:{result.case.line} {result.case.name}")
+    for problem in result.problems:
+        colour = {"-": "red", "+": "green"}.get(problem[:1])
+        click.echo("       " + click.style(problem, fg=colour))
+
+
+def _run_case(project: Project, system: _System, case: Case) -> list[str]:
+    problems = []
+    before = system.settled()
+    refused: list[str] = []
+    for name, events in case.send:
+        target = system.target(project, name)
+        try:
+            for event in events:
+                outcome = target.send([event.replace(b"\n", b" ")])
+                refused += [f"{reason} ({code})" for _, code, _, reason in outcome.refused]
+        finally:
+            target.close()
+    if len(refused) != case.refused:
+        problems += [f"{len(refused)} were refused at the door, {case.refused} expected", *refused[:5]]
+    after = system.settled()
+    for term in ("dropped", "rejected"):
+        wanted = getattr(case, term)
+        if wanted is not None and (found := after[term] - before[term]) != wanted:
+            problems.append(f"{found} were {term}, {wanted} expected")
+    if case.query is not None and case.expect is not None:
+        columns, rows = system.query(project, case.query)
+        found_differences = differences(columns, rows, case.expect, ordered=case.ordered)
+        if found_differences:
+            problems += ["the rows differ (- expected, + found):", *found_differences]
+    return problems
+
+
+class _System:
+    """A `forebay run` of the project on free ports, with a state that is thrown away."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self._layout = Layout(state / "state")
+        self._said = state / "said"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._root = root
+        self._urls: dict[str, str] = {}
+        self._front = Client(self._layout.socket("front"), "front")
+        self._query = Client(self._layout.socket("query"), "query")
+
+    def __enter__(self) -> _System:
+        command = [sys.executable, "-P", "-m", "forebay.cli", "run", str(self._root), "--json", "--no-reload"]
+        command += ["--state", str(self._layout.root)]
+        command += ["--ingest-port", "0", "--aws-port", "0", "--console-port", "0"]
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        found = json.loads(line) if line else {}
+        if "urls" not in found:
+            self.__exit__()
+            sys.stderr.write(self._said.read_text("utf-8", "replace") or line.decode())
+            raise ForebayError("WillNotRun", "the project does not run", fix="forebay check")
+        self._urls = found["urls"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._front.close()
+        self._query.close()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+
+    def target(self, project: Project, name: str) -> Target:
+        """Where events of that name go."""
+        noun, dot, rest = name.partition(".")
+        if dot and noun in ("streams", "delivery"):
+            return Log(Client(self._layout.socket("front"), "front"), name)
+        route = project.of(RouteSpec).get(rest if dot and noun == "ingest" else name)
+        if route is None:
+            known = ", ".join(project.of(RouteSpec)) or "none"
+            raise NotFound("NoSuchTarget", f"there is no route {name}", fix=f"there are: {known}")
+        key = None
+        if route.key == "required":
+            key = self._front.call("keys_create", name="test")["secret"]
+        return Route(self._urls["ingest"], route.method, route.path, key, route.max_body)
+
+    def settled(self) -> dict[str, int]:
+        """The ledger's total once every consumer has read all there is."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                ledger = self._front.call("status")["ledger"]
+            except Unavailable:
+                ledger = None
+            if ledger is not None and not any(entry.get("lag") for entry in ledger.values()):
+                total: dict[str, int] = ledger["total"]
+                return total
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    "StillBusy",
+                    f"the events were not processed within {PATIENCE:g} s",
+                    why=self._last_words(),
+                )
+            time.sleep(0.02)
+
+    def query(self, project: Project, text: str) -> tuple[list[str], list[list[Any]]]:
+        """Column names and rows of SQL, or of a query by its name."""
+        database = project.database
+        named = project.of(NamedQuerySpec).get(text.strip())
+        path = self._root / "queries" / f"{text.strip()}.sql"
+        if named is not None:
+            text = named.sql or (self._root / str(named.file)).read_text("utf-8")
+            database = named.database or database
+        elif " " not in text.strip() and path.is_file():
+            text = path.read_text("utf-8")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                answer = self._query.call("query", sql=text, database=database)
+                break
+            except ForebayError as error:  # the process may still be starting
+                if error.code not in ("NoServer", "ProcessDown") or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        table = pa.ipc.open_stream(answer["arrow"]).read_all()
+        columns = [column.to_pylist() for column in table.columns]
+        return list(table.column_names), [list(row) for row in zip(*columns, strict=True)]
+
+    def _last_words(self) -> str | None:
+        lines = self._said.read_text("utf-8", "replace").splitlines()
+        return lines[-1] if lines else None
