@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -210,10 +211,32 @@ def test_a_forked_child_neither_answers_nor_holds_anything_up(project: Project) 
     """
     )
     for _ in range(3):
-        outcome = function.apply(events({"n": 1}), origins(1))
-        assert len(rows(outcome)) == 1
+        outcome = function.apply(events(*({"n": n} for n in range(30))), origins(30))
+        assert len({row["pid"] for row in rows(outcome) if isinstance(row, dict)}) == 1
+        assert len(rows(outcome)) == 30, "thirty children, not two to the thirtieth"
         assert not outcome.failed
     assert function.stats()["starts"] == 1
+
+
+def test_a_function_that_kills_every_worker_is_given_up_for_the_batch(project: Project) -> None:
+    function = project.plain(FUNCTION)
+    documents = [{"n": 0}, *({"do": "vanish"} for _ in range(400))]
+    outcome = function.apply(events(*documents), origins(401))
+    assert rows(outcome) == [{"n": 0}]
+    assert len(outcome.failed) == 400
+    assert "given up with its batch" in outcome.failed[-1].reason
+    assert function.stats()["starts"] < 150
+    still_works(function)
+
+
+def test_the_log_shows_where_a_function_hung_or_crashed(project: Project) -> None:
+    function = project.plain(FUNCTION, timeout=0.7)
+    function.apply(events({"do": "hang"}, {"do": "segfault"}), origins(2))
+    log = project.log()
+    assert re.search(r'Fatal Python error: Aborted[\s\S]*functions/f.py", line \d+ in hang', log)
+    assert re.search(
+        r'Fatal Python error: Segmentation fault[\s\S]*functions/f.py", line \d+ in segfault', log
+    )
 
 
 def test_a_child_that_keeps_the_pipes_open_does_not_hide_the_workers_death(project: Project) -> None:

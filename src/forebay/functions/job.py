@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain, islice
 
 import pyarrow as pa
 
@@ -14,7 +15,20 @@ from forebay import event as blobs
 from forebay.functions.process import Answer
 from forebay.ports import Failure, Lines, Origin, Outcome, Table
 
+LOST = "Function.Lost"
+"""An answer that does not add up; a worker runs foreign code, so that is checked, not assumed."""
+
 PartitionKeys = Mapping[str, str] | None
+
+
+def cuts(records: Sequence[bytes], low: int, high: int, count: int, size: int) -> Iterator[tuple[int, int]]:
+    """Records `low` to `high` in pieces of at most `count` records and `size` bytes, but one at least."""
+    ends = list(accumulate(map(len, islice(records, low, high))))
+    at, before = 0, 0
+    while at < len(ends):
+        end = min(max(bisect_right(ends, before + size), at + 1), at + count, len(ends))
+        yield low + at, low + end
+        at, before = end, ends[end - 1]
 
 
 @dataclass(slots=True)
@@ -37,6 +51,8 @@ class Job:
     """Takes the values of secrets out of a reason."""
     bisections: int = 256
     """Calls that looking for the culprits may still cost; after that, what is left fails together."""
+    deaths: int = 128
+    """Workers that the batch may still cost."""
     give_up: float = 0.0
     """When (monotonic seconds) looking for culprits ends; set by the first failure."""
     pieces: list[Piece] = field(default_factory=list)
@@ -54,21 +70,30 @@ class Job:
     def done(self, low: int, high: int, answer: Answer, data: bytes) -> None:
         """A worker answered for `low` to `high`."""
         rows = blobs.decode_records(data).records()
-        if answer.source is None:
-            source: Sequence[int] = range(low, high)
-        else:
+        keys = answer.partition_keys
+        source: Sequence[int] = range(low, high)
+        if answer.source is not None:
             source = [low + i for i in answer.source]
-        piece = Piece(low, rows, source, answer.partition_keys)
-        self.verdicts(low, answer)
-        with self.lock:
-            self.pieces.append(piece)
+        if len(rows) != len(source) or (keys is not None and len(keys) != len(rows)):
+            self.fail(low, high, LOST, f"the worker sent {len(rows)} rows for {len(source)} events")
+        elif self.verdicts(low, high, answer):
+            with self.lock:
+                self.pieces.append(Piece(low, rows, source, keys))
 
-    def verdicts(self, low: int, answer: Answer) -> None:
-        """The dropped and the failed of an answer."""
+    def verdicts(self, low: int, high: int, answer: Answer) -> bool:
+        """Take the dropped and the failed of an answer, and see to it that each event has one end."""
+        n = high - low
+        ended = answer.dropped + [i for i, _, _ in answer.failed]
+        gone = set(ended)
+        kept = set(range(n) if answer.source is None else answer.source)
+        if len(gone) != len(ended) or kept & gone or kept | gone != set(range(n)):
+            self.fail(low, high, LOST, "the worker did not say one end of each event")
+            return False
         with self.lock:
             self.dropped += [low + i for i in answer.dropped]
             self.failed += [Failure(low + i, code, self.redact(reason)) for i, code, reason in answer.failed]
             self.warnings |= dict.fromkeys(answer.warnings)
+        return True
 
     def fail(self, low: int, high: int, code: str, reason: str) -> None:
         """These records are given up."""
@@ -76,12 +101,19 @@ class Job:
         with self.lock:
             self.failed += [Failure(i, code, reason) for i in range(low, high)]
 
+    def may_go_on(self, seconds: float) -> bool:
+        """Whether, after a worker's death, the rest may be tried in another."""
+        with self.lock:
+            now = time.monotonic()
+            self.give_up = self.give_up or now + seconds
+            self.deaths -= 1
+            return self.deaths > 0 and now < self.give_up
+
     def may_bisect(self, seconds: float) -> bool:
         """Whether two more calls may be spent on halves of a slice that failed."""
         with self.lock:
             now = time.monotonic()
-            if not self.give_up:
-                self.give_up = now + seconds
+            self.give_up = self.give_up or now + seconds
             if self.bisections < 2 or now > self.give_up:
                 return False
             self.bisections -= 2

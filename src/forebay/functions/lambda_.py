@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from forebay.arn import arn
 from forebay.functions import shapes
-from forebay.functions.job import Job
+from forebay.functions.job import Job, cuts
 from forebay.functions.pool import Invocation, LoadFailed, Pool
 from forebay.functions.process import OutOfMemory, TimedOut
 from forebay.ports import Outcome
@@ -32,22 +34,12 @@ class LambdaPolicy:
         self._retries = retries
 
     def slices(self, job: Job) -> Iterator[tuple[int, int]]:
-        """As AWS: at most 1 MiB of records, and never more than Lambda's request may hold."""
-        low = raw = payload = 0
-        log = None
-        logs = [origin.log for origin in job.origins] if len({o.log for o in job.origins}) > 1 else None
-        for i, record in enumerate(job.records):
-            size = len(record)
-            cost = shapes.payload_size(size)
-            full = raw + size > shapes.INVOCATION_RAW or payload + cost > shapes.PAYLOAD
-            if i > low and (full or i - low >= shapes.INVOCATION_RECORDS or (logs and logs[i] != log)):
-                yield low, i
-                low, raw, payload = i, 0, 0
-            raw += size
-            payload += cost
-            log = logs[i] if logs else None
-        if low < len(job.records):
-            yield low, len(job.records)
+        """As AWS: at most 1 MiB of records of one log, which is far below what Lambda's request holds."""
+        low = 0
+        for _, run in groupby(job.origins, attrgetter("log")):
+            end = low + sum(1 for _ in run)
+            yield from cuts(job.records, low, end, shapes.INVOCATION_RECORDS, shapes.INVOCATION_RAW)
+            low = end
 
     def run(self, job: Job, low: int, high: int) -> None:
         """Decide the records from `low` to `high`."""
@@ -80,8 +72,6 @@ class LambdaPolicy:
                 if not failed.fresh and attempt == tries:
                     tries += 1  # perhaps what earlier batches left behind: once more, in a new process
                 continue
-            if answer.size > shapes.RECYCLE_ANSWER:
-                self._pool.recycle()
             if answer.error is None:
                 if answer.unknown:
                     job.warnings["the handler returned recordIds that were not sent; they are ignored"] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forebay.functions.job import Job
+from forebay.functions.job import Job, cuts
 from forebay.functions.pool import Invocation, LoadFailed, Pool
 from forebay.functions.process import OutOfMemory, TimedOut
 from forebay.ports import Outcome
@@ -12,6 +12,9 @@ from forebay.ports import Outcome
 EVENTS = 4096
 BYTES = 4 << 20
 """What goes to a worker at once: enough to hide the round trip, little enough to do again after a crash."""
+
+LOOK_FOR = 60.0
+"""Seconds (or ten timeouts) for which a batch goes on after a worker's death; so it is with 128 deaths."""
 
 
 class PlainPolicy:
@@ -27,14 +30,7 @@ class PlainPolicy:
 
     def slices(self, job: Job) -> Iterator[tuple[int, int]]:
         """Pieces of bounded count and size."""
-        low = size = 0
-        for i, record in enumerate(job.records):
-            if i > low and (i - low >= EVENTS or size + len(record) > BYTES):
-                yield low, i
-                low, size = i, 0
-            size += len(record)
-        if low < len(job.records):
-            yield low, len(job.records)
+        return cuts(job.records, 0, len(job.records), EVENTS, BYTES)
 
     def run(self, job: Job, low: int, high: int) -> None:
         """Decide the records from `low` to `high`."""
@@ -51,6 +47,11 @@ class PlainPolicy:
                 job.fail(low, high, "Function.ImportError", str(failed))
             except Invocation as failed:
                 todo += reversed(self._after(job, low, high, failed))
+                if not job.may_go_on(max(LOOK_FOR, 10 * self._pool.code.timeout)):
+                    code, reason = _named(failed)
+                    for first, last, _ in todo:
+                        job.fail(first, last, code, f"given up with its batch: {reason}, again and again")
+                    return
             else:
                 job.done(low, high, answer, data)
 

@@ -13,6 +13,7 @@ from typing import Any
 from forebay.errors import ForebayError, Unavailable
 from forebay.functions.log import FunctionLog, Output
 from forebay.functions.process import Answer, Died, Worker
+from forebay.functions.shapes import RECYCLE_ANSWER
 
 TRY_AGAIN = 10.0
 """Seconds after which code that could not be imported is tried again though no file changed."""
@@ -129,10 +130,10 @@ class Pool:
             self.log.write(request_id, b"START RequestId: %s Version: $LATEST" % request_id.encode())
             worker.output.begin(request_id)
             began = time.perf_counter()
-            peak, error = 0, None
+            peak, error, keep = 0, None, True
             try:
                 answer, data = worker.call(head, body, self.code.timeout, progress=progress)
-                peak = answer.maxrss
+                peak, keep = answer.peak, answer.size <= RECYCLE_ANSWER
                 error = answer.error[1] if answer.error else None
                 return answer, data
             except Died as died:
@@ -140,7 +141,7 @@ class Pool:
                 raise Invocation(died, worker.calls == 1) from died
             finally:
                 worker.output.finish()
-                self._give_back(worker, seen)
+                self._give_back(worker, seen, keep)
                 self._report(
                     request_id,
                     seconds=time.perf_counter() - began,
@@ -235,8 +236,8 @@ class Pool:
         self._broken = None
         return worker, seen, time.perf_counter() - began
 
-    def _give_back(self, worker: Worker, seen: dict[str, Signature]) -> None:
-        if not worker.alive:
+    def _give_back(self, worker: Worker, seen: dict[str, Signature], keep: bool) -> None:
+        if not keep or not worker.alive:
             self._discard(worker)
             return
         for file in worker.files:  # what was imported since is watched from now on
@@ -254,13 +255,6 @@ class Pool:
             self._busy.discard(worker)
         worker.close()
 
-    def recycle(self) -> None:
-        """Replace the workers that are idle now."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for worker, _ in idle:
-            worker.close()
-
     def pids(self) -> list[int]:
         """Of the workers that live."""
         with self._lock:
@@ -270,7 +264,10 @@ class Pool:
     def close(self) -> None:
         """End all workers; a call under way raises Unavailable."""
         self.stop.set()
-        self.recycle()
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker, _ in idle:
+            worker.close()
 
 
 def _signature(file: str) -> Signature:

@@ -46,7 +46,7 @@ class Answer(msgspec.Struct):
     warnings: list[str] = []
     unknown: int = 0
     size: int = 0
-    maxrss: int = 0
+    peak: int = 0
 
 
 _decode = msgspec.json.Decoder(Answer).decode
@@ -90,7 +90,15 @@ class Worker:
             fds = (theirs.fileno(), lifeline_read, page.fileno())
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "forebay.functions.worker", *map(str, fds)],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-X",
+                        "faulthandler",
+                        "-m",
+                        "forebay.functions.worker",
+                        *map(str, fds),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=out_write,
                     stderr=out_write,
@@ -231,6 +239,7 @@ class Worker:
             deadline = now + timeout
         if now >= deadline:
             at = self._current()
+            self._abort()
             self.close()
             raise TimedOut(f"did not answer within {timeout:g} s", at)
         if self._process.poll() is not None and not self._channel_ready():
@@ -276,6 +285,13 @@ class Worker:
         index = self._current()
         self.close()
         return Died(f"broke the protocol: {what}", index)
+
+    def _abort(self) -> None:
+        """Have it write to the log where it hangs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)
 
     def close(self) -> None:
         """End it, and what it forked."""

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from forebay.functions.job import Job
+from forebay.functions.job import LOST, Job, cuts
 from forebay.functions.pool import Invocation, LoadFailed, Pool
 from forebay.functions.process import Answer, OutOfMemory, TimedOut
 from forebay.functions.tables import join
 from forebay.ports import Outcome, Table
 
-BYTES = 32 << 20
-EVENTS = 100_000
+BYTES = 8 << 20
+EVENTS = 25_000
 """What goes to the worker at once. Large: types are inferred per piece, and one type a batch is best."""
+
+ENGINE = 64 << 20
+"""Bytes that the engine itself takes beside what a transform's `memory` grants."""
 
 LOOK_FOR = 60.0
 """Seconds that halving a batch which kills the engine may take."""
@@ -28,14 +31,7 @@ class SqlPolicy:
 
     def slices(self, job: Job) -> Iterator[tuple[int, int]]:
         """Pieces of bounded count and size."""
-        low = size = 0
-        for i, record in enumerate(job.records):
-            if i > low and (i - low >= EVENTS or size + len(record) > BYTES):
-                yield low, i
-                low, size = i, 0
-            size += len(record)
-        if low < len(job.records):
-            yield low, len(job.records)
+        return cuts(job.records, 0, len(job.records), EVENTS, BYTES)
 
     def run(self, job: Job, low: int, high: int) -> None:
         """Decide the records from `low` to `high`."""
@@ -53,14 +49,17 @@ class SqlPolicy:
             else:
                 job.fail(low, high, *_named(failed))
         else:
-            self._done(job, low, answer, data)
+            self._done(job, low, high, answer, data)
 
-    def _done(self, job: Job, low: int, answer: Answer, data: bytes) -> None:
+    def _done(self, job: Job, low: int, high: int, answer: Answer, data: bytes) -> None:
         with pa.ipc.open_stream(data) as stream:
             rows = stream.read_all()
-        job.verdicts(low, answer)
-        with job.lock:
-            job.tables.append((low, rows, [low + i for i in answer.source or ()]))
+        source = [low + i for i in answer.source or ()]
+        if len(source) != rows.num_rows:
+            job.fail(low, high, LOST, f"the worker sent {rows.num_rows} rows for {len(source)} events")
+        elif job.verdicts(low, high, answer):
+            with job.lock:
+                job.tables.append((low, rows, source))
 
     def outcome(self, job: Job) -> Outcome:
         """What became of the batch."""

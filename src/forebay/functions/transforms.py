@@ -15,7 +15,7 @@ from forebay.functions.log import FunctionLog
 from forebay.functions.plain import PlainPolicy
 from forebay.functions.pool import Code, Pool
 from forebay.functions.section import FunctionSpec
-from forebay.functions.sql import SqlPolicy
+from forebay.functions.sql import ENGINE, SqlPolicy
 from forebay.ports import Origin, Outcome, Secrets
 
 
@@ -136,7 +136,7 @@ def open_transform(
         root=root,
         delivery_arn=arn("firehose", f"deliverystream/{name}"),
         timeout=settings.timeout,
-        memory=settings.memory,
+        memory=settings.memory + (ENGINE if kind == "sql" else 0),
         workers=declared.workers if declared else 1,
         watch=watch,
     )

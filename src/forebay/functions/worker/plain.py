@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class PlainRunner:
         """Raises LoadFailed. `progress` is one uint64: the index of the event under way."""
         self._root = Path(config["root"])
         self._progress = progress
+        # A forked child must not go on with the batch: its next look at the page raises, and it ends.
+        os.register_at_fork(after_in_child=progress.release)
         self._function = load(self._root, config["handler"])
 
     def run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
