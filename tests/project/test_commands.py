@@ -103,6 +103,13 @@ def test_a_finding_is_shown_with_its_line_and_a_caret(folder: Folder) -> None:
     )
 
 
+def test_the_projects_own_tests_are_looked_at_too(folder: Folder) -> None:
+    folder.write({"forebay.yaml": "name: shop\n", "tests/a.yaml": "cases:\n  - {name: one, sned: {}}\n"})
+    checked = forebay("check", folder.root)
+    assert checked.returncode == 1
+    assert "tests/a.yaml:2:16 error UnknownKey" in checked.stderr
+
+
 def test_findings_as_json(folder: Folder) -> None:
     folder.write({"forebay.yaml": "name: shop\nstreams:\n  activity: {shrds: 4}\n"})
     checked = forebay("check", "--json", folder.root)

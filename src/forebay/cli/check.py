@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from forebay.cli.cases import read_cases
 from forebay.cli.findings import show_findings
 from forebay.errors import ForebayError
 from forebay.layout import Layout
-from forebay.project.cases import load_cases
 from forebay.project.finding import Finding
 from forebay.project.jsonschema import schema_of
 from forebay.project.load import find_root, load, unsupported
@@ -41,7 +41,7 @@ def command(folder: Path | None, state: Path | None, schema: bool, as_json: bool
     if project is not None:
         findings = [
             *findings,
-            *load_cases(project, SECTIONS)[1],
+            *read_cases(root)[1],
             *_as_warnings(unsupported(project, SECTIONS)),
         ]
         applied, more = _applied(Layout(state or root / ".forebay"))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, get_origin
 
-from forebay.project.cases import EXAMPLE, CaseSpec
 from forebay.project.fields import SpecField, choices, fields_of, is_spec
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.section import Section
@@ -41,7 +40,6 @@ def pages(sections: Sequence[Section]) -> dict[str, str]:
     """File name → Markdown, for `docs/reference/`."""
     made = {f"{section.noun}.md": page(section) for section in sections}
     made["README.md"] = overview(sections)
-    made["tests.md"] = tests_page()
     return made
 
 
@@ -58,7 +56,6 @@ def overview(sections: Sequence[Section]) -> str:
     for section in sections:
         later = " *Does not run yet.*" if section.later else ""
         lines.append(f"| [`{section.noun}`]({section.noun}.md) | {section.title}.{later} |")
-    lines += ["", "Beside them: [`tests/*.yaml`](tests.md), events in, rows out."]
     lines += ["", "## How values are written\n"]
     lines += [
         "- **duration**: a number and `ms`, `s`, `m`, `h`, `d` or `w`: `30s`, `24h`, `1h30m`.",
@@ -77,18 +74,6 @@ def overview(sections: Sequence[Section]) -> str:
         "explains keys:\n",
         "```yaml\n# yaml-language-server: $schema=forebay.schema.json\nname: shop\n```\n",
     ]
-    return "\n".join(lines)
-
-
-def tests_page() -> str:
-    """The page about the project's own tests."""
-    lines = [HEAD, "# tests: the project's own\n"]
-    lines.append(
-        "Every `tests/*.yaml` is a list of cases. `forebay test` sends the events of each through the real flow, in a "
-        "system of its own that is gone afterwards, and compares what a query gives and what the ledger says.\n"
-    )
-    lines.append(f"```yaml\n{EXAMPLE}```\n")
-    lines += _table(CaseSpec)
     return "\n".join(lines)
 
 
