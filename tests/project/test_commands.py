@@ -107,7 +107,7 @@ def test_the_projects_own_tests_are_looked_at_too(folder: Folder) -> None:
     folder.write({"forebay.yaml": "name: shop\n", "tests/a.yaml": "cases:\n  - {name: one, sned: {}}\n"})
     checked = forebay("check", folder.root)
     assert checked.returncode == 1
-    assert "tests/a.yaml:2:16 error UnknownKey" in checked.stderr
+    assert "tests/a.yaml:2:17 error UnknownKey" in checked.stderr
 
 
 def test_findings_as_json(folder: Folder) -> None:
