@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 
@@ -10,7 +11,8 @@ from forebay.runtime.child import Child, cause
 
 
 def ends_with(code: int) -> Child:
-    return Child(role="x", command=lambda: [sys.executable, "-c", f"raise SystemExit({code})"])
+    command = [sys.executable, "-c", f"raise SystemExit({code})"]
+    return Child(role="x", launch=lambda: subprocess.Popen(command))
 
 
 def ended(child: Child) -> int:

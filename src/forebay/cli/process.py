@@ -12,12 +12,14 @@ import gc
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from forebay.cli import warm
 from forebay.errors import ForebayError
 from forebay.layout import Layout
 from forebay.runtime import lifeline
@@ -25,17 +27,33 @@ from forebay.runtime.options import Options
 from forebay.telemetry import log
 
 
-def command(layout: Layout, options: Options, role: str, fds: Mapping[str, int]) -> Sequence[str]:
-    """The arguments that start `role`. `-P`: a module in the current folder must not pass for ours."""
-    arguments = [sys.executable, "-P", "-m", "forebay.cli.process", role, "--state", str(layout.root)]
-    arguments += ["--options", msgspec.json.encode(options).decode()]
+def arguments(layout: Layout, options: Options, role: str) -> list[str]:
+    """What tells a process its role."""
+    return [role, "--state", str(layout.root), "--options", msgspec.json.encode(options).decode()]
+
+
+def start(arguments: Sequence[str], fds: Mapping[str, int]) -> subprocess.Popen[bytes]:
+    """Start a process that is given `fds`, in a session of its own: Ctrl-C is for the supervisor alone.
+
+    `-P`: a module in the current folder must not pass for ours.
+    """
+    command = [sys.executable, "-P", "-m", "forebay.cli.process", *arguments]
     for name, fd in fds.items():
-        arguments += ["--fd", f"{name}={fd}"]
-    return arguments
+        command += ["--fd", f"{name}={fd}"]
+    return subprocess.Popen(
+        command,
+        pass_fds=tuple(fds.values()),
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # what a library prints must not mix with the command's own output
+        start_new_session=True,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one role until it is told to end; its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["--warm"]:
+        arguments = _warm(int(arguments[1]))
     parser = argparse.ArgumentParser(prog="forebay.cli.process")
     parser.add_argument("role")
     parser.add_argument("--state", type=Path, required=True)
@@ -56,6 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("forebay").critical("%s: %s%s", error.code, error.message, why)
         return 1
     return 0
+
+
+def _warm(fd: int) -> list[str]:
+    """Import what the front needs, then wait to be told to be it."""
+    import forebay.web.front  # noqa: PLC0415
+    import forebay.wire.app  # noqa: F401, PLC0415
+
+    return warm.wait(fd)
 
 
 def _run(role: str, layout: Layout, options: Options, fds: Mapping[str, int]) -> None:

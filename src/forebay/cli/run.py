@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from forebay import __version__
-from forebay.cli import process
-from forebay.cli.detach import keep_apart, run_detached
-from forebay.cli.find import STATE, json_option, project_folder
-from forebay.cli.findings import show_findings
-from forebay.errors import UsageError
-from forebay.layout import Layout
-from forebay.project.model import Project
-from forebay.project.plan import plan, refused
-from forebay.runtime import apply
-from forebay.runtime.development import Development
-from forebay.runtime.doors import open_doors
-from forebay.runtime.lock import Lock
-from forebay.runtime.options import PORTS, Options
-from forebay.runtime.preflight import prepare
-from forebay.runtime.supervisor import Supervisor
-from forebay.sections import SECTIONS
+from forebay.cli.warm import Warm
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--state", type=click.Path(path_type=Path), help="Where to keep everything [DIR/.forebay].")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--ingest-port", default=PORTS["ingest"], show_default=True, type=click.IntRange(0, 65535))
-@click.option("--aws-port", default=PORTS["aws"], show_default=True, type=click.IntRange(0, 65535))
+@click.option("--ingest-port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--aws-port", default=4566, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
     "--console-port",
-    default=PORTS["console"],
+    default=8080,
     show_default=True,
     type=click.IntRange(0, 65535),
     help="0 picks a free one, for each of the three.",
@@ -52,159 +35,17 @@ from forebay.sections import SECTIONS
 @click.option("--accept", multiple=True, metavar="NAME", help="Let the plan do this to what holds data.")
 @click.option("--no-reload", is_flag=True, help="Do not apply changed files on save.")
 @click.option("--detach", is_flag=True, help="Go on in the background; `forebay stop` ends it.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(**asked: Any) -> int:
     """Apply the project in DIR and serve it; prints the URLs; Ctrl-C drains."""
     if asked["detach"]:
+        from forebay.cli.detach import run_detached  # noqa: PLC0415 - it does no other work
+
         return run_detached(sys.argv[1:], as_json=asked["as_json"])
-    return _Run(asked).run()
+    warm = Warm()
+    try:
+        from forebay.cli.running import Run  # noqa: PLC0415 - after the front began with its own imports
 
-
-class _Run:
-    def __init__(self, asked: dict[str, Any]) -> None:
-        self.as_json: bool = asked["as_json"]
-        self.root = _root(asked["folder"], project_less=asked["project_less"])
-        state = asked["state"] or (self.root / STATE if self.root is not None else None)
-        if state is None:
-            raise UsageError("NoState", "a system without a project needs a place", fix="say --state DIR")
-        self.layout = Layout(Path(state).resolve())
-        self.simulate: bool = asked["simulate"]
-        self.options = Options(
-            host=asked["host"],
-            ports={name: asked[f"{name}_port"] for name in PORTS},
-            tls_cert=_text(asked["tls_cert"]),
-            tls_key=_text(asked["tls_key"]),
-            behind_proxy=list(asked["behind_proxy"]),
-            hosts=list(asked["allow_host"]),
-            development=not asked["no_reload"],
-            accept=list(asked["accept"]),
-        )
-
-    def run(self) -> int:
-        """Until it is told to stop; the exit code."""
-        found = apply.read(self.root, SECTIONS) if self.root is not None else _nothing(self.layout)
-        if found.project is None:
-            show_findings(found.findings, self.root, as_json=self.as_json)
-            return 1
-        if not self.as_json:
-            show_findings(found.findings, self.root)
-        project = found.project
-        _refuse_open_doors(self.options, project)
-        prepare(self.layout)
-        lock = Lock(self.layout)
-        lock.take()
-        try:
-            return self._serve(project)
-        finally:
-            lock.release()
-
-    def _serve(self, project: Project) -> int:
-        before = apply.applied(self.layout, SECTIONS)
-        steps = plan(before, project, SECTIONS)
-        needed = refused(steps, project, self.options.accept)
-        if before is not None:
-            for step in steps:
-                _say(f"  {step}")
-        if needed:
-            show_findings(needed, self.root, as_json=self.as_json)
-            return 1
-        doors = open_doors(self.options.host, self.options.ports)
-        ports = {name: door.getsockname()[1] for name, door in doors.items()}
-        urls = {name: self.options.url(port) for name, port in ports.items()}
-        apply.write(self.layout, project)
-        supervisor = Supervisor(
-            self.layout,
-            name=project.name,
-            version=__version__,
-            urls=urls,
-            doors=doors,
-            command=lambda role, fds: process.command(self.layout, self.options, role, fds),
-            loudly=_loudly,
-            on_ready=lambda: self._announce(project, urls),
-            simulators=list(project.sections.get("simulate", {})) if self.simulate else [],
-        )
-        if self.options.development and self.root is not None:
-            development = Development(
-                self.layout,
-                self.root,
-                SECTIONS,
-                project,
-                self.options.accept,
-                say=_say,
-                show=lambda findings: show_findings(findings, self.root),
-            )
-            supervisor.on_tick(development.look)
-        supervisor.run()
-        return 0
-
-    def _announce(self, project: Project, urls: dict[str, str]) -> None:
-        dashboards = {
-            name: f"{urls['console']}/dashboards/{name}" for name in project.sections.get("dashboards", {})
-        }
-        if self.as_json:
-            state = str(self.layout.root)
-            click.echo(
-                json.dumps({"name": project.name, "state": state, "urls": urls, "dashboards": dashboards}),
-            )
-            keep_apart(self.layout)
-            return
-        click.echo(f"forebay {__version__} runs {click.style(project.name, bold=True)}")
-        for name, url in urls.items():
-            click.echo(f"  {name:<8} {url}")
-        for name, url in dashboards.items():
-            click.echo(f"  {'':<8} {url}   dashboard {name}")
-        click.echo("Ctrl-C ends it; nothing that was acknowledged is lost.")
-
-
-def _root(folder: Path | None, *, project_less: bool) -> Path | None:
-    if project_less:
-        if folder is not None:
-            raise UsageError("TwoMinds", f"--project-less and {folder}", fix="give one of them")
-        return None
-    if folder is not None:
-        return folder.resolve()
-    return project_folder() or Path.cwd()
-
-
-def _nothing(layout: Layout) -> apply.Read:
-    return apply.Read(Project(name="default", root=str(layout.root), sections={s.noun: {} for s in SECTIONS}))
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path.resolve())
-
-
-def _refuse_open_doors(options: Options, project: Project) -> None:
-    """Beyond loopback, a door without keys and TLS would be everybody's."""
-    if (options.tls_cert is None) != (options.tls_key is None):
-        raise UsageError("HalfTls", "a certificate and its key go together", fix="--tls-cert with --tls-key")
-    if options.loopback:
-        return
-    why = f"{options.host} can be reached from other machines"
-    if options.tls_cert is None and not options.behind_proxy:
-        raise UsageError(
-            "NoTls",
-            f"refusing to listen on {options.host} without TLS",
-            why=why,
-            fix="--tls-cert and --tls-key, or --behind-proxy with the proxy's address",
-        )
-    keyless = [
-        name
-        for name, spec in project.sections.get("ingest", {}).items()
-        if getattr(spec, "key", "") != "required"
-    ]
-    if keyless:
-        raise UsageError(
-            "NoKeys",
-            f"refusing to listen on {options.host}: anybody could send events to {', '.join(keyless)}",
-            why=why,
-            fix="say `key: required` of each route, and make keys with forebay keys create",
-        )
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _loudly(text: str) -> None:
-    click.echo(f"{click.style('forebay', fg='red', bold=True)} {text}", err=True)
+        return Run(asked, warm).run()
+    finally:
+        warm.cancel()

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 FIRST_DELAY = 0.1
@@ -17,11 +17,10 @@ HEALTHY_AFTER = 10.0
 
 @dataclass(slots=True)
 class Child:
-    """A role's process. `command` gives its arguments anew at each start; `fds` are handed to it."""
+    """A role's process. `launch` starts it, each time anew."""
 
     role: str
-    command: Callable[[], Sequence[str]]
-    fds: Sequence[int] = ()
+    launch: Callable[[], subprocess.Popen[bytes]]
     restart: bool = True
     restarts: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -40,14 +39,8 @@ class Child:
         return self.process.pid if self.process is not None and self.process.returncode is None else None
 
     def start(self) -> None:
-        """Start it now, in a session of its own: the terminal's Ctrl-C is for the supervisor alone."""
-        self.process = subprocess.Popen(
-            list(self.command()),
-            pass_fds=tuple(self.fds),
-            stdin=subprocess.DEVNULL,
-            stdout=2,  # what a library prints must not mix with the command's own output
-            start_new_session=True,
-        )
+        """Start it now."""
+        self.process = self.launch()
         self._started = time.monotonic()
         self.due = None
 

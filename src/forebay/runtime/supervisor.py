@@ -18,6 +18,7 @@ import os
 import selectors
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -33,8 +34,8 @@ TICK = 0.5
 HEAD_START = 1.0
 """Seconds that the front has for itself at the start, if it takes that long."""
 
-Command = Callable[[str, Mapping[str, int]], Sequence[str]]
-"""The arguments that start a role; the mapping has the file descriptors that it is given, by name."""
+Launch = Callable[[str, Mapping[str, int]], "subprocess.Popen[bytes]"]
+"""Starts a role's process; the mapping has the file descriptors that it is given, by name."""
 
 
 class Supervisor:
@@ -50,7 +51,7 @@ class Supervisor:
         version: str,
         urls: dict[str, str],
         doors: Mapping[str, socket.socket],
-        command: Command,
+        launch: Launch,
         loudly: Callable[[str], None],
         on_ready: Callable[[], None],
         simulators: Sequence[str] = (),
@@ -60,7 +61,7 @@ class Supervisor:
         self._version = version
         self._urls = urls
         self._doors = dict(doors)
-        self._command = command
+        self._launch = launch
         self._loudly = loudly
         self._on_ready = on_ready
         self._tick: Callable[[], None] | None = None
@@ -81,8 +82,7 @@ class Supervisor:
             fds |= {name: door.fileno() for name, door in self._doors.items()}
         return Child(
             role=role,
-            command=lambda: self._command(role, fds),
-            fds=tuple(fds.values()),
+            launch=lambda: self._launch(role, fds),
             restart=not role.startswith("simulate:"),
         )
 
