@@ -46,7 +46,7 @@ from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
-from forebay.flow_tables import declare
+from forebay.flow_tables import declare, qualified
 from forebay.functions.section import FunctionSpec
 from forebay.lake.files import Files
 from forebay.layout import Layout
@@ -92,6 +92,7 @@ class Flow:
     def start(self) -> None:
         """Undo what was half done, apply the project, and let the deliveries run."""
         recover(self._files, self._catalog.all_seals())
+        self._catalog.forget_intents()
         self._files.clear_temporary()
         for name in self._catalog.owners():
             self._writer(name).add(self._catalog.seals(name))
@@ -136,6 +137,7 @@ class Flow:
                 files=self._files,
                 writer=self._writer(name),
                 room=self._room,
+                table=None if spec.table is None else qualified(spec.table, self.project),
             )
             delivery = Delivery(name, spec, parts)
         except ForebayError as error:
@@ -198,6 +200,11 @@ class Flow:
             for delivery, rows in zip(chosen, answers, strict=True)
             for row in rows
         ]
+
+    def replay(self, name: str) -> dict[str, Any]:
+        """Process again what a delivery rejected, after its cause is mended."""
+        (delivery,) = self._chosen(name)
+        return delivery.replay()
 
     def status(self) -> dict[str, Any]:
         """How every delivery does, and the catalog's own trouble."""

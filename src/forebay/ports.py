@@ -215,6 +215,25 @@ class Registration:
     object: ObjectRow | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Objects give way to another, and perhaps to rows that are buffered again, in one commit.
+
+    `out` are ids of live objects; they stay as files for `grace` seconds, for queries that planned them.
+    The intent of `into` (buffer 0) is done with. A compaction's `into` holds the inputs of all of `out`;
+    a replay's holds none: those inputs, which were rejected, are in `segments` or `dropped` now.
+    """
+
+    consumer: str
+    out: Sequence[int]
+    into: ObjectRow
+    grace: float
+    buffers: Sequence[BufferRow] = ()
+    segments: Sequence[SegmentRow] = ()
+    dropped: int = 0
+    change: TableChange | None = None
+
+
 class DeliveryStore(Protocol):
     """Where deliveries keep what they did: positions, buffers, intents and objects, transactionally.
 
@@ -231,6 +250,9 @@ class DeliveryStore(Protocol):
 
     def buffers(self, delivery: str, state: str) -> list[tuple[BufferRow, int]]:
         """A delivery's buffers that are `open` or `flushing`, each with the bytes it holds."""
+
+    def columns(self, database: str, table: str) -> list[tuple[str, str]]:
+        """A table's columns and Athena types, partition keys apart; none if there is no such table."""
 
     def owners(self) -> set[str]:
         """The deliveries that have buffers, in the project or no longer."""
@@ -249,6 +271,15 @@ class DeliveryStore(Protocol):
 
     def register(self, done: Sequence[Registration]) -> Future[None]:
         """Commit the objects: live, counted in the ledger, their buffers and intents gone."""
+
+    def objects(self, consumer: str, kind: str) -> list[tuple[int, ObjectRow]]:
+        """A consumer's live objects of a kind (`data`, `error`), with their ids, oldest first."""
+
+    def intend(self, intent: Seal) -> Future[None]:
+        """Commit the intent to write an object that comes of no buffer (its `buffer` is 0)."""
+
+    def rewrite(self, rewrite: Rewrite) -> Future[None]:
+        """Commit that objects gave way to another."""
 
 
 class LakeFiles(Protocol):

@@ -16,11 +16,13 @@ from typing import Any
 
 import apsw
 
+from forebay.catalog.rewrites import commit_intent, commit_rewrite
+from forebay.catalog.rows import insert_object, insert_rows
 from forebay.catalog.store import Store
-from forebay.catalog.tables import add_columns
+from forebay.catalog.tables import add_columns, get_table
 from forebay.clock import now_us
 from forebay.errors import ForebayError
-from forebay.ports import BufferRow, ObjectRow, Progress, Registration, Seal, SegmentRow
+from forebay.ports import BufferRow, ObjectRow, Progress, Registration, Rewrite, Seal, SegmentRow
 
 NOUN = "delivery."
 
@@ -58,6 +60,11 @@ class Deliveries:
             (delivery, state),
         )
         return [(_buffer(row), int(row[-1])) for row in rows]
+
+    def columns(self, database: str, table: str) -> list[tuple[str, str]]:
+        """A table's columns and Athena types, partition keys apart; none if there is no such table."""
+        doc = get_table(self._store.reader, database, table)
+        return [] if doc is None else [(name, kind) for name, kind in doc["columns"]]
 
     def owners(self) -> set[str]:
         """The deliveries that have buffers, in the project or no longer."""
@@ -102,8 +109,34 @@ class Deliveries:
         """Commit the objects: live, counted in the ledger, their buffers and intents gone."""
         return self._store.submit(lambda db: commit_registrations(db, done))
 
+    def objects(self, consumer: str, kind: str) -> list[tuple[int, ObjectRow]]:
+        """A consumer's live objects of a kind (`data`, `error`), with their ids, oldest first."""
+        rows = self._store.reader.execute(
+            "SELECT id, bucket, key, path, size, etag, format, compression, rows, inputs, source, meta"
+            " FROM objects WHERE source = ? AND state = 'live' AND json_extract(meta, '$.kind') = ? ORDER BY id",
+            (consumer, kind),
+        )
+        return [_object(row) for row in rows]
+
+    def intend(self, intent: Seal) -> Future[None]:
+        """Commit the intent to write an object that comes of no buffer."""
+        return self._store.submit(lambda db: commit_intent(db, intent))
+
+    def rewrite(self, rewrite: Rewrite) -> Future[None]:
+        """Commit that objects gave way to another."""
+        return self._store.submit(lambda db: commit_rewrite(db, rewrite))
+
+    def forget_intents(self) -> None:
+        """Drop the intents that come of no buffer: what they were for has not happened."""
+        self._store.write(lambda db: void(db.execute("DELETE FROM intents WHERE buffer = 0")))
+
 
 _BUFFER = "b.id, b.delivery, b.kind, b.bucket, b.prefix, b.opened, b.meta"
+
+
+def _object(row: tuple[Any, ...]) -> tuple[int, ObjectRow]:
+    names = ("bucket", "key", "path", "size", "etag", "format", "compression", "rows", "inputs", "source")
+    return row[0], ObjectRow(**dict(zip(names, row[1:11], strict=True)), meta=json.loads(row[11]))
 
 
 def _buffer(row: tuple[Any, ...]) -> BufferRow:
@@ -139,22 +172,8 @@ def commit_progress(db: apsw.Connection, progress: Progress) -> None:
         add_columns(db, progress.change)
 
 
-def insert_rows(db: apsw.Connection, buffers: Sequence[BufferRow], segments: Sequence[SegmentRow]) -> None:
-    """New buffers and what joins them. Raises ForebayError `BufferSealed`."""
-    for b in buffers:
-        meta = json.dumps({"since": b.since, **b.meta}, separators=(",", ":"))
-        db.execute(
-            "INSERT INTO buffers(id, delivery, kind, bucket, prefix, opened, meta) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (b.id, b.delivery, b.kind, b.bucket, b.prefix, b.opened, meta),
-        )
-    for s in segments:
-        db.execute(
-            "INSERT INTO segments(buffer, rows, inputs, bytes, encoding, payload)"
-            " SELECT id, ?, ?, ?, ?, ? FROM buffers WHERE id = ? AND state = 'open'",
-            (s.rows, s.inputs, s.size, s.encoding, s.payload, s.buffer),
-        )
-        if db.changes() != 1:
-            raise ForebayError("BufferSealed", f"buffer {s.buffer} takes no more rows")
+def void(_: object) -> None:
+    """Let a result go."""
 
 
 def commit_seals(db: apsw.Connection, seals: Sequence[Seal]) -> None:
@@ -200,15 +219,3 @@ def commit_registrations(db: apsw.Connection, done: Sequence[Registration]) -> N
             f"UPDATE ledger SET {end} = {end} + ?, removed = removed + ? WHERE consumer = ?",
             (inputs, gone, NOUN + delivery),
         )
-
-
-def insert_object(db: apsw.Connection, o: ObjectRow) -> None:
-    """Register a file of the lake."""
-    db.execute(
-        "INSERT INTO objects(bucket, key, size, etag, modified, path, format, compression, rows, inputs, source, meta)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(o.bucket, o.key, o.size, o.etag, now_us(), o.path, o.format, o.compression),
-            *(o.rows, o.inputs, o.source, json.dumps(o.meta, separators=(",", ":"))),
-        ),
-    )

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from forebay.delivery.group import ERROR, Encoded, Group, Misfit, Slot, lines_group
+from forebay.delivery.formats import Encoder
+from forebay.delivery.group import ERROR, Group, Misfit, Slot, lines_group
 from forebay.delivery.intake import Work
 from forebay.delivery.prefix import PROCESSING
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.shapes import Rejected, error_entry
-from forebay.ports import Lines, Outcome, Table, Transform
+from forebay.ports import Lines, Outcome, Transform
 
 ERROR_META = {"format": "json", "compression": "none"}
-
-
-class Encoder(Protocol):
-    """Turns a transform's output into groups of final rows; one file a format in `formats/`."""
-
-    def encode(self, output: Lines | Table, work: Work, own: bool) -> Encoded:
-        """Groups by slot. `own`: these are the events themselves, no code has touched them."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 import zstandard
@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 
 class _Plain:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
 
     def write(self, data: bytes | memoryview, /) -> int:
@@ -39,7 +39,7 @@ class _Plain:
 class _HadoopSnappy:
     """Blocks of (uncompressed size, compressed size, raw Snappy), sizes big-endian (Hadoop's SnappyCodec)."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
         self._codec = pa.Codec("snappy")
         self._held = bytearray()
@@ -61,13 +61,13 @@ class _HadoopSnappy:
             self._held.clear()
 
 
-def compressor(file: BinaryIO, compression: str) -> Sink:
+def compressor(file: Sink, compression: str) -> Sink:
     """A sink that compresses into `file`."""
     match compression:
         case "gzip":
             return cast("Sink", igzip.IGzipFile("", "wb", GZIP_LEVEL, file, mtime=0))  # type: ignore[no-untyped-call]
         case "zstd":
-            return zstandard.ZstdCompressor(level=ZSTD_LEVEL).stream_writer(file, closefd=False)
+            return zstandard.ZstdCompressor(level=ZSTD_LEVEL).stream_writer(cast("Any", file), closefd=False)
         case "snappy":
             return _HadoopSnappy(file)
         case _:

@@ -15,16 +15,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.delivery.batch import Encoder, process
+from forebay.delivery.batch import Done, process
 from forebay.delivery.buffers import Buffers, Target
-from forebay.delivery.formats.lines import LineEncoder
-from forebay.delivery.intake import take
+from forebay.delivery.columns import Columns
+from forebay.delivery.formats import Encoder, encoder
+from forebay.delivery.intake import Work, take
 from forebay.delivery.prefix import data_prefix, error_prefix
+from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import Unavailable
-from forebay.ports import DeliveryStore, LakeFiles, LogReader, ObjectRow, Progress, Transform
+from forebay.ports import DeliveryStore, LakeFiles, LogReader, ObjectRow, Progress, TableChange, Transform
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ RETRY_FIRST, RETRY_MOST = 0.2, 5.0
 class Parts:
     """What a delivery is given: where its events come from, its code, and where things are kept.
 
-    `writer` outlives the delivery when the project changes; `room` says whether the disk has any.
+    `writer` outlives the delivery when the project changes; `room` says whether the disk has any; `table`
+    is (database, table), where there is one over what is delivered.
     """
 
     open_log: Callable[[], LogReader]
@@ -48,6 +51,7 @@ class Parts:
     files: LakeFiles
     writer: Writer
     room: Callable[[], bool]
+    table: tuple[str, str] | None = None
 
 
 class Delivery:
@@ -73,11 +77,12 @@ class Delivery:
         )
         self._buffers = Buffers(target, parts.store, parts.files)
         self._writer = parts.writer
-        meta = {"format": spec.format, "compression": spec.compression or "none"}
-        router = Router(target.data, spec.partition, self._buffers.admit)
-        self._encoder: Encoder = LineEncoder(spec.format, router, meta)
+        self._router = Router(target.data, spec.partition, self._buffers.admit)
+        self._columns = Columns((), declared=False)
+        self._encoder = self._fresh_encoder()
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._processing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=self.consumer, daemon=True)
 
     def start(self) -> None:
@@ -134,6 +139,22 @@ class Delivery:
             )
         return objects
 
+    def replay(self) -> dict[str, Any]:
+        """Process again what was rejected; see `replay.py`."""
+        return Replay(
+            consumer=self.consumer,
+            store=self._parts.store,
+            files=self._parts.files,
+            buffers=self._buffers,
+            process=self._process,
+            change=self._change,
+            seal=self._seal,
+        ).run()
+
+    def _process(self, work: Work) -> Done:
+        with self._processing:
+            return process(work, self._parts.transform, self._encoder, self.spec)
+
     def _catch_up(self, deadline: float) -> None:
         reader = self._parts.open_log()
         try:
@@ -155,6 +176,29 @@ class Delivery:
 
     # --- consuming ---
 
+    def _fresh_encoder(self) -> Encoder:
+        """An encoder that knows the columns as they are committed."""
+        spec = self.spec
+        given = list((spec.columns or {}).items())
+        if spec.columns is None and self._parts.table is not None:
+            given = self._parts.store.columns(*self._parts.table)
+        self._columns = Columns(given, declared=spec.columns is not None)
+        return encoder(
+            spec.format,
+            spec.compression or "none",
+            self._router,
+            self._columns,
+            table=self._parts.table is not None,
+        )
+
+    def _change(self) -> TableChange | None:
+        if not self._columns.changed:
+            return None
+        self._columns.changed = False
+        if self._parts.table is None:
+            return None
+        return TableChange(*self._parts.table, self._columns.listed(self._router.folders))
+
     def _run(self) -> None:
         delay = RETRY_FIRST
         while not self._stopping.is_set():
@@ -164,6 +208,7 @@ class Delivery:
                 with self._buffers.lock:  # nothing is sealed between what is committed and what is known
                     self.position = self._parts.store.attach(self.consumer, self.log_name, reader.start())
                     self._buffers.restore()
+                self._encoder = self._fresh_encoder()
                 delay = self._consume(reader, delay)
             except Exception as error:  # whatever it was, the others go on and this one tries again
                 self._say(f"{type(error).__name__}: {error}", exc_info=not isinstance(error, Unavailable))
@@ -193,7 +238,7 @@ class Delivery:
             idle = IDLE_FIRST
             begun = time.monotonic()
             work = take(self.log_name, batches, position)
-            done = process(work, self._parts.transform, self._encoder, self.spec)
+            done = self._process(work)
             with self._buffers.lock:
                 opened, segments, stale = self._buffers.place(done.groups)
                 progress = Progress(
@@ -204,6 +249,7 @@ class Delivery:
                     buffers=opened,
                     segments=segments,
                     dropped=done.dropped,
+                    change=self._change(),
                 )
                 flying.append((work.end, self._parts.store.commit(progress)))
             if stale:

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forebay.crash import crash_point
+from forebay.delivery.compress import Sink
 from forebay.delivery.formats import write
 from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Registration, Seal, SegmentRow
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer  # collections.abc has it from 3.12 on
 
 CRASH_POINTS = (
     "commit.before",
@@ -31,25 +36,26 @@ CRASH_POINTS = (
 )
 
 
-class Hashed:
-    """A file that knows its size and MD5 (S3's ETag) when it is done."""
+class Hashed(io.RawIOBase):
+    """Writes through to a file, whose size and MD5 (S3's ETag) it then knows. Closing it is not closing that."""
 
     def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
         self._file = file
         self._md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
 
-    def write(self, data: bytes | memoryview) -> int:
+    def writable(self) -> bool:
+        """It is for nothing else."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
         """Write and count."""
         self._md5.update(data)
         n = memoryview(data).nbytes
         self.size += n
         self._file.write(data)
         return n
-
-    def flush(self) -> None:
-        """Hand what is held to the file below."""
-        self._file.flush()
 
     @property
     def etag(self) -> str:
@@ -74,7 +80,7 @@ def write_object(store: DeliveryStore, files: LakeFiles, buffer: BufferRow, seal
     try:
         with files.create(temporary) as file:
             hashed = Hashed(file)
-            rows = write(cast("BinaryIO", hashed), counted(), buffer.meta)
+            rows = write(cast("Sink", hashed), counted(), buffer.meta)
             crash_point("flush.written")
             files.sync(file)
         crash_point("flush.synced")

@@ -64,6 +64,41 @@ class Encoded:
     emptied: int = 0
 
 
+Rows = list[int] | range
+"""Row numbers, ascending."""
+
+
+def without(slots: dict[Slot, Rows], source: Sequence[int], misfits: Sequence[Misfit]) -> dict[Slot, Rows]:
+    """The rows whose inputs are no misfits: an input is delivered whole or rejected whole."""
+    if not misfits:
+        return slots
+    bad = {misfit.index for misfit in misfits}
+    kept = {slot: [row for row in rows if source[row] not in bad] for slot, rows in slots.items()}
+    return {slot: rows for slot, rows in kept.items() if rows}
+
+
+def count_inputs(
+    slots: Mapping[Slot, Rows], source: Sequence[int], inputs: int
+) -> tuple[dict[Slot, int], dict[Slot, int]]:
+    """By slot: how many inputs are counted there (each where its first row went), and its first input."""
+    if isinstance(source, range) or len(slots) == 1:
+        first = {slot: source[rows[0]] for slot, rows in slots.items()}
+        if isinstance(source, range):
+            return {slot: len(rows) for slot, rows in slots.items()}, first
+        return {slot: len({source[row] for row in rows}) for slot, rows in slots.items()}, first
+    seen = bytearray(inputs)
+    first = {}
+    counts = dict.fromkeys(slots, 0)
+    for row, slot in sorted(
+        ((row, slot) for slot, rows in slots.items() for row in rows), key=lambda pair: pair[0]
+    ):
+        first.setdefault(slot, source[row])
+        if not seen[source[row]]:
+            seen[source[row]] = 1
+            counts[slot] += 1
+    return counts, first
+
+
 def lines_group(slot: Slot, lines: Sequence[bytes], inputs: int, arrival: int, meta: Json) -> Group:
     """A group of final records as a blob."""
     payload = encode_records(lines)

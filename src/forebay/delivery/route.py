@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from forebay.delivery.group import Misfit, Slot
+from forebay.delivery.group import Misfit, Rows, Slot
 from forebay.delivery.prefix import PROCESSING, Prefix, hive_folders
 
 LIMIT = 500
@@ -29,39 +29,56 @@ class Router:
     @property
     def plain(self) -> bool:
         """Whether every row goes to the same slot."""
-        return not (self.partition or self.prefix.keys or self.prefix.fields)
+        return not (self.fields or self.prefix.keys)
+
+    @property
+    def fields(self) -> list[str]:
+        """The events' fields that slots depend on."""
+        return [*self.partition, *self.prefix.fields]
+
+    @property
+    def folders(self) -> list[str]:
+        """The names of Hive's folders: columns that files do not have."""
+        return [field.rpartition(".")[2].lower() for field in self.partition]
 
     def lines(
-        self,
-        lines: Sequence[bytes],
-        source: Sequence[int],
-        keys: Sequence[Mapping[str, str] | None] | None,
-    ) -> tuple[dict[Slot, list[int]], list[Misfit]]:
+        self, lines: Sequence[bytes], source: Sequence[int], keys: Sequence[Mapping[str, str] | None] | None
+    ) -> tuple[dict[Slot, Rows], list[Misfit]]:
         """Row numbers by slot, and the inputs that no slot can be found for."""
         if self.plain:
-            return {PLAIN: list(range(len(lines)))}, []
-        slots: dict[Slot, list[int]] = {}
-        known: dict[tuple[Any, ...], Slot | Misfit] = {}
-        misfits: list[Misfit] = []
-        wanted = [*self.partition, *self.prefix.fields]
+            return ({PLAIN: range(len(lines))} if lines else {}), []
+        fields, wanted = self.fields, self.prefix.keys
+        found: list[tuple[Any, ...] | Misfit] = []
         for row, line in enumerate(lines):
             try:
-                event = orjson.loads(line) if wanted else {}
+                event = orjson.loads(line) if fields else {}
             except orjson.JSONDecodeError as error:
-                misfits.append(Misfit(source[row], PROCESSING, _EXTRACTION, f"it is no JSON: {error}"))
+                found.append(Misfit(source[row], PROCESSING, _EXTRACTION, f"it is no JSON: {error}"))
                 continue
             given = (keys[row] if keys is not None else None) or {}
-            found = (
-                *(_pick(event, field) for field in wanted),
-                *(given.get(key) for key in self.prefix.keys),
-            )
-            slot = known.get(found)
+            found.append((*(_pick(event, field) for field in fields), *(given.get(key) for key in wanted)))
+        return self.rows(found, source)
+
+    def rows(
+        self, found: Sequence[tuple[Any, ...] | Misfit], source: Sequence[int]
+    ) -> tuple[dict[Slot, Rows], list[Misfit]]:
+        """Row numbers by slot for rows with these values (of `fields`, then of the prefix's keys)."""
+        slots: dict[Slot, Rows] = {}
+        known: dict[tuple[Any, ...], Slot | Misfit] = {}
+        misfits: list[Misfit] = []
+        for row, values in enumerate(found):
+            if isinstance(values, Misfit):
+                misfits.append(values)
+                continue
+            slot = known.get(values)
             if slot is None:
-                slot = known[found] = self.slot(found)
+                slot = known[values] = self.slot(values)
             if isinstance(slot, Misfit):
                 misfits.append(Misfit(source[row], slot.type, slot.code, slot.reason))
-            else:
-                slots.setdefault(slot, []).append(row)
+                continue
+            rows = slots.setdefault(slot, [])
+            assert isinstance(rows, list)
+            rows.append(row)
         return slots, misfits
 
     def slot(self, found: tuple[Any, ...]) -> Slot | Misfit:
@@ -82,7 +99,7 @@ class Router:
             values.append((f"{space}:{name}", text))
         slot = Slot(
             values=tuple(values),
-            folders=hive_folders([name.rpartition(".")[2].lower() for name in self.partition], texts[:n]),
+            folders=hive_folders(self.folders, texts[:n]),
         )
         if not self.admit(slot):
             why = f"{LIMIT} partitions are being written to already"
@@ -94,7 +111,7 @@ class _Compound:
     """An object or array where a partition's value should be."""
 
 
-_COMPOUND = _Compound()
+COMPOUND = _Compound()
 
 
 def _pick(event: Any, field: str) -> Any:
@@ -104,7 +121,8 @@ def _pick(event: Any, field: str) -> Any:
             value = value.get(part) if isinstance(value, dict) else None
     else:
         value = event[field]
-    return _COMPOUND if isinstance(value, dict | list) else value
+    # True and 1, or 1 and 1.0, are one key of a dict: a value is told apart by its text.
+    return COMPOUND if isinstance(value, dict | list) else _text(value)
 
 
 def _text(value: Any) -> str | None:

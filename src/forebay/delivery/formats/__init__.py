@@ -7,15 +7,35 @@ an object's bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import BinaryIO
 
-from forebay.delivery.compress import compressor
-from forebay.delivery.formats.lines import write_lines
+from forebay.delivery.columns import Columns
+from forebay.delivery.compress import Sink, compressor
+from forebay.delivery.formats.csv import CsvEncoder
+from forebay.delivery.formats.lines import LineEncoder, write_lines
+from forebay.delivery.formats.parquet import ParquetEncoder, write_parquet
+from forebay.delivery.route import Router
 from forebay.ports import Json, SegmentRow
 
+Encoder = LineEncoder | CsvEncoder | ParquetEncoder
 
-def write(file: BinaryIO, segments: Iterable[SegmentRow], meta: Json) -> int:
+
+def encoder(format: str, compression: str, router: Router, columns: Columns, *, table: bool) -> Encoder:
+    """The encoder of a format. `table`: whether somebody wants to know the columns of JSON lines."""
+    meta: Json = {"format": format, "compression": compression}
+    match format:
+        case "parquet":
+            return ParquetEncoder(router, columns, meta)
+        case "csv":
+            return CsvEncoder(router, columns, meta)
+        case _:
+            known = columns if table and format == "json" and not columns.declared else None
+            return LineEncoder(format, router, known, meta)
+
+
+def write(file: Sink, segments: Iterable[SegmentRow], meta: Json) -> int:
     """Write an object's bytes, as the buffer's `meta` says; how many rows."""
+    if meta["format"] == "parquet":
+        return write_parquet(file, segments, meta)
     sink = compressor(file, meta.get("compression", "none"))
     rows = write_lines(sink, segments, meta)
     sink.close()

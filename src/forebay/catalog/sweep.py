@@ -1,0 +1,82 @@
+"""Takes away what nobody can need any more: files of replaced objects, and objects past their bucket's expiry.
+
+A file goes when its object has been replaced for longer than a query may run; its row goes well after
+the file, so that whoever lists folders and reads the catalog afterwards never takes a file that is going
+for somebody else's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+from forebay.catalog.store import Store
+from forebay.clock import SECOND, now_us
+from forebay.ports import LakeFiles
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 200
+ROW_OUTLIVES = 60.0
+_UNLINKED = "unlinked"
+
+
+def sweep(store: Store, files: LakeFiles) -> int:
+    """Remove files whose time is over, at most a few hundred; how many. Raises OSError as the disk does."""
+    now = now_us()
+    rows = store.reader.execute(
+        "SELECT id, bucket, key, path FROM objects WHERE state = 'replaced' AND gone_after < ?"
+        " AND etag != ? ORDER BY gone_after LIMIT ?",
+        (now, _UNLINKED, AT_ONCE),
+    ).fetchall()
+    going: list[tuple[Any, ...]] = list(rows)
+    for _, bucket, key, path in going:
+        if not _reborn(store, bucket, key):
+            files.remove(files.at(bucket, key, path))
+    later = now + int(ROW_OUTLIVES * SECOND)
+    ids = [(_UNLINKED, later, row[0]) for row in going]
+
+    def work(db: apsw.Connection) -> None:
+        db.executemany("UPDATE objects SET etag = ?, gone_after = ? WHERE id = ?", ids)
+        db.execute(
+            "DELETE FROM objects WHERE state = 'replaced' AND etag = ? AND gone_after < ?", (_UNLINKED, now)
+        )
+
+    store.write(work)
+    return len(going)
+
+
+def _reborn(store: Store, bucket: str, key: str) -> bool:
+    # The key was written again: its file is the new object's.
+    query = "SELECT 1 FROM objects WHERE bucket = ? AND key = ? AND state = 'live'"
+    return store.reader.execute(query, (bucket, key)).fetchone() is not None
+
+
+def expire(store: Store, ages: Mapping[str, float], grace: float) -> int:
+    """Replace by nothing what is older than its bucket's seconds; how many objects."""
+    count = 0
+    for bucket, seconds in ages.items():
+        now = now_us()
+        before, gone = now - int(seconds * SECOND), now + int(grace * SECOND)
+        rows = store.reader.execute(
+            "SELECT id, inputs, source FROM objects WHERE bucket = ? AND state = 'live' AND modified < ? LIMIT ?",
+            (bucket, before, AT_ONCE),
+        ).fetchall()
+        if not rows:
+            continue
+
+        def work(db: apsw.Connection, rows: list[Any] = rows, gone: int = gone) -> None:
+            for id_, inputs, source in rows:
+                db.execute(
+                    "UPDATE objects SET state = 'replaced', gone_after = ? WHERE id = ? AND state = 'live'",
+                    (gone, id_),
+                )
+                if db.changes() and inputs and source:
+                    db.execute("UPDATE ledger SET removed = removed + ? WHERE consumer = ?", (inputs, source))
+
+        store.write(work)
+        count += len(rows)
+    return count
