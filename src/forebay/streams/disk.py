@@ -17,6 +17,7 @@ from forebay.errors import Unavailable
 RESERVE = 256 << 20
 ENV = "FOREBAY_DISK_RESERVE"
 _EVERY = 0.1
+_COST = 2  # bytes of disk that a byte takes: in the WAL, then in the database
 
 
 def default_reserve() -> int:
@@ -25,24 +26,25 @@ def default_reserve() -> int:
 
 
 class Disk:
-    """Free space where `path` lies, asked at most ten times a second."""
+    """Free space where `path` lies, asked ten times a second, or sooner if what was written may have used it."""
 
     def __init__(self, path: Path, reserve: int | None = None) -> None:
         self._path = path
         self.reserve = default_reserve() if reserve is None else reserve
         self._asked = -1.0
         self._refusal: Unavailable | None = None
+        self._room = 0
 
-    def refusal(self) -> Unavailable | None:
-        """Why nothing may be written now, or None."""
+    def refusal(self, size: int = 0) -> Unavailable | None:
+        """Why nothing may be written now, or None; `size` bytes are about to be."""
         now = time.monotonic()
-        if now - self._asked >= _EVERY:
+        self._room -= _COST * size
+        if now - self._asked >= _EVERY or (self._room < 0 and self._refusal is None):
             self._asked = now
             stat = os.statvfs(self._path.parent)
             free = stat.f_bavail * stat.f_frsize
-            self._refusal = (
-                disk_full(self._path, free=free, reserve=self.reserve) if free < self.reserve else None
-            )
+            self._room = free - self.reserve - _COST * size
+            self._refusal = disk_full(self._path, free=free, reserve=self.reserve) if self._room < 0 else None
         return self._refusal
 
     def forget(self) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import threading
@@ -26,12 +25,14 @@ import apsw
 from forebay.clock import now_us
 from forebay.db import told
 from forebay.errors import ForebayError, Unavailable
-from forebay.streams.commit import Committer, Receipt, Submission, Waiter
+from forebay.streams.commit import Committer, Receipt, Submission
 from forebay.streams.dedup import Deduplicator, Once, Unique
 from forebay.streams.disk import Disk
 from forebay.streams.inbox import Inbox
 from forebay.streams.keep import Keeper, Subscription
+from forebay.streams.owner import own
 from forebay.streams.schema import open_log
+from forebay.streams.settle import again, deliver
 
 __all__ = ["Log", "Once", "Receipt", "Unique"]
 
@@ -46,7 +47,6 @@ CHECKPOINT_IDLE_BYTES = 512 << 10
 CHECKPOINT_BYTES = 16 << 20
 MAINTAIN_EVERY = 1.0
 RETENTION = 86_400.0
-_LOCK_PATIENCE = 5.0
 
 
 class Log:
@@ -76,7 +76,7 @@ class Log:
         self.max_pending = max_pending
         self.disk = Disk(path, reserve)
         self._clock = clock
-        self._lock_fd = _own(path)
+        self._lock_fd = own(path)
         try:
             self._db = open_log(path)
             try:
@@ -235,9 +235,9 @@ class Log:
     # What happens to a submission.
 
     def _enqueue(self, submission: Submission) -> None:
-        refusal = self.disk.refusal() or self._broken
+        refusal = self._broken or self.disk.refusal(submission.size)
         if refusal is not None:
-            raise _again(refusal)
+            raise again(refusal)
         with self._submitting:
             if self._closed:
                 raise Unavailable("LogClosed", f"{self.name} is closing", retry_after=1)
@@ -270,6 +270,19 @@ class Log:
         self._stopping = True
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # a bug, and nobody may wait for ever for what it left undone
+            logger.exception("the writer of %s ended", self.name)
+            self._broken = ForebayError("LogEnded", f"the writer of {self.name} ended: {error!r}")
+            while (item := self._inbox.next()) is not None:
+                if isinstance(item, Submission):
+                    deliver([(item, self._broken)])
+                else:
+                    item()
+        self._shut()
+
+    def _work(self) -> None:
         while not self._stopping:
             group: list[Submission] = []
             size = 0
@@ -289,7 +302,6 @@ class Log:
             if group:
                 self._commit(group, size)
             self._upkeep(idle=not group)
-        self._shut()
 
     def _commit(self, group: list[Submission], size: int) -> None:
         try:
@@ -297,7 +309,7 @@ class Log:
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
         self._settled += size
-        _deliver(results)
+        deliver(results)
 
     def _failed(self, error: Exception) -> ForebayError:
         said = told(error, self.path)
@@ -347,57 +359,3 @@ class Log:
                 self._committer.transaction(self._keeper.flush_positions)
         self._db.close()
         os.close(self._lock_fd)
-
-
-def _own(path: Path) -> int:
-    """Hold the log's lock file for as long as the process lives; two writers would number events twice."""
-    fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(fd)
-                raise ForebayError(
-                    "LogInUse",
-                    f"{path.name} is being written by another process",
-                    where=str(path),
-                    fix="stop the other forebay that runs on this state folder",
-                ) from None
-            time.sleep(0.02)
-        else:
-            return fd
-
-
-def _again(error: ForebayError) -> ForebayError:
-    """A fresh error like `error`: one instance raised in many tasks would grow its traceback without end."""
-    parts = error.to_dict()
-    return type(error)(parts.pop("code"), parts.pop("message"), **parts)
-
-
-def _deliver(results: list[tuple[Submission, Receipt | ForebayError]]) -> None:
-    """Settle the futures: those of an event loop all in one call into it."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Receipt | ForebayError]]] = {}
-    for submission, result in results:
-        if submission.loop is None:
-            _settle(submission.future, result)
-        else:
-            by_loop.setdefault(submission.loop, []).append((submission.future, result))
-    for loop, settled in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle_all, settled)
-
-
-def _settle_all(settled: list[tuple[Waiter, Receipt | ForebayError]]) -> None:
-    for future, result in settled:
-        _settle(future, result)
-
-
-def _settle(future: Waiter, result: Receipt | ForebayError) -> None:
-    if future.done():  # who waited has gone
-        return
-    if isinstance(result, Receipt):
-        future.set_result(result)
-    else:
-        future.set_exception(_again(result))
