@@ -16,10 +16,10 @@ A failure answers `{"error": {code, message, where?, why?, fix?}}` with the erro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -141,9 +141,8 @@ class Console:
 
     def reloaded(self, project: Project) -> None:
         """The project was applied anew: every open page asks again for what it shows."""
-        self.ctx.project, self._read = project, None
-        for browser in self._browsers:
-            browser.send("changed", b'{"type":"changed"}')
+        self.ctx.project = project
+        self._found()
 
     def dashboards(self) -> Mapping[str, Dashboard]:
         """The project's dashboards, read again when one of their files changed."""
@@ -160,9 +159,11 @@ class Console:
         seen = (id(self.ctx.project), tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files)))
         if self._read is None or self._read[0] != seen:
             self._read = (seen, *reader.read(self.ctx.project))
+            for browser in self._browsers:
+                browser.send("changed", b'{"type":"changed"}')
         return self._read[1], self._read[2]
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         try:
             yield
@@ -200,6 +201,7 @@ class Console:
                     for each in ranges.COMMON
                 ],
                 "themes": {name: theme(name) for name in ("light", "dark")},
+                "queries": self._queries(),
                 "graph": graph(project, self.dashboards()),
                 "dashboards": self._listed(),
             }
@@ -243,6 +245,17 @@ class Console:
             }
             for file in broken
         ]  # fmt: skip
+
+    def _queries(self) -> list[dict[str, Any]]:
+        """The named queries, with their SQL."""
+        root = Path(self.ctx.project.root)
+        found = []
+        for name, spec in self.ctx.project.sections.get("query", {}).items():
+            sql, file = getattr(spec, "sql", None), getattr(spec, "file", None)
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                sql = sql if sql is not None else (root / str(file)).read_text("utf-8").strip()
+                found.append({"name": name, "sql": sql, "description": getattr(spec, "description", None)})
+        return found
 
     async def _dashboards(self, _: Request) -> Response:
         return _json({"dashboards": self._listed()})

@@ -11,6 +11,7 @@ Nothing is asked while nobody watches. A query that fails or hangs shows so on i
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,8 @@ from forebay.dashboards.model import Dashboard, Tile
 from forebay.dashboards.render import MAX_TABLE_ROWS, Rendered, render
 from forebay.dashboards.shape import Result
 from forebay.errors import ForebayError, NotFound, Unavailable
+
+logger = logging.getLogger("forebay.console")
 
 BUDGET = 0.20
 """The share of one core that all tiles together may take."""
@@ -93,7 +96,7 @@ class Shared:
     started: float = -math.inf
     retry_at: float = math.inf
     cost: float = 0.0  # seconds, smoothed
-    interval: float = LEAST
+    interval: float = field(default_factory=lambda: LEAST)
     changed_at: int | None = None
     running: asyncio.Task[None] | None = None
     before: tuple[str, Result] | None = None
@@ -172,12 +175,15 @@ class Hub:
 
     async def _run(self) -> None:
         while self.watched:
-            await self._look()
-            now = time.monotonic()
-            for each in self.watched:
-                if each.running is None and self._due(each, now):
-                    each.started = now
-                    each.running = asyncio.create_task(self._update(each))
+            try:
+                await self._look()
+                now = time.monotonic()
+                for each in self.watched:
+                    if each.running is None and self._due(each, now):
+                        each.started = now
+                        each.running = asyncio.create_task(self._update(each))
+            except Exception:  # a bug in one round must not stop every page for good
+                logger.exception("a round of the tile runner failed")
             await asyncio.sleep(POLL)
 
     def _due(self, each: Shared, now: float) -> bool:
@@ -226,6 +232,7 @@ class Hub:
             if isinstance(error, Unavailable):
                 each.retry_at = time.monotonic() + _AGAIN
         except Exception as error:  # a tile must not take the others with it
+            logger.exception("tile %s of dashboard %s failed", each.tile.id, each.dashboard.name)
             parts, spent = {"state": "error", "error": {"code": "Internal", "message": repr(error)}}, 0.0
         finally:
             each.running = None

@@ -66,8 +66,8 @@ class StaticFiles:
         return Response(body, headers=headers, media_type=file.media)
 
     def _file(self, name: str) -> _File | None:
-        path = (self._folder / name).resolve()
         try:
+            path = (self._folder / name).resolve()
             if not path.is_relative_to(self._folder.resolve()):
                 return None
             changed = path.stat().st_mtime_ns

@@ -7,7 +7,7 @@ const NAMES: Record<string, string> = {
   delivery: "delivery", lake: "bucket", catalog: "table", query: "named query", dashboards: "dashboard", topics: "topic", keyvalue: "key-value", alerts: "alert",
 };
 const LINKS: Record<string, (name: string) => string> = {
-  dashboards: (name) => `/dashboards/${name}`, catalog: (name) => `/query?table=${encodeURIComponent(name)}`, query: (name) => `/query?named=${encodeURIComponent(name)}`,
+  dashboards: (name) => `/dashboards/${name}`, catalog: (name) => `/query?table=${encodeURIComponent(name)}`,
   streams: () => "/streams", delivery: () => "/deliveries", functions: () => "/functions",
 };
 

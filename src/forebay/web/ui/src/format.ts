@@ -40,6 +40,9 @@ export function duration(seconds: number): string {
   return `${sign}${Math.floor(whole / size)} ${big}${left ? ` ${left} ${small}` : ""}`;
 }
 
+// Events a second: a digit after the point only where it says something.
+export const perSecond = (value: number) => (value > 0 && value < 10 ? value.toFixed(1) : count(Math.round(value)));
+
 export const count = (value: number | undefined) => (value ?? 0).toLocaleString("en-US");
 
 // "3 s ago", from UTC microseconds.

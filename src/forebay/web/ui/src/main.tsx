@@ -87,7 +87,7 @@ function App() {
       </header>
       <nav id="nav" aria-label="Pages">
         {PAGES.map((each) => {
-          const here = each.path === "/" ? place.path === "/" : place.path.startsWith(each.path);
+          const here = each.path === "/" ? place.path === "/" : place.path.startsWith(each.path) && !console?.dashboards.some((board) => place.path === `/dashboards/${board.name}`);
           return (
             <div key={each.path}>
               <a href={each.path} class={here ? "here" : ""} aria-current={here ? "page" : undefined}><Icon name={each.icon} /><span>{each.label}</span></a>

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { LiveButton } from "./dashboard";
 import { Flow } from "./flow";
-import { count, written } from "./format";
+import { count, perSecond } from "./format";
 import { Icon } from "./icons";
 import { live } from "./live";
 import { Copy, Empty, Problem } from "./parts";
@@ -122,7 +122,7 @@ export function Overview({ console }: { console: Console }) {
         </section>
         <section class="card rates" aria-labelledby="h-rate">
           <h2 id="h-rate">Events a second</h2>
-          <p class="number-value">{written(now < 10 ? Math.round(now * 10) / 10 : Math.round(now))}</p>
+          <p class="number-value">{perSecond(now)}</p>
           <Course history={history} />
         </section>
       </div>

@@ -30,7 +30,7 @@ export function Findings({ findings }: { findings: Finding[] }) {
       <ul>
         {findings.map((each) => (
           <li key={`${each.line}${each.code}${each.message}`}>
-            <code>{each.file}{each.line ? `:${each.line}` : ""}</code> {each.message}{each.fix ? <span class="fix"> {each.fix}</span> : null}
+            <code>{each.file}{each.line ? `:${each.line}` : ""}</code> {each.message}{each.fix ? <span class="hint">: {each.fix}</span> : null}
           </li>
         ))}
       </ul>

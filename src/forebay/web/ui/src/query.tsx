@@ -62,8 +62,8 @@ export function QueryPage({ console }: { console: Console }) {
     return () => { gone = true; editor.current?.close(); editor.current = null; };
   }, [scheme]);
   useEffect(() => { if (new URLSearchParams(location.search).has("table")) void latest.current(); }, []);
-  const put = (table: string) => {
-    sql.current = `SELECT *\nFROM ${table}\nLIMIT 100`;
+  const put = (text: string) => {
+    sql.current = text;
     editor.current?.set(sql.current);
     void latest.current();
   };
@@ -79,7 +79,8 @@ export function QueryPage({ console }: { console: Console }) {
         <div class="editor-bar">
           <button class="primary" onClick={() => void run()} disabled={busy}><Icon name="play" size={13} />{busy ? "Running" : "Run"}</button>
           <kbd>Ctrl Enter</kbd>
-          <span class="chips">{tables.slice(0, 12).map((each) => <button class="chip" key={each.name} onClick={() => put(each.name)}>{each.name}</button>)}</span>
+          <span class="chips">{tables.slice(0, 12).map((each) => <button class="chip" key={each.name} onClick={() => put(`SELECT *\nFROM ${each.name}\nLIMIT 100`)}>{each.name}</button>)}
+            {console.queries.slice(0, 20).map((each) => <button class="chip named" key={each.name} title={each.description ?? "named query"} onClick={() => put(each.sql)}>{each.name}</button>)}</span>
         </div>
       </section>
       {failure && <Problem failure={failure} sql={ran} />}

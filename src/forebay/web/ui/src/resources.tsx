@@ -1,4 +1,4 @@
-import { count, written } from "./format";
+import { count, perSecond, written } from "./format";
 import { LiveButton } from "./dashboard";
 import { rate, useStatus } from "./overview";
 import { Empty, Problem } from "./parts";
@@ -45,7 +45,7 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
               {(from.length > 0 || to.length > 0) && <p class="hint">{from.length > 0 && <>from {from.join(", ")} </>}{to.length > 0 && <>to {to.join(", ")}</>}</p>}
               {counts && (
                 <dl class="counts">
-                  <div><dt>events/s</dt><dd>{written(Math.round(now * 10) / 10)}</dd></div>
+                  <div><dt>events/s</dt><dd>{perSecond(now)}</dd></div>
                   {(["accepted", "delivered", "buffered", "dropped", "rejected", "lag"] as const).map((each) => <div key={each} class={counts[each] ? "" : "zero"}><dt>{each}</dt><dd>{count(counts[each])}</dd></div>)}
                 </dl>
               )}
