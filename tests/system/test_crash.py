@@ -1,0 +1,32 @@
+"""No acknowledged event is lost or there twice, whatever is killed and whenever (see crash.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Running
+from tests.system.crash import Storm, storm_project
+
+
+def storm(running: Running, folder: Path, kills: int, seed: int) -> Storm:
+    found = Storm(running(storm_project(folder)), seed)
+    found.blow(kills)
+    found.verify()
+    return found
+
+
+def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(running: Running, tmp_path: Path) -> None:
+    storm(running, tmp_path / "p", kills=8, seed=20220911)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_many_kills_at_random_moments_lose_nothing_and_repeat_nothing(
+    running: Running, tmp_path: Path, seed: int
+) -> None:
+    found = storm(running, tmp_path / "p", kills=36, seed=seed)
+    assert sum(found.kills.values()) >= 30
+    assert set(found.kills) == {"front", "flow", "query", "worker", "supervisor", "everything"}
