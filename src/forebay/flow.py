@@ -39,8 +39,10 @@ from typing import Any
 from forebay import ipc
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
+from forebay.catalog.sweep import expire, sweep
 from forebay.clock import now_us
 from forebay.delivery.buffers import make_seal
+from forebay.delivery.compact import GRACE, Compaction
 from forebay.delivery.consumer import Delivery, Parts
 from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
@@ -49,6 +51,7 @@ from forebay.errors import ForebayError, UsageError
 from forebay.flow_tables import declare, qualified
 from forebay.functions.section import FunctionSpec
 from forebay.lake.files import Files
+from forebay.lake.section import BucketSpec
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
@@ -58,6 +61,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
+UPKEEP = 2.0
 WRITERS = 2
 RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
 STOP_SECONDS = 1.5
@@ -80,11 +84,13 @@ class Flow:
         self._deliveries: dict[str, Delivery] = {}
         self._writers: dict[str, Writer] = {}
         self._refused: dict[str, str] = {}
+        self._compactions: dict[str, Compaction] = {}
         self._stopping = threading.Event()
         self._roomy = (0.0, True)
         self._threads = [
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._trim, name="trim", daemon=True),
+            threading.Thread(target=self._upkeep, name="upkeep", daemon=True),
         ]
 
     # --- the project ---
@@ -247,6 +253,34 @@ class Flow:
                     writer.tick()
             except Exception:
                 log.exception("buffers could not be looked after; trying again")
+
+    def _upkeep(self) -> None:
+        while not self._stopping.wait(UPKEEP):
+            try:
+                self.maintain()
+            except OSError as error:
+                log.warning("the lake's upkeep waits: %s", error)
+            except Exception:
+                log.exception("the lake's upkeep failed; trying again")
+
+    def maintain(self) -> None:
+        """One round of upkeep: expire, remove what was replaced, merge small files."""
+        ages = {name: bucket.expire for name, bucket in self.project.of(BucketSpec).items() if bucket.expire}
+        expire(self._store, ages, GRACE)
+        sweep(self._store, self._files)
+        for name, spec in self.project.of(DeliverySpec).items():
+            if spec.format != "parquet" or spec.table is None:
+                continue
+            if name not in self._compactions:
+                self._compactions[name] = Compaction(
+                    name, spec.compression or "snappy", self._catalog, self._files
+                )
+            begun = time.monotonic()
+            while self._compactions[name].step():
+                # At most half of the time, so that deliveries are not held up.
+                if self._stopping.wait(time.monotonic() - begun):
+                    return
+                begun = time.monotonic()
 
     def _trim(self) -> None:
         told: dict[str, int] = {}

@@ -278,6 +278,9 @@ class DeliveryStore(Protocol):
     def intend(self, intent: Seal) -> Future[None]:
         """Commit the intent to write an object that comes of no buffer (its `buffer` is 0)."""
 
+    def abandon(self, intent: Seal) -> Future[None]:
+        """Commit that the intent comes to nothing; its file is gone already."""
+
     def rewrite(self, rewrite: Rewrite) -> Future[None]:
         """Commit that objects gave way to another."""
 

@@ -71,7 +71,7 @@ def test_every_event_has_one_end(world: World) -> None:
 
 
 def test_errors_below_the_data_have_a_name_that_tables_pass_over(tmp_path: Path) -> None:
-    made = World(tmp_path, {"clicks": spec(prefix="", error_prefix="bad/!{firehose:error-output-type}/")})
+    made = World(tmp_path, {"clicks": spec(to="", error_prefix="bad/!{firehose:error-output-type}/")})
     made.transforms["clicks"] = Code()
     with made.flow() as flow:
         made.send("delivery.clicks", b"bad")

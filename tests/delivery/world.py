@@ -99,10 +99,10 @@ class World:
         return {**dict(zip(names, row, strict=True)), "read": position - start, "segments": buffered}
 
 
-def spec(prefix: str = "clicks/", **options: Any) -> DeliverySpec:
+def spec(to: str = "clicks/", **options: Any) -> DeliverySpec:
     options.setdefault("buffer", BufferSpec(seconds=3600))
     options.setdefault("compression", "none")
-    return DeliverySpec(to=Location("shop-lake", prefix), **options)
+    return DeliverySpec(to=Location("shop-lake", to), **options)
 
 
 __all__ = ["World", "apsw", "eventually", "spec"]

@@ -16,7 +16,7 @@ from typing import Any
 
 import apsw
 
-from forebay.catalog.rewrites import commit_intent, commit_rewrite
+from forebay.catalog.rewrites import commit_intent, commit_rewrite, drop_intent
 from forebay.catalog.rows import insert_object, insert_rows
 from forebay.catalog.store import Store
 from forebay.catalog.tables import add_columns, get_table
@@ -121,6 +121,10 @@ class Deliveries:
     def intend(self, intent: Seal) -> Future[None]:
         """Commit the intent to write an object that comes of no buffer."""
         return self._store.submit(lambda db: commit_intent(db, intent))
+
+    def abandon(self, intent: Seal) -> Future[None]:
+        """Commit that the intent comes to nothing."""
+        return self._store.submit(lambda db: drop_intent(db, intent.bucket, intent.key))
 
     def rewrite(self, rewrite: Rewrite) -> Future[None]:
         """Commit that objects gave way to another."""

@@ -23,6 +23,11 @@ def commit_intent(db: apsw.Connection, intent: Seal) -> None:
     )
 
 
+def drop_intent(db: apsw.Connection, bucket: str, key: str) -> None:
+    """The intent is done with, one way or the other."""
+    db.execute("DELETE FROM intents WHERE buffer = 0 AND bucket = ? AND key = ?", (bucket, key))
+
+
 def commit_rewrite(db: apsw.Connection, rewrite: Rewrite) -> None:
     """Swap objects. Raises ForebayError `ObjectGone` if one is no longer live, `LedgerMismatch`."""
     into = rewrite.into
@@ -46,7 +51,7 @@ def commit_rewrite(db: apsw.Connection, rewrite: Rewrite) -> None:
     for id_ in rewrite.out:
         db.execute("UPDATE objects SET state = 'replaced', gone_after = ? WHERE id = ?", (gone, id_))
     insert_object(db, into)
-    db.execute("DELETE FROM intents WHERE buffer = 0 AND bucket = ? AND key = ?", (into.bucket, into.key))
+    drop_intent(db, into.bucket, into.key)
     insert_rows(db, rewrite.buffers, rewrite.segments)
     if ended:
         db.execute(

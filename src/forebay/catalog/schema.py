@@ -51,6 +51,7 @@ CREATE TABLE objects(
   meta TEXT NOT NULL DEFAULT '{}'
 );
 CREATE UNIQUE INDEX objects_key ON objects(bucket, key) WHERE state = 'live';
+CREATE INDEX objects_source ON objects(source, state, inputs);
 CREATE INDEX objects_replaced ON objects(gone_after) WHERE state = 'replaced';
 
 -- `opened` is the arrival of the buffer's first record. `meta` is JSON: {since: when it was opened by the

@@ -33,7 +33,13 @@ CRASH_POINTS = (
     "flush.renamed",
     "flush.folders",
     "flush.registered",
+    "compact.intended",
+    "compact.written",
+    "compact.registered",
+    "replay.intended",
+    "replay.archived",
 )
+"""Where a test may kill the process (`forebay.crash`)."""
 
 
 class Hashed(io.RawIOBase):
