@@ -192,3 +192,31 @@ def test_without_a_running_system_the_exit_code_is_three(tmp_path: Path) -> None
         assert "forebay run" in result.err or command == ["stop"]
     assert json.loads(forebay("flush", "--json", cwd=folder).out)["error"]["code"] == "NoServer"
     assert forebay("status", cwd=tmp_path).code == 2
+
+
+def test_replay_processes_again_what_was_rejected_before_the_code_was_mended(
+    running: Running, tmp_path: Path
+) -> None:
+    text = PROJECT.replace("  events: {to: lake", "  events: {transform: functions/f.py:f, to: lake")
+    files = {"schemas/event.json": SCHEMA, "simulate/made.py": MADE}
+    broken = (
+        "def f(event):\n    if event['id'] == 'odd':\n        raise ValueError('odd')\n    return event\n"
+    )
+    folder = project(tmp_path / "p", text, **files, **{"functions/f.py": broken})
+    system = running(folder, sql=False)
+    system.post("/events", [{"id": "even"}, {"id": "odd"}])
+    until(lambda: system.status()["ledger"]["delivery.events"]["lag"] == 0)
+    system.cli("flush")
+    ledger = system.status()["ledger"]["delivery.events"]
+    assert (ledger["delivered"], ledger["rejected"]) == (1, 1)
+    again = system.cli("replay", "events", "--json")
+    assert again.code == 4
+    assert again.json()["failed"] == 1
+    system.cli("flush")
+    project(folder, text, **files, **{"functions/f.py": "def f(event):\n    return event\n"})
+    until(lambda: "changed; applied" in system.errors())
+    until(lambda: system.cli("replay", "delivery.events").code == 0)
+    system.cli("flush")
+    ledger = system.status()["ledger"]["delivery.events"]
+    assert (ledger["accepted"], ledger["delivered"], ledger["rejected"], ledger["adds_up"]) == (2, 2, 0, True)
+    assert system.cli("replay", "events").out == "nothing was rejected\n"

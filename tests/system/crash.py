@@ -87,6 +87,10 @@ class Client(threading.Thread):
         connection: http.client.HTTPConnection | None = None
         number = 0
         while not self.stopped.is_set():
+            connection = connection or self._connect()
+            if connection is None:  # nobody listens: nothing is sent
+                time.sleep(0.02)
+                continue
             ids = [f"{self.name_}-{number + i}" for i in range(BATCH)]
             events = [{"id": each, "n": number + i} for i, each in enumerate(ids)]
             number += BATCH
@@ -97,9 +101,9 @@ class Client(threading.Thread):
             self.sent += sum(event["n"] % 100 != 99 for event in events)  # type: ignore[operator]
             while True:
                 try:
+                    connection = connection or self._connect()
                     if connection is None:
-                        parts = urlsplit(self.url())
-                        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+                        raise ConnectionRefusedError
                     connection.request("POST", "/events", body, headers)
                     response = connection.getresponse()
                     status, answer = response.status, response.read()
@@ -124,6 +128,16 @@ class Client(threading.Thread):
                 time.sleep(0.02)
         if connection is not None:
             connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection | None:
+        parts = urlsplit(self.url())
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+        try:
+            connection.connect()
+        except OSError:
+            connection.close()
+            return None
+        return connection
 
 
 @dataclass(slots=True)
