@@ -109,6 +109,14 @@ class System:
 
         A second start keeps the ports.
         """
+        self.launch()
+        until(lambda: request(self.ingest + "/healthz").status == 200)
+        if sql:
+            until(lambda: self.query("select 1") == [[1]])
+        return self
+
+    def launch(self) -> None:
+        """Start it, and wait only until it has said where it listens."""
         with self.said.open("a") as stderr:
             self.process = subprocess.Popen(
                 [*FOREBAY, *self._command()],
@@ -126,10 +134,6 @@ class System:
         self._ports = []
         for name, url in self.urls.items():
             self._ports += [f"--{name}-port", str(urlsplit(url).port)]
-        until(lambda: request(self.ingest + "/healthz").status == 200)
-        if sql:
-            until(lambda: self.query("select 1") == [[1]])
-        return self
 
     def _command(self) -> list[str]:
         return [

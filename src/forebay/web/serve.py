@@ -39,6 +39,8 @@ class Door:
     def __init__(
         self, fd: int, app: Any, interface: Literal["rsgi", "asgi"], options: Options, *, websockets: bool
     ) -> None:
+        if options.behind_proxy:
+            app = _only_rsgi(app, options) if interface == "rsgi" else _only_asgi(app, options)
         own = os.dup(fd)  # the server closes it when it stops
         socket.socket(fileno=os.dup(own)).close()  # raises here, and not in a thread, if it is no socket
         self._server = _OnSocket(
@@ -74,3 +76,34 @@ class Door:
         if self._task is None or not self._task.done() or self._task.cancelled():
             return None
         return self._task.exception()
+
+
+_REFUSED = b'{"code":"NotTheProxy","message":"this port answers its proxy only"}'
+
+
+def _only_rsgi(app: Any, options: Options) -> Any:
+    """`app` for requests that come from a trusted proxy; others could claim anything, TLS included."""
+
+    async def guarded(scope: Any, proto: Any) -> None:
+        if scope.client.rpartition(":")[0].strip("[]") in options.behind_proxy:
+            await app.__rsgi__(scope, proto)
+        elif scope.proto == "http":
+            proto.response_bytes(403, [("content-type", "application/json")], _REFUSED)
+        else:
+            proto.close(403)
+
+    return guarded
+
+
+def _only_asgi(app: Any, options: Options) -> Any:
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan" or (scope.get("client") or ("",))[0] in options.behind_proxy:
+            await app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": _REFUSED})
+
+    return guarded
