@@ -1,8 +1,8 @@
-"""What waits for a log's writer thread, and when that thread is woken.
+"""What waits for a log's writer, and who is told about it.
 
-Waking a thread costs more than keeping an event. So an event loop's callers wake the writer once at the
-end of the loop's turn, when everything of that turn is waiting, and not at all while it is at work: it
-looks again by itself.
+Waking a thread costs more than keeping an event. So an event loop's callers say so once at the end of
+the loop's turn, when everything of that turn is waiting, and not at all while the writer's thread is at
+work: it looks again by itself.
 """
 
 from __future__ import annotations
@@ -11,48 +11,60 @@ import asyncio
 import contextlib
 import queue
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """A queue of many writers and one reader."""
+    """A queue of many callers. `at_turns_end` is called in an event loop that put something, once its
+    turn ends with the thread idle; it takes the items itself or calls `wake`.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, at_turns_end: Callable[[], None]) -> None:
         self._items: deque[T] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._at_turns_end = at_turns_end
         self._idle = False
-        self._ringing = False
+        self._told = False
 
     def put(self, item: T, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Add an item; with `loop`, the running event loop, the reader is woken at the end of its turn."""
+        """Add an item; `loop` is the running event loop, if there is one."""
         self._items.append(item)
-        if self._idle and not self._ringing:
+        if self._idle and not self._told:
             if loop is None:
-                self._ring()
+                self.wake()
             else:
-                self._ringing = True
-                loop.call_soon(self._ring)
+                self._told = True
+                loop.call_soon(self._turn_ended)
 
-    def _ring(self) -> None:
-        self._ringing = False
+    def put_back(self, item: T) -> None:
+        """Undo the `next` that gave `item`."""
+        self._items.appendleft(item)
+
+    def _turn_ended(self) -> None:
+        self._told = False
+        if self._idle and self._items:
+            self._at_turns_end()
+
+    def wake(self) -> None:
+        """Wake the thread that waits."""
         if self._idle:
             self._idle = False
             self._bell.put(None)
 
-    def get(self, timeout: float) -> T | None:
-        """The next item, waited for up to `timeout` seconds; None if there is none."""
+    def wait(self, timeout: float) -> None:
+        """Return when there is an item for the thread, or after `timeout` seconds."""
         if not self._items:
             self._idle = True
-            if not self._items:  # nothing was put before the reader was seen to be idle
+            if not self._items:  # nothing was put before the thread was seen to be idle
                 with contextlib.suppress(queue.Empty):
                     self._bell.get(timeout=timeout)
             self._idle = False
-        return self.next()
 
     def next(self) -> T | None:
-        """The next item that is there already, else None."""
+        """The next item, if there is one."""
         try:
             return self._items.popleft()
         except IndexError:

@@ -28,6 +28,12 @@ def deliver(results: list[tuple[Submission, Result]]) -> None:
             loop.call_soon_threadsafe(_settle_all, settled)
 
 
+def settle(results: list[tuple[Submission, Result]]) -> None:
+    """Settle futures of the running event loop."""
+    for submission, result in results:
+        _settle(submission.future, result)
+
+
 def _settle_all(settled: list[tuple[Waiter, Result]]) -> None:
     for future, result in settled:
         _settle(future, result)

@@ -1,9 +1,13 @@
 """A log, as its one owner writes it: many callers, one thread, one fsync for all that is waiting.
 
-    append ──▶ queue ──▶ writer thread: everything pending ──▶ one transaction, one fsync ──▶ receipts
+    append ──▶ inbox ──▶ everything pending ──▶ one transaction, one fsync ──▶ receipts
 
 A receipt is given after the commit, so acknowledged means on disk. While the disk works on one commit
 the next gathers, which is what makes it cheap: nobody waits for more company than the disk imposes.
+
+Commits are made by the log's own thread, except small ones while the disk is quick: these the event
+loop makes itself at the end of its turn, since handing them to a thread and taking the answer back
+costs more than the disk does. Whoever commits holds `_turn`.
 The front process owns every log; others append through its socket and read with `Reader`.
 """
 
@@ -25,14 +29,14 @@ import apsw
 from forebay.clock import now_us
 from forebay.db import told
 from forebay.errors import ForebayError, Unavailable
-from forebay.streams.commit import Committer, Receipt, Submission
+from forebay.streams.commit import Committer, Receipt, Result, Submission
 from forebay.streams.dedup import Deduplicator, Once, Unique
 from forebay.streams.disk import Disk
 from forebay.streams.inbox import Inbox
 from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.owner import own
 from forebay.streams.schema import open_log
-from forebay.streams.settle import again, deliver
+from forebay.streams.settle import again, deliver, settle
 
 __all__ = ["Log", "Once", "Receipt", "Unique"]
 
@@ -45,6 +49,9 @@ MAX_PENDING = 64 << 20
 # A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
 CHECKPOINT_IDLE_BYTES = 512 << 10
 CHECKPOINT_BYTES = 16 << 20
+# A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
+LITTLE = 64 << 10
+QUICK = 0.002
 MAINTAIN_EVERY = 1.0
 RETENTION = 86_400.0
 
@@ -54,7 +61,8 @@ class Log:
 
     `shards` and `retention` (seconds) may change between appends. `clock` gives UTC microseconds; an
     arrival never decreases, whatever it does. `reserve` is the free space below which appends are
-    refused, `max_pending` the bytes that may wait for the disk.
+    refused, `max_pending` the bytes that may wait for the disk. `quick` is how long (seconds) a small
+    commit may take for an event loop to wait for it; 0 leaves all to the thread.
 
     Raises ForebayError: `LogInUse` if another process owns it, `StateTooNew`, `DatabaseCorrupt`.
     """
@@ -69,6 +77,7 @@ class Log:
         retention: float = RETENTION,
         reserve: int | None = None,
         max_pending: int = MAX_PENDING,
+        quick: float = QUICK,
     ) -> None:
         self.path = path
         self.name = name
@@ -90,7 +99,10 @@ class Log:
             os.close(self._lock_fd)
             raise
         self.shards = shards
-        self._inbox: Inbox[Submission | Callable[[], None]] = Inbox()
+        self._inbox: Inbox[Submission | Callable[[], None]] = Inbox(self._at_turns_end)
+        self._turn = threading.Lock()
+        self._quick = quick
+        self._pace = 0.0
         self._submitting = threading.Lock()
         self._submitted = 0
         self._settled = 0
@@ -284,32 +296,65 @@ class Log:
 
     def _work(self) -> None:
         while not self._stopping:
+            self._inbox.wait(max(0.0, self._maintain_at - time.monotonic()))
+            with self._turn:
+                idle = self._drain()
+                self._upkeep(idle=idle)
+
+    def _drain(self) -> bool:
+        """Commit what waits, up to a bound; True if nothing did."""
+        group: list[Submission] = []
+        size = 0
+        idle = True
+        while size <= GROUP_BYTES and (item := self._inbox.next()) is not None:
+            idle = False
+            if isinstance(item, Submission):
+                group.append(item)
+                size += item.size
+            else:
+                if group:
+                    deliver(self._commit(group, size))
+                    group, size = [], 0
+                item()
+        if group:
+            deliver(self._commit(group, size))
+        return idle
+
+    def _at_turns_end(self) -> None:
+        """In the event loop: commit what it put, if that is little and the disk quick; else the thread does."""
+        if self._pace >= self._quick or not self._turn.acquire(blocking=False):
+            self._inbox.wake()
+            return
+        loop = asyncio.get_running_loop()
+        try:
             group: list[Submission] = []
             size = 0
-            item = self._inbox.get(timeout=max(0.0, self._maintain_at - time.monotonic()))
-            while item is not None:
-                if isinstance(item, Submission):
-                    group.append(item)
-                    size += item.size
-                    if size > GROUP_BYTES:
-                        break
-                else:
-                    if group:
-                        self._commit(group, size)
-                        group, size = [], 0
-                    item()
-                item = self._inbox.next()
+            while (item := self._inbox.next()) is not None:
+                if not isinstance(item, Submission) or item.loop is not loop or size + item.size > LITTLE:
+                    self._inbox.put_back(item)
+                    break
+                group.append(item)
+                size += item.size
             if group:
-                self._commit(group, size)
-            self._upkeep(idle=not group)
+                settle(self._commit(group, size))
+        finally:
+            self._turn.release()
+        if item is not None or self._committer.written > CHECKPOINT_BYTES:
+            self._inbox.wake()
 
-    def _commit(self, group: list[Submission], size: int) -> None:
+    def _commit(self, group: list[Submission], size: int) -> list[tuple[Submission, Result]]:
+        began = time.perf_counter()
+        results: list[tuple[Submission, Result]]
         try:
             results = self._committer.commit(group)
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
+        if size <= LITTLE:
+            # What a small commit takes, of late: one slow one is enough to leave them to the thread for a while.
+            took = time.perf_counter() - began
+            self._pace += (took - self._pace) * (0.5 if took > self._pace else 0.1)
         self._settled += size
-        deliver(results)
+        return results
 
     def _failed(self, error: Exception) -> ForebayError:
         said = told(error, self.path)
