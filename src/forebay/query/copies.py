@@ -1,0 +1,402 @@
+"""Hidden Parquet copies of JSON and CSV objects: decoded once, quick to ask from then on.
+
+An object's rows are decoded when a query first needs them, kept in memory while they are few, and
+written into copies under `cache/tables/<table>-<version>-<shape>/`, each of many objects; small copies
+are merged. A copy names its objects in the file's own metadata, so the folder is its own index: a file
+that is missing, torn or of another version is simply made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from forebay.errors import QueryFailed
+from forebay.query.decode import Lines, decoder, decompress
+from forebay.query.hot import Connect
+from forebay.query.partitions import Values
+from forebay.query.snapshot import Object, Table
+from forebay.query.types import literal, quote
+
+log = logging.getLogger(__name__)
+
+Entry = tuple[str, str, Values]
+"""An object in a copy: its URL, its etag, its partition values."""
+
+FORMAT = 1
+BATCH_BYTES = 48 << 20  # decompressed, decoded at once
+KEPT_ROWS = 500_000  # more rows than this in memory become a copy
+KEPT_OBJECTS = 64
+MERGE = 8  # copies of one size that become one
+LARGE_ROWS = 4_000_000
+
+
+@dataclass(slots=True)
+class Copy:
+    """One Parquet file: the objects in it and its rows."""
+
+    path: str
+    rows: int
+    entries: frozenset[Entry]
+
+
+@dataclass(slots=True)
+class Parts:
+    """Where the rows of some objects are: in memory, or in copies (some objects of which are not wanted)."""
+
+    memory: list[tuple[Object, Values, pa.Table]] = field(default_factory=list)
+    copies: list[tuple[Copy, frozenset[str]]] = field(default_factory=list)
+
+
+def entry(item: Object, values: Values) -> Entry:
+    """What identifies an object's decoded rows."""
+    return item.url, item.etag, values
+
+
+class TableCopies:
+    """The copies of one version of one table."""
+
+    def __init__(self, folder: Path, table: Table, connect: Connect, worker: ThreadPoolExecutor) -> None:
+        self.table = table
+        self._folder = folder
+        self._connect = connect
+        self._worker = worker
+        self._lock = threading.RLock()
+        self._copies: dict[str, Copy] = {}
+        self._where: dict[Entry, Copy] = {}
+        self._memory: dict[Entry, pa.Table] = {}
+        self._spilling: set[Entry] = set()
+        self._busy: Future[None] | None = None
+        self._decoder = decoder(table.shape)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.parquet")):
+            self._load(path)
+        for stray in folder.glob("*.part"):
+            stray.unlink(missing_ok=True)
+
+    def _load(self, path: Path) -> None:
+        try:
+            connection = self._connect()
+            try:
+                (rows, raw), *_ = connection.execute(
+                    "SELECT (SELECT any_value(num_rows) FROM parquet_file_metadata(?)), decode(value)"
+                    " FROM parquet_kv_metadata(?) WHERE decode(key) = 'forebay'",
+                    [str(path), str(path)],
+                ).fetchall()
+            finally:
+                connection.close()
+            listed = json.loads(raw)
+            copy = Copy(str(path), int(rows), frozenset((u, e, tuple(v)) for u, e, v in listed))
+        except (duckdb.Error, ValueError, TypeError) as error:
+            log.warning("a copy cannot be read and is made again: %s (%s)", path, error)
+            path.unlink(missing_ok=True)
+            return
+        if all(one in self._where for one in copy.entries):  # merged into another just before a crash
+            path.unlink(missing_ok=True)
+            return
+        for old in {self._where[one].path for one in copy.entries if one in self._where}:
+            self._forget(old, unlink=True)
+        self._add(copy)
+
+    def _add(self, copy: Copy) -> None:
+        self._copies[copy.path] = copy
+        for one in copy.entries:
+            self._where[one] = copy
+
+    def _forget(self, path: str, *, unlink: bool) -> None:
+        copy = self._copies.pop(path, None)
+        if copy is not None:
+            for one in copy.entries:
+                if self._where.get(one) is copy:
+                    del self._where[one]
+        if unlink:
+            Path(path).unlink(missing_ok=True)
+
+    def broken(self, message: str) -> bool:
+        """Forget the copies that an error of DuckDB's names; whether there were any."""
+        with self._lock:
+            bad = [path for path in self._copies if path in message]
+            if not bad and str(self._folder) in message:
+                bad = list(self._copies)
+            for path in bad:
+                log.warning("a copy cannot be read and is made again: %s", path)
+                self._forget(path, unlink=True)
+            return bool(bad)
+
+    def parts(self, wanted: Sequence[tuple[Object, Values]], live: frozenset[Entry] | set[Entry]) -> Parts:
+        """Decode what is new of `wanted`; where all of its rows are. `live` are the table's objects in all."""
+        while True:
+            with self._lock:
+                missing = [
+                    (item, values)
+                    for item, values in wanted
+                    if (one := entry(item, values)) not in self._where and one not in self._memory
+                ]
+            if not missing:
+                break
+            self._take(missing)
+        found = Parts()
+        chosen: dict[str, Copy] = {}
+        with self._lock:
+            for item, values in wanted:
+                one = entry(item, values)
+                rows = self._memory.get(one)
+                if rows is not None:
+                    found.memory.append((item, values, rows))
+                elif one in self._where:
+                    copy = self._where[one]
+                    chosen[copy.path] = copy
+        for copy in chosen.values():
+            gone = frozenset(
+                one[0] for one in copy.entries if one not in live or self._where.get(one) is not copy
+            )
+            found.copies.append((copy, gone))
+        self._tidy(live)
+        return found
+
+    # ── decoding ────────────────────────────────────────────────────────────────────────────────
+    def _take(self, missing: Iterable[tuple[Object, Values]]) -> None:
+        for batch in self._batches(missing):
+            lines = Lines()
+            counts = [lines.add(item.url, data, skip=self.table.shape.skip) for item, _, data in batch]
+            connection = self._connect()
+            try:
+                rows = self._decoder.decode(connection, lines)
+            finally:
+                connection.close()
+            at = 0
+            with self._lock:
+                for (item, values, _), count in zip(batch, counts, strict=True):
+                    self._memory[entry(item, values)] = rows.slice(at, count)
+                    at += count
+            if rows.num_rows >= KEPT_ROWS:
+                self._spill(list(self._memory))
+
+    def _batches(
+        self, missing: Iterable[tuple[Object, Values]]
+    ) -> Iterator[list[tuple[Object, Values, bytes]]]:
+        batch: list[tuple[Object, Values, bytes]] = []
+        size = 0
+        for item, values in missing:
+            try:
+                data = decompress(Path(item.path).read_bytes(), item.key)
+            except FileNotFoundError:
+                raise Vanished(item.path) from None
+            except QueryFailed as error:
+                error.where = item.url
+                raise
+            batch.append((item, values, data))
+            size += len(data)
+            if size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    # ── copying ─────────────────────────────────────────────────────────────────────────────────
+    def _tidy(self, live: frozenset[Entry] | set[Entry]) -> None:
+        """In the background: write what fills memory, merge what is small, drop what is gone."""
+        with self._lock:
+            if self._busy is not None and not self._busy.done():
+                return
+            for one in [one for one in self._memory if one not in live]:
+                del self._memory[one]
+            rows = sum(part.num_rows for part in self._memory.values())
+            full = rows >= KEPT_ROWS or len(self._memory) >= KEPT_OBJECTS
+            group = self._group(live)
+            if not full and not group:
+                return
+            spill = list(self._memory) if full else []
+            try:
+                self._busy = self._worker.submit(self._work, spill, group, frozenset(live))
+            except RuntimeError:
+                return  # closing
+
+    def _work(self, spill: list[Entry], group: list[Copy], live: frozenset[Entry]) -> None:
+        try:
+            if spill:
+                self._spill(spill)
+            if group:
+                self._merge(group, live)
+        except Exception:
+            log.exception("copies of %s.%s", self.table.db, self.table.name)
+
+    def _group(self, live: frozenset[Entry] | set[Entry]) -> list[Copy]:
+        """Copies worth merging: many of one order of size, or one that is mostly gone."""
+        by_size: dict[int, list[Copy]] = {}
+        for copy in self._copies.values():
+            if sum(one not in live for one in copy.entries) * 2 > len(copy.entries):
+                return [copy]
+            if copy.rows < LARGE_ROWS:
+                by_size.setdefault(len(str(copy.rows)), []).append(copy)
+        for group in by_size.values():
+            if len(group) >= MERGE:
+                return group[: 4 * MERGE]
+        return []
+
+    def _spill(self, entries: Sequence[Entry]) -> None:
+        with self._lock:
+            taken = [(one, self._memory[one]) for one in entries if one in self._memory]
+        if not taken:
+            return
+        rows = with_places([(one[0], one[2], part) for one, part in taken], self.table)
+        connection = self._connect()
+        try:
+            connection.register("kept", rows)
+            copy = self._write(
+                connection, f"SELECT {columns_sql(self.table)} FROM kept", [one for one, _ in taken]
+            )
+        finally:
+            connection.close()
+        with self._lock:
+            self._add(copy)
+            for one, _ in taken:
+                self._memory.pop(one, None)
+
+    def _merge(self, group: list[Copy], live: frozenset[Entry]) -> None:
+        kept = [one for copy in group for one in copy.entries if one in live and self._where.get(one) is copy]
+        if kept:
+            sources = " UNION ALL ".join(
+                copy_sql(copy, frozenset(one[0] for one in copy.entries if one not in live)) for copy in group
+            )
+            connection = self._connect()
+            try:
+                merged = self._write(connection, sources, kept)
+            except duckdb.Error as error:
+                if not self.broken(str(error)):
+                    raise
+                return
+            finally:
+                connection.close()
+        with self._lock:
+            for copy in group:
+                self._forget(copy.path, unlink=False)
+            if kept:
+                self._add(merged)
+        time.sleep(0)
+        for copy in group:  # a query that planned them and finds them gone plans again
+            Path(copy.path).unlink(missing_ok=True)
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, sql: str, entries: list[Entry]) -> Copy:
+        path = self._folder / f"{uuid.uuid4().hex}.parquet"
+        partial = path.with_suffix(".part")
+        listed = json.dumps([[url, etag, list(values)] for url, etag, values in entries])
+        connection.execute(
+            f"COPY ({sql}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880,"
+            f" KV_METADATA {{forebay: {literal(listed)}}})"
+        )
+        rows = connection.execute(
+            "SELECT any_value(num_rows) FROM parquet_file_metadata(?)", [str(partial)]
+        ).fetchall()[0][0]
+        partial.replace(path)
+        return Copy(str(path), int(rows or 0), frozenset(entries))
+
+    def wait(self) -> None:
+        """Until nothing is being copied: what tests and a clean end need."""
+        while (busy := self._busy) is not None and not busy.done():
+            busy.result()
+
+
+class Vanished(Exception):
+    """A file that was planned is gone: plan again."""
+
+
+def typed(name: str, kind: str) -> str:
+    """A partition value as its column's type; text that does not fit is NULL."""
+    return quote(name) if kind == "VARCHAR" else f"TRY_CAST({quote(name)} AS {kind})"
+
+
+def columns_sql(table: Table) -> str:
+    """All columns of a relation that `with_places` made."""
+    own = [quote(name) for name, _ in table.columns]
+    keys = [f"{typed(name, kind.duckdb)} AS {quote(name)}" for name, kind in table.partition_keys]
+    return ", ".join([*own, *keys, quote("$path")])
+
+
+def copy_sql(copy: Copy, gone: frozenset[str]) -> str:
+    """The rows of one copy, without those of objects that are gone."""
+    where = f" WHERE {quote('$path')} NOT IN ({', '.join(map(literal, sorted(gone)))})" if gone else ""
+    return f"SELECT * FROM read_parquet({literal(copy.path)}){where}"
+
+
+def with_places(parts: Sequence[tuple[str, Values, pa.Table]], table: Table) -> pa.Table:
+    """Rows of several objects as one table, with partition columns and `$path` as text, run-length encoded."""
+    rows = pa.concat_tables([part for _, _, part in parts])
+    ends: list[int] = []
+    at = 0
+    for _, _, part in parts:
+        at += part.num_rows
+        ends.append(at)
+    full = [i for i, (_, _, part) in enumerate(parts) if part.num_rows]
+    run_ends = pa.array([ends[i] for i in full], pa.int32())
+
+    def runs(values: list[str | None]) -> Any:
+        if not full:
+            return pa.array([], pa.string())
+        return pa.RunEndEncodedArray.from_arrays(run_ends, pa.array([values[i] for i in full], pa.string()))
+
+    for i, (name, _) in enumerate(table.partition_keys):
+        rows = rows.append_column(name, runs([values[i] for _, values, _ in parts]))
+    return rows.append_column("$path", runs([path for path, _, _ in parts]))
+
+
+class Copies:
+    """All tables' copies under one cache folder; folders of versions that are no more are removed."""
+
+    def __init__(self, cache: Path, connect: Connect) -> None:
+        self._root = cache / "tables"
+        self._connect = connect
+        self._tables: dict[int, TableCopies] = {}
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, "copies")
+
+    def of(self, table: Table) -> TableCopies:
+        """The copies of this version of a table."""
+        with self._lock:
+            found = self._tables.get(table.id)
+            if found is None or found.table.version < table.version:
+                found = TableCopies(self._root / folder_name(table), table, self._connect, self._worker)
+                self._tables[table.id] = found
+                self._sweep(table.id, folder_name(table))
+            elif found.table.version > table.version:  # a query that began before the change
+                return TableCopies(self._root / folder_name(table), table, self._connect, self._worker)
+            return found
+
+    def _sweep(self, table_id: int, keep: str) -> None:
+        for folder in self._root.glob(f"{table_id}-*"):
+            if folder.name != keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def broken(self, message: str) -> bool:
+        """Whether an error was about a copy, which is then forgotten."""
+        with self._lock:
+            tables = list(self._tables.values())
+        return any(table.broken(message) for table in tables)
+
+    def wait(self) -> None:
+        """Until nothing is being copied."""
+        for table in list(self._tables.values()):
+            table.wait()
+
+    def close(self) -> None:
+        """End the background work; what is not copied is decoded again next time."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def folder_name(table: Table) -> str:
+    """`<id>-<version>-<what the rows look like>`; another decoder or shape is another folder."""
+    told = f"{FORMAT} {table.shape!r} {[(n, str(t)) for n, t in table.partition_keys]} {sorted(table.parameters.items())}"
+    return f"{table.id}-{table.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"

@@ -1,0 +1,210 @@
+"""Asks the lake: SQL in Athena's dialect, rows as of one moment, behind two walls.
+
+    query ─ plan (kept by text) ─ list foreign files ─ snapshot ─ gather ─ bodies ─ DuckDB
+
+The first wall is the plan: one statement of a permitted kind, relations from the catalog alone, functions
+from an allow-list, and only our own SQL names files. The second is DuckDB's own: no file outside the lake
+and the cache, no extension, no change of settings, bounded memory and threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from forebay.errors import QueryFailed
+from forebay.layout import Layout
+from forebay.query import output, show
+from forebay.query.connection import connect
+from forebay.query.copies import Copies, Vanished
+from forebay.query.errors import translate
+from forebay.query.hot import Hot
+from forebay.query.listing import Listing
+from forebay.query.plan import Plan, Planner
+from forebay.query.result import Column, Result, Stats
+from forebay.query.snapshot import Catalog, Snapshot
+from forebay.query.sources import Files, Gathered, Sources, pruner
+from forebay.query.store import Memory
+from forebay.query.watchdog import Watchdog
+
+REPLANS = 8
+"""How often a query is planned again because files it planned have gone."""
+
+Listed = dict[tuple[str, str], Files]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question. `began` is of time.perf_counter, `deadline` of time.monotonic, `limit` in seconds."""
+
+    sql: str
+    database: str
+    max_rows: int | None
+    began: float
+    deadline: float
+    limit: float
+
+
+class QueryEngine:
+    """Answers SQL over one state folder. Thread-safe; several queries run at once.
+
+    `memory_bytes` and `threads` bound all queries together, `timeout` (seconds) each one.
+    """
+
+    def __init__(
+        self, layout: Layout, *, memory_bytes: int = 1 << 30, threads: int = 2, timeout: float = 60.0
+    ) -> None:
+        self._timeout = timeout
+        layout.lake.mkdir(parents=True, exist_ok=True)
+        layout.cache.mkdir(parents=True, exist_ok=True)
+        self._root = connect(layout, memory_bytes=memory_bytes, threads=threads)
+        self._planner = Planner(self._root)
+        self._catalog = Catalog(layout.catalog, layout.root.absolute())
+        self._memory = Memory(max(memory_bytes // 2, 64 << 20))
+        self._copies = Copies(layout.cache.absolute(), self._root.cursor)
+        self._sources = Sources(
+            Listing(layout.lake.absolute()), Hot(self._memory, self._root.cursor), self._copies
+        )
+        self._watchdog = Watchdog()
+
+    def query(
+        self, sql: str, database: str, max_rows: int | None = None, timeout: float | None = None
+    ) -> Result:
+        """Run one statement. At most `max_rows` rows come back.
+
+        Raises QueryFailed with Athena's code (`COLUMN_NOT_FOUND`, `TABLE_NOT_FOUND`, `SYNTAX_ERROR`, ...)
+        and, where they are known, `line`, `column` and `hint`.
+        """
+        limit = timeout or self._timeout
+        ask = Ask(sql, database.lower(), max_rows, time.perf_counter(), time.monotonic() + limit, limit)
+        for attempt in range(REPLANS):
+            try:
+                return self._once(ask, fresh=attempt > 0)
+            except Vanished:
+                continue
+        raise QueryFailed(
+            "HIVE_CANNOT_OPEN_SPLIT", "HIVE_CANNOT_OPEN_SPLIT: files of the table keep vanishing"
+        )
+
+    def stamp(self, sql: str, database: str) -> str:
+        """A text that changes when a table of the query does. Raises QueryFailed as `query` does."""
+        for _ in range(REPLANS):
+            with self._catalog.snapshot() as snapshot:
+                plan = self._planner.plan(sql, database.lower(), snapshot)
+                listed = self._list(plan, snapshot)
+            with self._catalog.snapshot() as snapshot:
+                if not plan.holds(snapshot):
+                    continue
+                marks = [self._sources.mark(snapshot, table, listed) for table in plan.tables.values()]
+                if plan.rewritten is None or plan.virtual:
+                    marks.append(tuple((t.db, t.name, t.key) for t in snapshot.tables()))
+            return hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
+        raise QueryFailed("GENERIC_INTERNAL_ERROR", "GENERIC_INTERNAL_ERROR: its tables keep changing")
+
+    def close(self) -> None:
+        """End the background work and close everything."""
+        self._watchdog.close()
+        self._copies.close()
+        self._catalog.close()
+        self._root.close()
+
+    def wait(self) -> None:
+        """Until the background work is done."""
+        self._copies.wait()
+
+    @property
+    def memory(self) -> int:
+        """Bytes of decoded rows that are kept."""
+        return self._memory.bytes
+
+    def _list(self, plan: Plan, snapshot: Snapshot, *, fresh: bool = False) -> Listed:
+        roots: set[tuple[str, str]] = set()
+        for table in plan.tables.values():
+            roots.update(self._sources.roots(snapshot, table))
+        return self._sources.foreign(sorted(roots), fresh=fresh)
+
+    def _once(self, ask: Ask, *, fresh: bool) -> Result:
+        with self._catalog.snapshot() as snapshot:
+            plan = self._planner.plan(ask.sql, ask.database, snapshot)
+            if plan.rewritten is None:
+                return _finish(ask, show.answer(plan.statement, snapshot, ask.database), Stats())
+            listed = self._list(plan, snapshot, fresh=fresh)
+        cursor = self._root.cursor()
+        guard = self._watchdog.guard(cursor, ask.deadline)
+        try:
+            stats = Stats(tables=sorted({f"{t.db}.{t.name}" for t in plan.tables.values()}))
+            text = self._text(plan, listed, cursor, stats)
+            stats.planning_ms = (time.perf_counter() - ask.began) * 1000
+            if plan.statement.kind == "explain":
+                return _finish(ask, output.explain(cursor, text), stats)
+            columns, table, cut = output.collect(cursor, text, plan.rewritten, ask.max_rows)
+            stats.elapsed_ms = (time.perf_counter() - ask.began) * 1000
+            return Result(columns, table, stats, cut)
+        except duckdb.Error as error:
+            if guard.fired:
+                raise QueryFailed(
+                    "QUERY_TIMEOUT",
+                    f"QUERY_TIMEOUT: the query ran longer than {ask.limit:g} s",
+                    fix="ask for less: a shorter range of time, fewer columns",
+                ) from None
+            self._lost(error)
+            raise translate(error, plan.statement, plan.columns) from None
+        finally:
+            guard.done()
+            cursor.close()
+
+    def _text(self, plan: Plan, listed: Listed, cursor: duckdb.DuckDBPyConnection, stats: Stats) -> str:
+        """The SQL to run, its views registered with `cursor`."""
+        assert plan.rewritten is not None
+        gathered, views = self._gather(plan, listed, cursor)
+        paths = {use.name: use.path for use in plan.rewritten.uses}
+        bodies = {name: f'SELECT * FROM "{name}_rows"' for name in plan.virtual}
+        for name, found in gathered.items():
+            body = self._sources.body(found, name, path=paths[name])
+            bodies[name] = body.sql
+            views |= body.views
+            stats.scanned_bytes += body.scanned
+            stats.hot_rows += body.hot_rows
+        for name, rows in views.items():
+            cursor.register(name, rows)
+        return plan.rewritten.sql(bodies)
+
+    def _gather(
+        self, plan: Plan, listed: Mapping[tuple[str, str], Files], cursor: duckdb.DuckDBPyConnection
+    ) -> tuple[dict[str, Gathered], dict[str, pa.Table]]:
+        views: dict[str, pa.Table] = {}
+        gathered: dict[str, Gathered] = {}
+        if not plan.tables and not plan.virtual:
+            return gathered, views
+        with self._catalog.snapshot() as snapshot:
+            if not plan.holds(snapshot):
+                raise Vanished("a table changed")
+            for name, table in plan.tables.items():
+                conditions = plan.conditions.get(name)
+                prune = pruner(cursor, table, conditions) if conditions else None
+                gathered[name] = self._sources.gather(snapshot, table, dict(listed), prune)
+            for name, what in plan.virtual.items():
+                views[f"{name}_rows"] = show.information(what, snapshot)
+        return gathered, views
+
+    def _lost(self, error: duckdb.Error) -> None:
+        """Plan again if a file went between the plan and its reading."""
+        text = str(error)
+        if self._copies.broken(text):
+            raise Vanished(text)
+        if isinstance(error, duckdb.IOException) and ("No files found" in text or "No such file" in text):
+            raise Vanished(text)
+
+
+def _finish(ask: Ask, rows: pa.Table, stats: Stats) -> Result:
+    stats.elapsed_ms = (time.perf_counter() - ask.began) * 1000
+    columns: list[Any] = [Column(name, "varchar") for name in rows.column_names]
+    if ask.max_rows is not None and rows.num_rows > ask.max_rows:
+        return Result(columns, rows.slice(0, ask.max_rows), stats, truncated=True)
+    return Result(columns, rows, stats)

@@ -1,0 +1,550 @@
+"""What an expression means when that depends on the types in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from forebay.query.sql.functions import Arity, call, number, text
+from forebay.query.sql.typing import Types, is_decimal, is_integer, precision
+
+Finish = Callable[[exp.Expr, Types], "exp.Expr | None"]
+"""Gives what replaces a node, now that types can be asked for; None to leave it."""
+
+_INTEGER_TARGETS = {exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT}
+_TEXT_TARGETS = {exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR}
+_FLOATS = ("DOUBLE", "FLOAT")
+_TIMED = "TIMESTAMP WITH TIME ZONE"
+
+
+def cast(node: exp.Expr, kind: str) -> exp.Cast:
+    """`node` as DuckDB's `kind`."""
+    return exp.Cast(this=node, to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def _error(message: str, value: exp.Expr | None = None) -> exp.Expr:
+    said: exp.Expr = text(message)
+    if value is not None:
+        said = exp.DPipe(this=said, expression=cast(value, "VARCHAR"))
+    return call("error", said)
+
+
+# ── operators ───────────────────────────────────────────────────────────────────────────────────
+def _divide(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Div)
+    left, right = types.of(node.this), types.of(node.expression)
+    if left is None or right is None or {left, right} & {*_FLOATS, "INTERVAL", "NULL"}:
+        return None
+    a, b = _wrap(node.this), _wrap(node.expression)
+    if is_integer(left) and is_integer(right):
+        return exp.IntDiv(this=a, expression=b)
+    if (is_decimal(left) or is_integer(left)) and (is_decimal(right) or is_integer(right)):
+        (p1, s1), (_p2, s2) = precision(left), precision(right)
+        scale = max(s1, s2)
+        digits = min(38, p1 + s2 + max(s2 - s1, 0))
+        zero = exp.If(this=exp.EQ(this=b.copy(), expression=number(0)), true=_error("Division by zero"))
+        quotient = exp.Div(this=cast(a, "DOUBLE"), expression=b)
+        whole = cast(call("round", quotient, number(scale)), f"DECIMAL({max(digits, scale + 1)},{scale})")
+        return exp.Case(ifs=[zero], default=whole)
+    return None
+
+
+def _wrap(node: exp.Expr) -> exp.Expr:
+    copied = node.copy()
+    return exp.Paren(this=copied) if isinstance(copied, (exp.Binary, exp.Neg)) else copied
+
+
+def _plus_minus(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, (exp.Add, exp.Sub))
+    sides = (node.this, node.expression)
+    seen = [types.of(side, ask=False) for side in sides]
+    if "INTERVAL" in seen:
+        other = 1 - seen.index("INTERVAL")
+        if (seen[other] or types.of(sides[other])) == "DATE":
+            return cast(exp.Paren(this=node.copy()), "DATE")
+    elif isinstance(node, exp.Sub) and seen == ["DATE", "DATE"]:
+        return call("to_days", cast(exp.Paren(this=node.copy()), "INTEGER"))
+    return None
+
+
+def _pipe(node: exp.Expr, types: Types) -> exp.Expr | None:
+    seen = [types.of(side, ask=False) for side in (node.this, node.args["expression"])]
+    if "VARCHAR" in seen:
+        return None
+    left, right = types.of(node.this), types.of(node.args["expression"])
+    lists = [kind is not None and kind.endswith("]") for kind in (left, right)]
+    if lists == [True, True]:
+        return call("list_concat", node.this.copy(), node.args["expression"].copy())
+    if lists == [False, True]:
+        return call("list_prepend", node.this.copy(), node.args["expression"].copy())
+    if lists == [True, False]:
+        return call("list_append", node.this.copy(), node.args["expression"].copy())
+    return None
+
+
+def _subscript(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Bracket)
+    if len(node.expressions) != 1:
+        return None
+    kind = types.of(node.this)
+    if kind is None:
+        return None
+    subject = node.this
+    index = node.expressions[0]
+    if kind.endswith("]"):
+        place = _shifted(index)
+        outside = exp.or_(
+            exp.GT(this=place.copy(), expression=call("len", subject.copy())),
+            exp.LT(this=place.copy(), expression=number(1)),
+        )
+        message = "INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: "
+        return exp.Case(
+            ifs=[exp.If(this=outside, true=_error(message, place.copy()))],
+            default=call("list_extract", subject.copy(), place),
+        )
+    if kind.startswith("MAP("):
+        key = (
+            _shifted(index)
+            if kind.startswith(("MAP(INT", "MAP(BIG", "MAP(SMALL", "MAP(TINY"))
+            else index.copy()
+        )
+        missing = exp.and_(
+            exp.Not(this=call("map_contains", subject.copy(), key.copy())),
+            exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())),
+        )
+        return exp.Case(
+            ifs=[
+                exp.If(
+                    this=missing,
+                    true=_error("INVALID_FUNCTION_ARGUMENT: Key not present in map: ", key.copy()),
+                )
+            ],
+            default=call("list_extract", call("map_extract", subject.copy(), key), number(1)),
+        )
+    if kind.startswith("STRUCT(") and isinstance(index, exp.Literal):
+        from forebay.query.types import split_top  # noqa: PLC0415 - rarely needed
+
+        field = split_top(kind[7:-1])[int(str(index.this))]
+        return call("struct_extract", subject.copy(), text(field.partition(" ")[0].strip('"')))
+    return None
+
+
+def _shifted(index: exp.Expr) -> exp.Expr:
+    """The parser counts from 0; Trino, and the functions that we call, from 1."""
+    if isinstance(index, exp.Literal) and not index.is_string:
+        return number(int(str(index.this)) + 1)
+    if (
+        isinstance(index, exp.Sub)
+        and isinstance(index.expression, exp.Literal)
+        and index.expression.name == "1"
+    ):
+        left: exp.Expr = index.this.copy()
+        return left
+    return exp.Add(this=exp.Paren(this=index.copy()), expression=number(1))
+
+
+# ── casts ───────────────────────────────────────────────────────────────────────────────────────
+def _cast(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Cast)
+    target = node.to
+    made: exp.Expr | None = None
+    value = node.this
+    if target.is_type("json"):
+        kind = types.of(value)
+        held: exp.Expr = value.copy()
+        return held if kind == "JSON" else call("to_json", held)
+    matters = target.this in _TEXT_TARGETS or target.this in _INTEGER_TARGETS or types.json
+    source = types.of(value, ask=matters)
+    if source == "JSON":
+        made = _from_json(node)
+    elif target.this in _TEXT_TARGETS:
+        made = _to_text(node, source)
+    elif target.this in _INTEGER_TARGETS:
+        made = _to_integer(node, source)
+    if made is None:
+        return None
+    if isinstance(node, exp.TryCast):
+        made = quiet(made)
+        for inner in list(made.find_all(exp.Cast)):
+            if type(inner) is exp.Cast:
+                inner.replace(exp.TryCast(this=inner.this, to=inner.to)) if inner is not made else None
+    return made
+
+
+def quiet(tree: exp.Expr) -> exp.Expr:
+    """`tree` with NULL for each error that we raise ourselves: DuckDB's TRY takes no call of error()."""
+    for found in list(tree.find_all(exp.Anonymous)):
+        if str(found.this) == "error":
+            found.replace(exp.Null())
+    return tree
+
+
+def as_text(value: exp.Expr, source: str | None) -> exp.Expr:
+    """`value` as Trino's CAST to varchar prints it."""
+    match source:
+        case "DOUBLE":
+            return call("fb_text_of_double", value)
+        case "FLOAT":
+            return call("fb_text_of_double", cast(cast(value, "VARCHAR"), "DOUBLE"))
+        case "TIMESTAMP":
+            return call("strftime", value, text("%Y-%m-%d %H:%M:%S.%g"))
+        case "TIMESTAMP WITH TIME ZONE":
+            return call("strftime", value, text("%Y-%m-%d %H:%M:%S.%g UTC"))
+    return cast(value, "VARCHAR")
+
+
+def _to_text(node: exp.Cast, source: str | None) -> exp.Expr | None:
+    length = node.to.expressions
+    if source not in ("DOUBLE", "FLOAT", "TIMESTAMP", _TIMED) and not length:
+        return None
+    made = as_text(node.this.copy(), source)
+    if length:
+        made = call("left", made, number(int(str(length[0].name))))
+    return made
+
+
+def _to_integer(node: exp.Cast, source: str | None) -> exp.Expr | None:
+    if source in _FLOATS:
+        return exp.Cast(this=call("round", node.this.copy()), to=node.to.copy())
+    if source == "VARCHAR":
+        bad = call("regexp_matches", node.this.copy(), text("[.eE]"))
+        message = f"INVALID_CAST_ARGUMENT: Cannot cast to {node.to.sql('trino').lower()}: "
+        plain = exp.Cast(this=node.this.copy(), to=node.to.copy())
+        return exp.Case(ifs=[exp.If(this=bad, true=_error(message, node.this.copy()))], default=plain)
+    return None
+
+
+def _from_json(node: exp.Cast) -> exp.Expr | None:
+    value = node.this
+    if node.to.this in _TEXT_TARGETS:
+        kind = call("json_type", value.copy())
+        nested = exp.In(this=kind, expressions=[text("ARRAY"), text("OBJECT")])
+        return exp.Case(
+            ifs=[
+                exp.If(
+                    this=nested, true=_error("INVALID_CAST_ARGUMENT: Cannot cast to varchar: ", value.copy())
+                )
+            ],
+            default=call("json_extract_string", value.copy(), text("$")),
+        )
+    if node.to.is_type("struct"):
+        fields = []
+        for i, field in enumerate(node.to.expressions):
+            if not isinstance(field, exp.ColumnDef):
+                return None
+            place, kind = text(f"$[{i}]"), field.args["kind"]
+            item = (
+                call("json_extract_string", value.copy(), place)
+                if kind.this in _TEXT_TARGETS
+                else exp.Cast(this=call("json_extract", value.copy(), place), to=kind.copy())
+            )
+            fields.append(exp.PropertyEQ(this=field.this.copy(), expression=item))
+        array = exp.EQ(this=call("json_type", value.copy()), expression=text("ARRAY"))
+        plain = exp.Cast(this=value.copy(), to=node.to.copy())
+        return exp.Case(ifs=[exp.If(this=array, true=exp.Struct(expressions=fields))], default=plain)
+    return None
+
+
+# ── functions whose result depends on a type ────────────────────────────────────────────────────
+def _date_kept(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """date_trunc and date_add of a date are dates."""
+    assert isinstance(node, exp.Anonymous)
+    return cast(node.copy(), "DATE") if types.of(node.expressions[-1]) == "DATE" else None
+
+
+def _sum(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """sum() of whole numbers is a bigint; DuckDB's would be a HUGEINT. avg() of decimals is a decimal."""
+    assert isinstance(node, exp.Anonymous)
+    argument = node.expressions[0] if node.expressions else None
+    if isinstance(argument, exp.Distinct):
+        argument = argument.expressions[0]
+    if argument is None:
+        return None
+    name = str(node.this).lower()
+    kind = "INTEGER" if name == "count_if" else types.of(argument)
+    if name in ("sum", "count_if") and is_integer(kind):
+        _around(node, "BIGINT")
+    elif name == "avg" and kind is not None and is_decimal(kind):
+        _around(node, kind)
+    return None
+
+
+def _around(node: exp.Expr, kind: str) -> None:
+    """Cast the aggregate with its FILTER and OVER, in place."""
+    whole = node
+    while isinstance(whole.parent, (exp.Filter, exp.Window, exp.IgnoreNulls)) and whole.parent.this is whole:
+        whole = whole.parent
+    whole.replace(cast(whole.copy(), kind))
+
+
+def _join(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """array_join: its elements print as CAST to varchar prints them."""
+    assert isinstance(node, exp.Anonymous)
+    args = node.expressions
+    kind = types.of(args[0])
+    inner = kind[:-2] if kind and kind.endswith("[]") else None
+    item = exp.to_identifier("fb_x")
+    said = as_text(item.copy(), inner)
+    if len(args) > 2:
+        said = exp.Coalesce(this=said, expressions=[args[2].copy()])
+    items = call("list_transform", args[0].copy(), exp.Lambda(this=said, expressions=[item]))
+    return call("array_to_string", items, args[1].copy())
+
+
+def _sequence(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Anonymous)
+    args = [arg.copy() for arg in node.expressions]
+    if types.of(node.expressions[0]) == "DATE":
+        step = args[2] if len(args) > 2 else call("to_days", number(1))
+        item = exp.to_identifier("fb_x")
+        made = call("generate_series", args[0], args[1], step)
+        return call("list_transform", made, exp.Lambda(this=cast(item.copy(), "DATE"), expressions=[item]))
+    if len(args) > 2:
+        return call("generate_series", *args)
+    down = exp.If(this=exp.GT(this=args[0].copy(), expression=args[1].copy()), true=number(-1))
+    return call("generate_series", *args, exp.Case(ifs=[down], default=number(1)))
+
+
+def _iso(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Anonymous)
+    value = node.expressions[0].copy()
+    match types.of(node.expressions[0]):
+        case "DATE":
+            return cast(value, "VARCHAR")
+        case "TIMESTAMP WITH TIME ZONE":
+            return call("strftime", value, text("%Y-%m-%dT%H:%M:%S.%gZ"))
+    return call("strftime", value, text("%Y-%m-%dT%H:%M:%S.%g"))
+
+
+def _whole(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """ceil, floor, round, sign keep a whole number's type; sign of a double is a double."""
+    assert isinstance(node, exp.Anonymous)
+    kind = types.of(node.expressions[0])
+    name = str(node.this).removeprefix("fb_")
+    args = [arg.copy() for arg in node.expressions]
+    plain = call(name, *args)
+    if is_integer(kind):
+        return cast(plain, str(kind))
+    if name == "sign":
+        return cast(plain, "DOUBLE" if kind in _FLOATS else "DECIMAL(1,0)")
+    if name == "round" and kind is not None and is_decimal(kind) and len(args) > 1:
+        return cast(plain, kind)
+    return plain
+
+
+def _concat(node: exp.Expr, types: Types) -> exp.Expr | None:
+    made = exp.DPipe(this=node.expressions[0].copy(), expression=node.expressions[1].copy())
+    node.replace(made)
+    fresh = _pipe(made, types)
+    if fresh is not None:
+        made.replace(fresh)
+    return None
+
+
+def _zone(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """The wall clock at the zone. (A time with its own zone: said by the output column's type only.)"""
+    assert isinstance(node, exp.AtTimeZone)
+    value, zone = node.this.copy(), node.args["zone"].copy()
+    if types.of(node.this) != _TIMED:
+        value = call("timezone", text("UTC"), cast(value, "TIMESTAMP"))
+    made = call("timezone", zone, value)
+    if isinstance(zone, exp.Literal):
+        made.meta["zone"] = str(zone.this)
+    return made
+
+
+def _with_zone(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Anonymous)
+    value, zone = node.expressions
+    made = cast(value.copy(), "TIMESTAMP")
+    if isinstance(zone, exp.Literal) and isinstance(node.parent, exp.Alias):
+        made.meta["zone"] = str(zone.this)
+        return made
+    return None
+
+
+def _cardinality(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Anonymous)
+    return cast(node.copy(), "BIGINT")
+
+
+NODES: dict[type[exp.Expr], Finish] = {
+    exp.Div: _divide,
+    exp.Add: _plus_minus,
+    exp.Sub: _plus_minus,
+    exp.DPipe: _pipe,
+    exp.Bracket: _subscript,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.AtTimeZone: _zone,
+}
+FUNCTIONS: dict[str, Finish] = {
+    "date_trunc": _date_kept,
+    "date_add": _date_kept,
+    "sum": _sum,
+    "count_if": _sum,
+    "avg": _sum,
+    "array_join": _join,
+    "sequence": _sequence,
+    "to_iso8601": _iso,
+    "ceil": _whole,
+    "ceiling": _whole,
+    "floor": _whole,
+    "round": _whole,
+    "sign": _whole,
+    "concat": _concat,
+    "with_timezone": _with_zone,
+    "at_timezone": _zone,
+    "cardinality": _cardinality,
+}
+
+
+# ── syntax that needs no types ──────────────────────────────────────────────────────────────────
+def _trim(node: exp.Expr) -> exp.Expr:
+    assert isinstance(node, exp.Trim)
+    name = {"LEADING": "fb_ltrim", "TRAILING": "fb_rtrim"}.get(
+        str(node.args.get("position") or ""), "fb_trim"
+    )
+    what = node.args.get("expression")
+    return call(name, node.this, *([what] if what is not None else []))
+
+
+def _substring(node: exp.Expr) -> exp.Expr:
+    length = node.args.get("length")
+    return call("fb_substr", node.this, node.args["start"], *([length] if length is not None else []))
+
+
+_PARTS = {
+    "DAY_OF_WEEK": "isodow", "DOW": "isodow", "DAY_OF_YEAR": "dayofyear", "DOY": "dayofyear",
+    "DAY_OF_MONTH": "day", "YEAR_OF_WEEK": "isoyear", "YOW": "isoyear", "YEAR": "year", "QUARTER": "quarter",
+    "MONTH": "month", "WEEK": "week", "DAY": "day", "HOUR": "hour", "MINUTE": "minute", "SECOND": "second",
+    "TIMEZONE_HOUR": "timezone_hour", "TIMEZONE_MINUTE": "timezone_minute",
+}  # fmt: skip
+
+
+def _extract(node: exp.Expr) -> exp.Expr:
+    part = str(node.this.name).upper()
+    if part not in _PARTS:
+        raise Arity(f"cannot extract {part.lower()}")
+    return call(_PARTS[part], node.args["expression"])
+
+
+def _row(node: exp.Expr) -> exp.Expr:
+    """ROW(..): fields are numbered, and named field<n> where they are shown."""
+    if any(isinstance(item, exp.PropertyEQ) for item in node.expressions):
+        return node
+    if isinstance(node.parent, exp.Cast):
+        return call("row", *node.expressions)
+    named = [
+        exp.PropertyEQ(this=exp.to_identifier(f"field{i}"), expression=item)
+        for i, item in enumerate(node.expressions)
+    ]
+    return exp.Struct(expressions=named)
+
+
+def _json_literal(node: exp.Expr) -> exp.Expr:
+    return call("fb_json_parse", node.this)
+
+
+SIMPLE: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
+    exp.Trim: _trim,
+    exp.Substring: _substring,
+    exp.Extract: _extract,
+    exp.Struct: _row,
+    exp.ParseJSON: _json_literal,
+}
+
+
+# ── UNNEST ──────────────────────────────────────────────────────────────────────────────────────
+def unnest(node: exp.Unnest) -> tuple[exp.Expr, list[tuple[exp.Expr, Finish]]]:
+    """UNNEST in FROM as a lateral subquery, and what of it must wait for types.
+
+    Trino's takes several arrays (the shorter end in NULL), maps (two columns) and arrays of rows (a column a
+    field), WITH ORDINALITY.
+    """
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier("fb_unnest"))
+    offset = node.args.get("offset")
+    names = [str(column.name) for column in alias.columns]
+    if len(node.expressions) == 1 and len(names) == 1:
+        return node, [(node.expressions[0], _only_list)]
+    items: list[exp.Expr] = []
+    wide = len(names) > len(node.expressions)
+    for i, argument in enumerate(node.expressions):
+        items.append(exp.alias_(call("unnest", argument.copy()), names[i] if i < len(names) else f"fb_{i}"))
+    items += [exp.alias_(exp.Null(), name) for name in names[len(node.expressions) :]]
+    if offset is not None:
+        name = str(offset.name) if isinstance(offset, exp.Identifier) else "ordinality"
+        lengths = [call("len", argument.copy()) for argument in node.expressions]
+        longest = call("greatest", *lengths) if len(lengths) > 1 else lengths[0]
+        numbers = call("unnest", call("range", number(1), exp.Add(this=longest, expression=number(1))))
+        items.append(exp.alias_(numbers, name))
+    select = exp.Select(expressions=items)
+    made = exp.Subquery(
+        this=select,
+        alias=exp.TableAlias(this=alias.this.copy() if alias.this else exp.to_identifier("fb_unnest")),
+    )
+
+    def widen(_: exp.Expr, types: Types) -> exp.Expr | None:
+        fresh: list[exp.Expr] = []
+        lengths: list[exp.Expr] = []
+        for item in list(select.expressions[: len(node.expressions)]):
+            argument = item.this.expressions[0]
+            kind = types.of(argument) or ""
+            parts = _parts(argument, kind)
+            lengths.append(call("cardinality", argument.copy()))
+            fresh += parts
+        width = len(fresh)
+        listed = [exp.alias_(part, names[i] if i < len(names) else f"fb_{i}") for i, part in enumerate(fresh)]
+        if offset is not None:
+            ordinal = select.expressions[-1]
+            if width != len(node.expressions) and len(lengths) == 1:
+                numbers = call(
+                    "unnest",
+                    call("range", number(1), exp.Add(this=cast(lengths[0], "BIGINT"), expression=number(1))),
+                )
+                ordinal = exp.alias_(numbers, ordinal.alias)
+            listed.append(ordinal.copy())
+        select.set("expressions", listed)
+        return None
+
+    return made, [(select, widen)] if wide or not names else []
+
+
+def _only_list(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """An array of one-field rows gives the field, not the row."""
+    kind = types.of(node, ask=False) or ""
+    if kind.startswith("STRUCT(") and kind.endswith("[]"):
+        from forebay.query.types import split_top  # noqa: PLC0415 - rarely needed
+
+        fields = split_top(kind[7:-3])
+        if len(fields) == 1:
+            item = exp.to_identifier("fb_x")
+            field = text(fields[0].partition(" ")[0].strip('"'))
+            body = call("struct_extract", item.copy(), field)
+            return call("list_transform", node.copy(), exp.Lambda(this=body, expressions=[item]))
+    return None
+
+
+def _parts(argument: exp.Expr, kind: str) -> list[exp.Expr]:
+    from forebay.query.types import split_top  # noqa: PLC0415 - rarely needed
+
+    if kind.startswith("MAP("):
+        return [call("unnest", call(name, argument.copy())) for name in ("map_keys", "map_values")]
+    if kind.startswith("STRUCT(") and kind.endswith("[]"):
+        fields = [part.partition(" ")[0].strip('"') for part in split_top(kind[7:-3])]
+        item = exp.to_identifier("fb_x")
+        return [
+            call(
+                "unnest",
+                call(
+                    "list_transform",
+                    argument.copy(),
+                    exp.Lambda(
+                        this=call("struct_extract", item.copy(), text(field)), expressions=[item.copy()]
+                    ),
+                ),
+            )
+            for field in fields
+        ]
+    return [call("unnest", argument.copy())]

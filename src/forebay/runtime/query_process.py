@@ -1,0 +1,201 @@
+"""The query's process: answers SQL over the lake on query.sock.
+
+query {sql, database?, seconds?, max_rows?}   columns, Arrow rows and statistics, or QueryFailed
+rows  {sql, database?, seconds?, max_rows?}   the same with plain values instead of Arrow
+stamp {sql, database?}                        a text that changes when a table of the query does
+status {}                                     what it has done and holds
+reload {}                                     read the applied project again
+drain {}                                      finish what runs, then end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+
+from forebay.ipc import Handler, Server
+from forebay.layout import Layout
+from forebay.query.engine import QueryEngine
+from forebay.query.plain import plain_rows
+from forebay.query.result import Result
+from forebay.runtime.options import Options
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+MEMORY = 1 << 30
+TIMEOUT = 60.0
+LONGEST = 3600.0
+MOST_ROWS = 1_000_000
+"""Rows that one answer may have; more are cut and the answer says so."""
+
+
+async def main(layout: Layout, options: Options) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await serve(layout, stop, options)
+
+
+async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
+    """Answer on query.sock until `stop` is set. Raises ForebayError if the state cannot be opened."""
+    tune()
+    desk = Desk(layout)
+    server = Server(layout.socket("query"), desk.handlers(stop), on_error=_on_error)
+    try:
+        await server.start()
+        try:
+            await stop.wait()
+        finally:
+            await server.stop()
+    finally:
+        await asyncio.to_thread(desk.close)
+
+
+def tune() -> None:
+    """Settings of the whole process: memory goes back when it is free, and SQL may nest deep."""
+    pa.set_memory_pool(pa.system_memory_pool())
+    threading.stack_size(16 << 20)
+    sys.setrecursionlimit(5000)
+    pa.set_cpu_count(max(1, min(2, os.cpu_count() or 1)))
+
+
+class Desk:
+    """Runs queries in threads and counts them."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._engine = QueryEngine(layout, memory_bytes=MEMORY, threads=os.cpu_count() or 2, timeout=TIMEOUT)
+        self._pool = ThreadPoolExecutor(WORKERS, "query")
+        self._queries = 0
+        self._failed = 0
+        self._running = 0
+        self._since = time.time()
+        self._database: str | None = None
+
+    def handlers(self, stop: asyncio.Event) -> dict[str, Handler]:
+        """The operations of query.sock."""
+
+        async def query(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: self.query(**args))
+
+        async def rows(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: self.rows(**args))
+
+        async def stamp(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: self.stamp(**args))
+
+        async def status(_: dict[str, Any]) -> Any:
+            return self.status()
+
+        async def reload(_: dict[str, Any]) -> Any:
+            self._database = None
+            return {}
+
+        async def drain(_: dict[str, Any]) -> Any:
+            stop.set()
+            return {}
+
+        return {
+            "query": query,
+            "rows": rows,
+            "stamp": stamp,
+            "status": status,
+            "reload": reload,
+            "drain": drain,
+        }
+
+    async def _run(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def query(
+        self,
+        sql: str,
+        database: str | None = None,
+        timeout: float | None = None,
+        max_rows: int | None = None,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """One answer, its rows as an Arrow IPC stream.
+
+        `seconds` is `timeout` under a name that `ipc.Client.call` does not take for itself.
+        """
+        result = self._answer(sql, database, max_rows, timeout or seconds)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, result.table.schema) as writer:
+            writer.write_table(result.table)
+        return {
+            "columns": [[column.name, column.type] for column in result.columns],
+            "arrow": sink.getvalue().to_pybytes(),
+            "rows": result.table.num_rows,
+            "truncated": result.truncated,
+            "stats": result.stats.to_dict(),
+        }
+
+    def rows(
+        self, sql: str, database: str | None = None, max_rows: int | None = None, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """One answer with its rows as plain values, for a process that does not load Arrow."""
+        result = self._answer(sql, database, max_rows, seconds)
+        return {
+            "columns": [[column.name, column.type] for column in result.columns],
+            "values": plain_rows(result),
+            "truncated": result.truncated,
+            "stats": result.stats.to_dict(),
+        }
+
+    def _answer(self, sql: str, database: str | None, max_rows: int | None, asked: float | None) -> Result:
+        self._queries += 1
+        self._running += 1
+        try:
+            most = min(MOST_ROWS, MOST_ROWS if max_rows is None else max(0, int(max_rows)))
+            limit = min(float(asked), LONGEST) if asked else TIMEOUT
+            return self._engine.query(sql, database or self.database(), most, limit)
+        except Exception:
+            self._failed += 1
+            raise
+        finally:
+            self._running -= 1
+
+    def stamp(self, sql: str, database: str | None = None) -> dict[str, str]:
+        """The stamp of a query's tables."""
+        return {"stamp": self._engine.stamp(sql, database or self.database())}
+
+    def database(self) -> str:
+        """The project's own database."""
+        if self._database is None:
+            try:
+                self._database = str(json.loads(self._layout.applied.read_bytes())["name"])
+            except (OSError, ValueError, KeyError):
+                return "default"
+        return self._database
+
+    def status(self) -> dict[str, Any]:
+        """Counts since the start, and what is held in memory."""
+        return {
+            "queries": self._queries,
+            "failed": self._failed,
+            "running": self._running,
+            "seconds": round(time.time() - self._since, 3),
+            "memory": self._engine.memory,
+        }
+
+    def close(self) -> None:
+        """Let what runs finish (each within its time), then close."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._engine.close()
+
+
+def _on_error(operation: str, error: Exception) -> None:
+    log.error("%s failed", operation, exc_info=error)
