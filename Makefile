@@ -76,6 +76,7 @@ lock:  ## Resolve the dependencies of pyproject.toml anew into the two lock file
 
 docs: install  ## The pages that are made from the source
 	$(BIN)/python scripts/package_readme.py
+	$(BIN)/python scripts/reference_pages.py
 	$(BIN)/python scripts/errors_page.py
 	$(BIN)/python scripts/cli_page.py
 	$(BIN)/python scripts/reference_pages.py

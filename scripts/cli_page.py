@@ -18,15 +18,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def options(command: click.Command) -> list[str]:
-    """A table of the options and arguments that have a help text."""
+    """A table of the command's options."""
+    rows = []
     with click.Context(command) as context:
-        records = [
-            record for each in command.get_params(context) if (record := each.get_help_record(context))
-        ]
-    if not records:
-        return []
-    rows = [f"| `{name}` | {' '.join(text.split())} |".replace("[default: ", "(") for name, text in records]
-    return ["| option | |", "| --- | --- |", *(row.replace("|None", "") for row in rows), ""]
+        for each in command.params:
+            if not isinstance(each, click.Option):
+                continue
+            words = ", ".join(each.opts)
+            value = "" if each.is_flag else f" {each.make_metavar(context).removesuffix(' RANGE')}"
+            default = f" ({each.default})" if each.show_default else ""
+            rows.append(f"| `{words}{value}` | {' '.join((each.help or '').split())}{default} |")
+    return ["| option | |", "| --- | --- |", *rows, ""] if rows else []
 
 
 def entry(name: str, command: click.Command) -> list[str]:

@@ -2,7 +2,7 @@
 SELECT element_clicked,
        count(*) AS looks,
        count_if(time_spent < 5) AS left_at_once,
-       round(100.0 * count_if(time_spent < 5) / count(*), 1) AS percent
+       round(100e0 * count_if(time_spent < 5) / count(*), 1) AS percent
 FROM clicks
 WHERE datehour >= date_format(now() - INTERVAL '7' DAY, '%Y/%m/%d/%H')
 GROUP BY element_clicked
