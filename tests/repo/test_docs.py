@@ -62,7 +62,9 @@ def test_the_commands_of_a_page_do_what_it_shows(page: str, tmp_path: Path) -> N
             shell.start("forebay run .")
         for step in commands:
             output = shell.run(step.command)
-            until = time.monotonic() + 10  # a question may be asked again: what was posted is seen a moment later
+            until = (
+                time.monotonic() + 10
+            )  # a question may be asked again: what was posted is seen a moment later
             while ASKS.match(step.command) and not matches(step.shown, output) and time.monotonic() < until:
                 output = shell.run(step.command)
             assert matches(step.shown, output), f"{page}:{step.line}\n$ {step.command}\n{output}"
