@@ -105,7 +105,7 @@ def test_sorting(sort: str | None, order: list[str]) -> None:
 def test_a_limit_says_what_it_hides() -> None:
     made = shown("bar", "what:varchar n:bigint", [[str(n), n] for n in range(10)], limit=3)
     assert made["option"]["xAxis"]["data"] == ["0", "1", "2"]
-    assert made["note"] == "7 more not shown"
+    assert made["note"] == "+7 more"
 
 
 def test_times_are_in_the_tile_s_zone_and_gaps_are_seen() -> None:

@@ -76,7 +76,7 @@ def tiles(*queries: str, kind: str = "number") -> str:
     )
 
 
-async def until(what: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(what: Callable[[], object], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not what():
             await asyncio.sleep(0.01)
@@ -247,17 +247,19 @@ def test_a_run_that_failed_for_now_is_tried_again_by_itself(tmp_path: Path) -> N
     running(work)
 
 
-def test_a_dear_tile_waits_longer_so_that_all_stay_within_the_budget(tmp_path: Path) -> None:
+def test_dear_tiles_wait_longer_so_that_all_stay_within_the_budget(tmp_path: Path) -> None:
     async def work(hub: Hub, query: FakeQuery) -> None:
-        query.cost_ms = 80.0
+        query.cost_ms = 12.0
         eyes = Eyes()
         hub.watch(eyes, board(tmp_path, tiles(*(f"select {n} as n" for n in range(5)))), "today", {})
-        await until(lambda: len(eyes.news) == 5)
+        while not all(each.cost > 0.010 for each in hub.watched):
+            query.run("insert into clicks values ('bar', now()::timestamp)")
+            await asyncio.sleep(0.05)
         used = sum(each.cost / each.interval for each in hub.watched)
         assert used <= live.BUDGET * 1.0001
-        assert all(each.interval == pytest.approx(2.0, rel=0.3) for each in hub.watched)
-        assert eyes.news[-1]["interval"] > 1.5
-        assert eyes.news[-1]["cost_ms"] == pytest.approx(80, rel=0.3)
+        assert all(each.interval == pytest.approx(0.3, rel=0.3) for each in hub.watched)
+        assert eyes.news[-1]["interval"] > live.LEAST
+        assert eyes.news[-1]["cost_ms"] == pytest.approx(12, rel=0.3)
 
     running(work)
 

@@ -87,7 +87,7 @@ def sparkline(values: list[float | int]) -> Option:
 
 
 def _note(made: Grid) -> str:
-    return f"{made.hidden} more not shown" if made.hidden else ""
+    return f"+{made.hidden} more" if made.hidden else ""
 
 
 def _legend(names: list[str]) -> Option:
@@ -248,18 +248,14 @@ def _pie(tile: Tile, result: Result, zone: ZoneInfo) -> Option:
         text = written(total, tile.format, tile.unit)
         style = {"fontSize": 20 if len(text) < 9 else 15, "fontWeight": 600}
         option["title"] = {"text": text, "left": "center", "top": "middle", "textStyle": style}
-    narrow = {
-        "legend": {
-            "show": True,
-            "type": "scroll",
-            "bottom": 0,
-            "icon": "circle",
-            "itemWidth": 10,
-            "itemHeight": 10,
-        },
-        "title": {"top": "38%"} if donut else {},
-        "series": [{"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "44%"]}],
-    }
+    narrow: Option = {
+        "legend": {"show": True, "bottom": 0, "icon": "circle", "itemWidth": 9, "itemHeight": 9, "itemGap": 8},
+        "title": {"top": "32%"} if donut else {},
+        "series": [
+            {"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "37%"],
+             "radius": ["40%", "62%"] if donut else ["0%", "62%"]}
+        ],
+    }  # fmt: skip
     return {
         "baseOption": option | {"series": [series]},
         "media": [{"query": {"maxWidth": 300}, "option": narrow}, {"option": {"legend": {"show": False}}}],
@@ -298,12 +294,13 @@ def _heatmap(tile: Tile, result: Result, zone: ZoneInfo) -> tuple[Option, str]:
         value = roles(tile if tile.value else _unnamed(tile), result).y[-1]
         free = [at for at in range(len(result.columns)) if at != value]
         x = result.index(tile.x) if tile.x else free[0]
-        y = result.index(tile.y[0]) if tile.y else next((at for at in free if at != x), x)
-    across, down = _axis(result, x, zone), _axis(result, y, zone)
+        down = tile.y[0] if tile.y else tile.series
+        y = result.index(down) if down else next((at for at in free if at != x), x)
+    across, along = _axis(result, x, zone), _axis(result, y, zone)
     cells: dict[tuple[int, int], float | int] = {}
     for row in result.rows:
         size = number(row[value])
-        at = (across[1].get(label(row[x])), down[1].get(label(row[y])))
+        at = (across[1].get(label(row[x])), along[1].get(label(row[y])))
         if size is not None and at[0] is not None and at[1] is not None:
             cells[at[0], at[1]] = cells.get((at[0], at[1]), 0) + size
     sizes = cells.values()
@@ -312,7 +309,7 @@ def _heatmap(tile: Tile, result: Result, zone: ZoneInfo) -> tuple[Option, str]:
         "tooltip": {"trigger": "item", "confine": True},
         "grid": {**_frame([]), "bottom": 46},
         "xAxis": {"type": "category", "data": across[0], "axisLabel": {"hideOverlap": True}},
-        "yAxis": {"type": "category", "data": down[0], "inverse": True,
+        "yAxis": {"type": "category", "data": along[0], "inverse": True,
                   "axisLabel": {"hideOverlap": True, "overflow": "truncate", "width": 120}},
         "visualMap": {
             "min": min(0, *sizes) if sizes else 0, "max": max(sizes, default=1) or 1, "calculable": False,

@@ -91,6 +91,7 @@ class Browser:
         self._asked: Asked | None = None
         self._status = False
         self._paused = False
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def put(self, tile: str, message: bytes, brief: bytes | None) -> None:
         """Queue a tile's newest message; one that waits is replaced, in full."""
@@ -106,17 +107,20 @@ class Browser:
 
     async def serve(self) -> None:
         """Talk until one of the two hangs up. The connection has been accepted."""
-        sending = asyncio.create_task(self._send_all())
-        reading = asyncio.create_task(self._read_all())
+        self._tasks = asyncio.create_task(self._send_all()), asyncio.create_task(self._read_all())
         try:
-            await asyncio.wait((sending, reading), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._leave()
-            for task in (sending, reading):
-                task.cancel()
-            await asyncio.gather(sending, reading, return_exceptions=True)
+            self.hang_up()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             with contextlib.suppress(RuntimeError, OSError):
                 await self._socket.close()
+
+    def hang_up(self) -> None:
+        """End the talk; the page connects again by itself if there is somebody to connect to."""
+        for task in self._tasks:
+            task.cancel()
 
     async def _send_all(self) -> None:
         while True:

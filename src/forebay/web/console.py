@@ -150,6 +150,8 @@ class Console:
 
     async def close(self) -> None:
         """Stop every tile and hang up."""
+        for browser in self._browsers:
+            browser.hang_up()
         await self.hub.close()
         await self.statuses.close()
 

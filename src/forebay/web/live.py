@@ -38,7 +38,7 @@ LEAST = 1.0
 TIMEOUT = 20.0
 MAX_ROWS = 10_000
 _AGAIN = 2.0
-_PARALLEL = 3
+_PARALLEL = 2
 _IN_LOOP = 400  # rows; more are rendered in a thread, since this process also takes the events
 
 
@@ -236,7 +236,7 @@ class Hub:
             parts, spent = {"state": "error", "error": {"code": "Internal", "message": repr(error)}}, 0.0
         finally:
             each.running = None
-        each.cost = spent if not each.cost else 0.7 * each.cost + 0.3 * spent
+        each.cost = 0.7 * each.cost + 0.3 * spent  # from nothing: a first run plans, the next ones do not
         self._pace()
         self._tell(each, parts)
 
@@ -295,7 +295,7 @@ class Hub:
 class _Slot:
     """Holds one of few places, for at most SLOW seconds: a slow query must not keep the quick ones waiting."""
 
-    SLOW = 1.0
+    SLOW = 0.5
 
     def __init__(self, slots: asyncio.Semaphore) -> None:
         self._slots = slots

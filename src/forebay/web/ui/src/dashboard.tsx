@@ -94,7 +94,7 @@ export function DashboardPage({ name, place }: { name: string; place: Place }) {
           {board.filters.map((each) => <Choice key={each.name} filter={each} board={name} value={filters[each.name] ?? ""} onChange={(value) => change(`f.${each.name}`, value)} />)}
           <label class="field">
             <span>Time</span>
-            <select value={range} onChange={(event) => change("range", event.currentTarget.value)}>
+            <select aria-label="Time" value={range} onChange={(event) => change("range", event.currentTarget.value)}>
               {board.ranges.map((each) => <option key={each.text} value={each.text}>{each.label}</option>)}
             </select>
           </label>
@@ -121,13 +121,13 @@ function Choice({ filter, board, value, onChange }: { filter: Filter; board: str
     return (
       <label class="field">
         <span>{filter.label}</span>
-        <input value={value} type="search" placeholder="all" onChange={(event) => onChange(event.currentTarget.value)} />
+        <input aria-label={filter.label} value={value} type="search" placeholder="all" onChange={(event) => onChange(event.currentTarget.value)} />
       </label>
     );
   return (
     <label class="field">
       <span>{filter.label}</span>
-      <select value={value} onFocus={ask} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select aria-label={filter.label} value={value} onFocus={ask} onChange={(event) => onChange(event.currentTarget.value)}>
         <option value="">all</option>
         {all.map((each) => <option key={each} value={each}>{each}</option>)}
       </select>

@@ -83,7 +83,7 @@ function App() {
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
       <header class="top">
         <a class="brand" href="/"><img src="/favicon.svg" alt="" width="26" height="26" /><span>{console?.name ?? "forebay"}</span></a>
-        <button class="quiet menu" onClick={() => setOpen(!open)} aria-expanded={open} aria-controls="nav" aria-label="Menu"><Icon name="menu" /></button>
+        <button class="quiet menu" onClick={() => setOpen(!open)} aria-expanded={open} aria-controls="nav" aria-label="Pages menu"><Icon name="menu" /></button>
       </header>
       <nav id="nav" aria-label="Pages">
         {PAGES.map((each) => {

@@ -50,8 +50,9 @@ function Course({ history }: { history: Moment[] }) {
     return { at: each.at, rate: Math.max(0, (each.accepted - before.accepted) / Math.max(0.2, (each.at - before.at) / 1e6)) };
   });
   const newest = rates.at(-1)?.at ?? 0;
+  const span = Math.min(120e6, Math.max(20e6, newest - (rates[0]?.at ?? newest)));
   const top = Math.max(1, ...rates.map((each) => each.rate));
-  const points = rates.map((each) => `${(240 - ((newest - each.at) / 120e6) * 240).toFixed(1)},${(46 - (each.rate / top) * 42).toFixed(1)}`);
+  const points = rates.map((each) => `${(240 - ((newest - each.at) / span) * 240).toFixed(1)},${(46 - (each.rate / top) * 42).toFixed(1)}`);
   return (
     <svg class="course" viewBox="0 0 240 48" preserveAspectRatio="none" role="img" aria-label="Events a second over the last two minutes">
       {points.length > 1 && <><polygon points={`${points[0]?.split(",")[0]},48 ${points.join(" ")} 240,48`} /><polyline points={points.join(" ")} /></>}

@@ -102,7 +102,7 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
         {news && <Freshness news={news} />}
         <span title="the timezone of this tile's days and times">{spec.timezone}</span>
         {shown?.note && <span>{shown.note}</span>}
-        {news && news.interval >= 1.5 && <span title={`its query costs ${news.cost_ms} ms, so it waits`}>every {duration(news.interval)}</span>}
+        {news && news.interval >= 1.5 && <span title={`its query costs ${news.cost_ms} ms, so it waits`}>every {duration(Math.round(news.interval * 10) / 10)}</span>}
       </footer>
     </section>
   );
