@@ -45,12 +45,12 @@ def take(url: str, to: Path, width: int, scheme: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(
-            viewport={"width": width, "height": 1000}, color_scheme="dark" if scheme == "dark" else "light"
+            viewport={"width": width, "height": 1290}, color_scheme="dark" if scheme == "dark" else "light"
         )
         page.goto(url)
         page.wait_for_selector("canvas", timeout=30_000)
         time.sleep(8)  # charts move into place, and the first hot rows arrive
-        page.screenshot(path=to, full_page=True)
+        page.screenshot(path=to)
         browser.close()
 
 
