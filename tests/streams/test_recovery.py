@@ -81,7 +81,7 @@ import json, os, pathlib, sys
 from forebay.streams.writer import Log, Once
 path = pathlib.Path(sys.argv[1])
 log = Log(path, "streams.test", reserve=0)
-log._maintain_at = 1e9  # no upkeep, hence no checkpoint
+log._upkeep.at = 1e9  # no upkeep, hence no checkpoint
 sizes = []
 for step in range(12):
     once = Once("me", str(step), b"h", lambda kept, known: b"yes")

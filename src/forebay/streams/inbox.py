@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 class Inbox(Generic[T]):
     """A queue of many callers. `at_turns_end` is called in an event loop that put something, once its
-    turn ends with the thread idle; it takes the items itself or calls `wake`.
+    turn ends with the thread idle; it takes the items itself, calls `wake`, or returns True to be called
+    again after the loop's next turn.
     """
 
-    def __init__(self, at_turns_end: Callable[[], None]) -> None:
+    def __init__(self, at_turns_end: Callable[[], bool]) -> None:
         self._items: deque[T] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._at_turns_end = at_turns_end
@@ -37,16 +38,20 @@ class Inbox(Generic[T]):
                 self.wake()
             else:
                 self._told = True
-                loop.call_soon(self._turn_ended)
+                loop.call_soon(self._turn_ended, loop)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def put_back(self, item: T) -> None:
         """Undo the `next` that gave `item`."""
         self._items.appendleft(item)
 
-    def _turn_ended(self) -> None:
-        self._told = False
-        if self._idle and self._items:
-            self._at_turns_end()
+    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._idle and self._items and self._at_turns_end():
+            loop.call_soon(self._turn_ended, loop)
+        else:
+            self._told = False
 
     def wake(self) -> None:
         """Wake the thread that waits."""

@@ -37,6 +37,7 @@ from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.owner import own
 from forebay.streams.schema import open_log
 from forebay.streams.settle import again, deliver, settle
+from forebay.streams.upkeep import Upkeep
 
 __all__ = ["Log", "Once", "Receipt", "Unique"]
 
@@ -46,13 +47,10 @@ logger = logging.getLogger("forebay.streams")
 # A commit takes at most about this much of what is waiting, so that a row, and a reader's memory, stay small.
 GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
-# A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
-CHECKPOINT_IDLE_BYTES = 512 << 10
-CHECKPOINT_BYTES = 16 << 20
 # A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
 LITTLE = 64 << 10
 QUICK = 0.002
-MAINTAIN_EVERY = 1.0
+GATHER = 0.003
 RETENTION = 86_400.0
 
 
@@ -92,6 +90,7 @@ class Log:
                 self._keeper = Keeper(self._db, name)
                 self._keys = Deduplicator(self._db)
                 self._committer = Committer(self._db, self._keeper, self._keys, clock)
+                self._upkeep = Upkeep(self._db, self._committer, self._keeper, self._keys)
             except apsw.Error as error:
                 self._db.close()
                 raise told(error, path) from error
@@ -103,14 +102,14 @@ class Log:
         self._turn = threading.Lock()
         self._quick = quick
         self._pace = 0.0
+        self._gathered = 0
+        self._gather_until = 0.0
         self._submitting = threading.Lock()
         self._submitted = 0
         self._settled = 0
         self._closed = False
         self._stopping = False
         self._broken: ForebayError | None = None
-        self._upkeep_error: str | None = None
-        self._maintain_at = time.monotonic() + MAINTAIN_EVERY
         self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
         self._thread.start()
 
@@ -204,13 +203,7 @@ class Log:
 
     def maintain(self) -> None:
         """Run all upkeep now (positions, expired keys, retention, space), to its end. Blocks."""
-
-        def whole() -> None:
-            while self._maintain():
-                pass
-            self._checkpoint()
-
-        self._do(whole)
+        self._do(lambda: self._upkeep.whole(self._clock(), self.retention))
 
     def subscriptions(self) -> list[Subscription]:
         """The declared subscriptions, or the log's own."""
@@ -296,10 +289,10 @@ class Log:
 
     def _work(self) -> None:
         while not self._stopping:
-            self._inbox.wait(max(0.0, self._maintain_at - time.monotonic()))
+            self._inbox.wait(max(0.0, self._upkeep.at - time.monotonic()))
             with self._turn:
                 idle = self._drain()
-                self._upkeep(idle=idle)
+                self._upkeep.run(self._clock(), self.retention, idle=idle, failed=self._failed)
 
     def _drain(self) -> bool:
         """Commit what waits, up to a bound; True if nothing did."""
@@ -320,11 +313,26 @@ class Log:
             deliver(self._commit(group, size))
         return idle
 
-    def _at_turns_end(self) -> None:
-        """In the event loop: commit what it put, if that is little and the disk quick; else the thread does."""
-        if self._pace >= self._quick or not self._turn.acquire(blocking=False):
+    def _at_turns_end(self) -> bool:
+        """In the event loop: commit what it put, if that is little and the disk quick; else the thread does.
+
+        True to be asked again: while each turn brings more, it waits a little, as one commit for all of
+        them costs about what one for each turn would.
+        """
+        if self._pace >= self._quick or self.pending > LITTLE:
             self._inbox.wake()
-            return
+            return False
+        waiting = len(self._inbox)
+        now = time.perf_counter()
+        if not self._gathered:
+            self._gather_until = now + GATHER
+        if waiting > self._gathered and now < self._gather_until:
+            self._gathered = waiting
+            return True
+        self._gathered = 0
+        if not self._turn.acquire(blocking=False):
+            self._inbox.wake()  # if it is not the thread itself that is at work, and looks again
+            return False
         loop = asyncio.get_running_loop()
         try:
             group: list[Submission] = []
@@ -339,8 +347,9 @@ class Log:
                 settle(self._commit(group, size))
         finally:
             self._turn.release()
-        if item is not None or self._committer.written > CHECKPOINT_BYTES:
+        if item is not None or self._upkeep.wal_is_long:
             self._inbox.wake()
+        return False
 
     def _commit(self, group: list[Submission], size: int) -> list[tuple[Submission, Result]]:
         began = time.perf_counter()
@@ -362,45 +371,8 @@ class Log:
             self._broken = said
         return said
 
-    # Upkeep, between commits.
-
-    def _upkeep(self, *, idle: bool) -> None:
-        now = time.monotonic()
-        try:
-            if self._committer.written > CHECKPOINT_BYTES:
-                self._checkpoint()
-            if now >= self._maintain_at:
-                more = self._maintain()
-                if idle and not more and self._committer.written > CHECKPOINT_IDLE_BYTES:
-                    self._checkpoint()
-                # While there is much to remove, a little at a time, so that commits go on between.
-                self._maintain_at = now + (0.02 if more else MAINTAIN_EVERY)
-            self._upkeep_error = None
-        except Exception as error:
-            said = self._failed(error)
-            if said.code != self._upkeep_error:  # once, not every second
-                logger.warning("upkeep of %s failed: %s", self.name, said.message)
-            self._upkeep_error = said.code
-            self._maintain_at = now + MAINTAIN_EVERY
-
-    def _checkpoint(self) -> None:
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        self._committer.written = 0
-
-    def _maintain(self) -> bool:
-        now = self._clock()
-        more = False
-        if self._keeper.moved:
-            self._committer.transaction(self._keeper.flush_positions)
-        if self._keys.due(now):
-            more |= self._committer.transaction(lambda: self._keys.expire(now))
-        more |= self._committer.transaction(lambda: self._keeper.trim(now, self.retention))
-        more |= self._keeper.give_back()
-        return more
-
     def _shut(self) -> None:
         with contextlib.suppress(apsw.Error):
-            if self._keeper.moved:
-                self._committer.transaction(self._keeper.flush_positions)
+            self._upkeep.last()
         self._db.close()
         os.close(self._lock_fd)

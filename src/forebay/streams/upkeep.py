@@ -1,0 +1,88 @@
+"""What a log's thread does between commits: checkpoints, expired keys, retention, giving space back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import apsw
+
+from forebay.errors import ForebayError
+from forebay.streams.commit import Committer
+from forebay.streams.dedup import Deduplicator
+from forebay.streams.keep import Keeper
+
+logger = logging.getLogger("forebay.streams")
+
+# A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
+CHECKPOINT_IDLE_BYTES = 512 << 10
+CHECKPOINT_BYTES = 16 << 20
+EVERY = 1.0
+# While there is much to remove it goes a little at a time, so that commits go on between.
+SOON = 0.02
+
+
+class Upkeep:
+    """`at` is when it is due (monotonic seconds)."""
+
+    def __init__(self, db: apsw.Connection, committer: Committer, keeper: Keeper, keys: Deduplicator) -> None:
+        self._db = db
+        self._committer = committer
+        self._keeper = keeper
+        self._keys = keys
+        self._said: str | None = None
+        self.at = time.monotonic() + EVERY
+
+    @property
+    def wal_is_long(self) -> bool:
+        """Whether a checkpoint should not wait any longer."""
+        return self._committer.written > CHECKPOINT_BYTES
+
+    def run(
+        self, now: int, retention: float, *, idle: bool, failed: Callable[[Exception], ForebayError]
+    ) -> None:
+        """Do what is due, at UTC `now`; a failure is logged once, and tried again the next time."""
+        if not self.wal_is_long and time.monotonic() < self.at:
+            return
+        try:
+            if self.wal_is_long:
+                self._checkpoint()
+            more = False
+            if time.monotonic() >= self.at:
+                more = self._slice(now, retention)
+                if idle and not more and self._committer.written > CHECKPOINT_IDLE_BYTES:
+                    self._checkpoint()
+                self.at = time.monotonic() + (SOON if more else EVERY)
+            self._said = None
+        except Exception as error:
+            said = failed(error)
+            if said.code != self._said:
+                logger.warning("upkeep failed: %s", said.message)
+            self._said = said.code
+            self.at = time.monotonic() + EVERY
+
+    def whole(self, now: int, retention: float) -> None:
+        """Do everything, to its end."""
+        while self._slice(now, retention):
+            pass
+        self._checkpoint()
+
+    def last(self) -> None:
+        """Write what is only in memory, before the log is closed."""
+        if self._keeper.moved:
+            self._committer.transaction(self._keeper.flush_positions)
+
+    def _checkpoint(self) -> None:
+        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._committer.written = 0
+
+    def _slice(self, now: int, retention: float) -> bool:
+        more = False
+        if self._keeper.moved:
+            self._committer.transaction(self._keeper.flush_positions)
+        if self._keys.due(now):
+            more |= self._committer.transaction(lambda: self._keys.expire(now))
+        more |= self._committer.transaction(lambda: self._keeper.trim(now, retention))
+        more |= self._keeper.give_back()
+        return more
