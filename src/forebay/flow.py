@@ -40,8 +40,7 @@ from forebay import ipc
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
 from forebay.catalog.sweep import expire, sweep
-from forebay.clock import now_us
-from forebay.delivery.buffers import make_seal
+from forebay.delivery.buffers import Sealed, make_seal
 from forebay.delivery.compact import GRACE, Compaction
 from forebay.delivery.consumer import Delivery, Parts
 from forebay.delivery.flush import recover
@@ -62,6 +61,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
 UPKEEP = 2.0
+MERGE_ANYWAY = 30  # upkeeps: for what has settled
 WRITERS = 2
 RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
 STOP_SECONDS = 1.5
@@ -85,6 +85,8 @@ class Flow:
         self._writers: dict[str, Writer] = {}
         self._refused: dict[str, str] = {}
         self._compactions: dict[str, Compaction] = {}
+        self._compacted: dict[str, int] = {}
+        self._upkeeps = -1
         self._stopping = threading.Event()
         self._roomy = (0.0, True)
         self._threads = [
@@ -101,7 +103,7 @@ class Flow:
         self._catalog.forget_intents()
         self._files.clear_temporary()
         for name in self._catalog.owners():
-            self._writer(name).add(self._catalog.seals(name))
+            self._writer(name).add([Sealed(*sealed) for sealed in self._catalog.seals(name)])
         self.apply(self.project)
         for thread in self._threads:
             thread.start()
@@ -156,17 +158,20 @@ class Flow:
     def _remove(self, name: str) -> None:
         delivery = self._deliveries[name]
         if not delivery.stop(STOP_SECONDS):
-            delivery.close()  # its code hangs: the batch is read again by whoever comes next
+            delivery.abandon()
+            delivery.close()  # its code hangs
             delivery.stop(STOP_SECONDS)
         delivery.seal_all()
         delivery.close()
         del self._deliveries[name]
 
     def _retire(self, name: str) -> None:
-        rows = [row for row, _ in self._catalog.buffers(name, "open")]
-        seals = [make_seal(row, self._files) for row in rows]
-        if seals:
-            self._writer(name).add(list(zip(rows, seals, strict=True)), self._catalog.seal(seals))
+        sealed = [
+            Sealed(row, make_seal(row, self._files), size)
+            for row, size in self._catalog.buffers(name, "open")
+        ]
+        if sealed:
+            self._writer(name).add(sealed, self._catalog.seal([one.seal for one in sealed]))
 
     def _writer(self, name: str) -> Writer:
         if name not in self._writers:
@@ -193,7 +198,11 @@ class Flow:
         """Make objects of what is accepted by now, of one delivery or of all; tells which."""
         chosen = self._chosen(name)
         with ThreadPoolExecutor(max(1, len(chosen)), thread_name_prefix="flush") as pool:
-            answers = list(pool.map(lambda delivery: delivery.flush(timeout), chosen))
+            asked = [pool.submit(delivery.flush, timeout) for delivery in chosen]
+        if name is not None or all(answer.exception() for answer in asked):
+            answers = [answer.result() for answer in asked]
+        else:  # one that cannot be flushed now says so in its status; it does not hide the others'
+            answers = [[] if answer.exception() else answer.result() for answer in asked]
         return [
             {
                 "delivery": delivery.name,
@@ -248,7 +257,7 @@ class Flow:
         while not self._stopping.wait(HEARTBEAT):
             try:
                 for delivery in list(self._deliveries.values()):
-                    delivery.tick(now_us())
+                    delivery.tick()
                 for writer in list(self._writers.values()):
                     writer.tick()
             except Exception:
@@ -266,6 +275,7 @@ class Flow:
     def maintain(self) -> None:
         """One round of upkeep: expire, remove what was replaced, merge small files."""
         ages = {name: bucket.expire for name, bucket in self.project.of(BucketSpec).items() if bucket.expire}
+        self._upkeeps += 1
         expire(self._store, ages, GRACE)
         sweep(self._store, self._files)
         for name, spec in self.project.of(DeliverySpec).items():
@@ -275,6 +285,10 @@ class Flow:
                 self._compactions[name] = Compaction(
                     name, spec.compression or "snappy", self._catalog, self._files
                 )
+            written = self._writer(name).objects
+            if self._compacted.get(name) == written and self._upkeeps % MERGE_ANYWAY:
+                continue
+            self._compacted[name] = written
             begun = time.monotonic()
             while self._compactions[name].step():
                 # At most half of the time, so that deliveries are not held up.

@@ -43,7 +43,7 @@ def delivered_doc(spec: DeliverySpec) -> dict[str, Any]:
     keys = [field.rpartition(".")[2].lower() for field in spec.partition]
     keys += [key.lower() for key in re.findall(r"(?:^|/)([A-Za-z_]\w*)=(?=!\{)", spec.prefix or "")]
     return table_doc(
-        format=spec.format,
+        format="json" if spec.format == "raw" else spec.format,
         location=spec.to.url,
         columns=[(name, kind) for name, kind in types.items() if name not in keys],
         partition_keys=[(key, types.get(key, "string")) for key in keys],

@@ -257,8 +257,11 @@ class DeliveryStore(Protocol):
     def owners(self) -> set[str]:
         """The deliveries that have buffers, in the project or no longer."""
 
-    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
-        """Intents of a delivery that are not registered yet."""
+    def waiting(self, delivery: str) -> int:
+        """How many events are in a delivery's segments."""
+
+    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal, int]]:
+        """Intents of a delivery that are not registered yet, each with its buffer and the bytes in it."""
 
     def segments(self, buffer: int) -> Iterator[SegmentRow]:
         """A buffer's segments, oldest first."""

@@ -55,8 +55,7 @@ class Deliveries:
     def buffers(self, delivery: str, state: str) -> list[tuple[BufferRow, int]]:
         """A delivery's buffers that are `open` or `flushing`, each with the bytes it holds."""
         rows = self._store.reader.execute(
-            f"SELECT {_BUFFER}, (SELECT total(bytes) FROM segments WHERE buffer = b.id) FROM buffers b"
-            " WHERE delivery = ? AND state = ? ORDER BY id",
+            f"SELECT {_BUFFER}, {_BYTES} FROM buffers b WHERE delivery = ? AND state = ? ORDER BY id",
             (delivery, state),
         )
         return [(_buffer(row), int(row[-1])) for row in rows]
@@ -70,14 +69,23 @@ class Deliveries:
         """The deliveries that have buffers, in the project or no longer."""
         return {row[0] for row in self._store.reader.execute("SELECT DISTINCT delivery FROM buffers")}
 
-    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal]]:
-        """Intents of a delivery that are not registered yet."""
+    def waiting(self, delivery: str) -> int:
+        """How many events are in a delivery's segments."""
         rows = self._store.reader.execute(
-            f"SELECT {_BUFFER}, i.bucket, i.key, i.path FROM intents i JOIN buffers b ON b.id = i.buffer"
+            "SELECT coalesce(sum(s.inputs), 0) FROM buffers b JOIN segments s ON s.buffer = b.id"
+            " WHERE b.delivery = ?",
+            (delivery,),
+        )
+        return int(rows.get)
+
+    def seals(self, delivery: str) -> list[tuple[BufferRow, Seal, int]]:
+        """Intents of a delivery that are not registered yet, each with its buffer and the bytes in it."""
+        rows = self._store.reader.execute(
+            f"SELECT {_BUFFER}, i.bucket, i.key, i.path, {_BYTES} FROM intents i JOIN buffers b ON b.id = i.buffer"
             " WHERE b.delivery = ? ORDER BY i.id",
             (delivery,),
         )
-        return [(_buffer(row), Seal(row[0], *row[-3:])) for row in rows]
+        return [(_buffer(row), Seal(row[0], *row[-4:-1]), int(row[-1])) for row in rows]
 
     def all_seals(self) -> list[Seal]:
         """Every intent that is not registered, of compactions too (their `buffer` is 0)."""
@@ -135,6 +143,7 @@ class Deliveries:
         self._store.write(lambda db: void(db.execute("DELETE FROM intents WHERE buffer = 0")))
 
 
+_BYTES = "(SELECT total(bytes) FROM segments WHERE buffer = b.id)"
 _BUFFER = "b.id, b.delivery, b.kind, b.bucket, b.prefix, b.opened, b.meta"
 
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -41,7 +42,7 @@ def open_writer(path: Path) -> apsw.Connection:
 
     Raises ForebayError `StateTooNew`, with the file untouched, if a newer forebay wrote it.
     """
-    db = open_versioned(path, format=schema.FORMAT, ddl=schema.DDL)
+    db = open_versioned(path, format=schema.FORMAT, ddl=schema.DDL, page_size=16384)
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute("PRAGMA journal_size_limit = 67108864")
     return db
@@ -70,7 +71,7 @@ class Store:
         self._ready = threading.Condition()
         self._closing = False
         self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
+        self._readers: list[weakref.ref[apsw.Connection]] = []
         self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
         self._thread.start()
 
@@ -96,7 +97,8 @@ class Store:
             db = open_reader(self.path)
             self._local.db = db
             with self._ready:
-                self._readers.append(db)
+                self._readers = [reader for reader in self._readers if reader() is not None]
+                self._readers.append(weakref.ref(db))
         return db
 
     def close(self) -> None:
@@ -105,8 +107,10 @@ class Store:
             self._closing = True
             self._ready.notify()
         self._thread.join()
-        for db in [*self._readers, self._db]:
-            db.close(True)
+        for reader in self._readers:
+            if (db := reader()) is not None:
+                db.close(True)
+        self._db.close(True)
 
     def _run(self) -> None:
         last = 0.0

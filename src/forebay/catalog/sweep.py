@@ -33,6 +33,12 @@ def sweep(store: Store, files: LakeFiles) -> int:
         (now, _UNLINKED, AT_ONCE),
     ).fetchall()
     going: list[tuple[Any, ...]] = list(rows)
+    over = store.reader.execute(
+        "SELECT 1 FROM objects WHERE state = 'replaced' AND gone_after < ? AND etag = ? LIMIT 1",
+        (now, _UNLINKED),
+    ).fetchone()
+    if not going and over is None:
+        return 0
     for _, bucket, key, path in going:
         if not _reborn(store, bucket, key):
             files.remove(files.at(bucket, key, path))

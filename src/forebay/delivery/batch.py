@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from forebay.arn import arn
 from forebay.delivery.formats import Encoder
 from forebay.delivery.group import ERROR, Group, Misfit, Slot, lines_group
 from forebay.delivery.intake import Work
@@ -25,7 +26,7 @@ class Done:
     warnings: Sequence[str] = ()
 
 
-def process(work: Work, transform: Transform | None, encoder: Encoder, spec: DeliverySpec) -> Done:
+def process(work: Work, transform: Transform | None, encoder: Encoder, spec: DeliverySpec, name: str) -> Done:
     """Every input of `work` in exactly one group, or dropped. Raises Unavailable if the code cannot run now."""
     if transform is None:
         outcome = Outcome(Lines(work.records, range(len(work.records))))
@@ -37,8 +38,8 @@ def process(work: Work, transform: Transform | None, encoder: Encoder, spec: Del
     misfits = [Misfit(f.index, PROCESSING, f.code, f.reason) for f in outcome.failed]
     misfits += encoded.misfits
     function = None
-    if spec.transform is not None:
-        function = spec.transform.handler or spec.transform.function
+    if spec.transform is not None and spec.transform.kind != "sql":
+        function = arn("lambda", f"function:{spec.transform.function or name}:$LATEST")
     return Done(
         groups=[*encoded.groups, *_error_groups(misfits, work, function)],
         dropped=len(dropped) + encoded.emptied,

@@ -8,6 +8,7 @@ store's order is the order in which it was decided.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -31,11 +32,21 @@ class Target:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A buffer that takes no more rows, the intent of its object, and the bytes it holds."""
+
+    row: BufferRow
+    seal: Seal
+    size: int
+
+
 @dataclass(slots=True)
 class _Open:
     row: BufferRow
     bytes: int
     slot: Slot | None
+    due: float  # by the monotonic clock: the wall's may be set back
 
 
 def make_seal(row: BufferRow, files: LakeFiles) -> Seal:
@@ -65,9 +76,12 @@ class Buffers:
             self._slots.clear()
             self._promised.clear()
             self._open = {
-                row.id: _Open(row, size, None)
+                row.id: _Open(row, size, None, self._due(now_us() - row.since))
                 for row, size in self._store.buffers(self._target.delivery, "open")
             }
+
+    def _due(self, age: int) -> float:
+        return time.monotonic() + self._target.seconds - max(0, age) / SECOND
 
     def admit(self, slot: Slot) -> bool:
         """Whether `slot` has a buffer, or one more may be opened (AWS's limit of active partitions)."""
@@ -104,13 +118,11 @@ class Buffers:
             )
         return opened, segments, stale
 
-    def due(self, now: int) -> list[int]:
-        """The buffers that have reached their bytes or their seconds at `now` (UTC microseconds)."""
-        most, age = self._target.bytes, int(self._target.seconds * SECOND)
+    def due(self) -> list[int]:
+        """The buffers that have reached their bytes or their seconds."""
+        most, now = self._target.bytes, time.monotonic()
         with self.lock:
-            return [
-                id_ for id_, b in self._open.items() if b.bytes >= most or not 0 <= now - b.row.since < age
-            ]
+            return [id_ for id_, buffer in self._open.items() if buffer.bytes >= most or buffer.due <= now]
 
     def all(self) -> list[int]:
         """Every open buffer."""
@@ -122,17 +134,17 @@ class Buffers:
         with self.lock:
             return sum(buffer.bytes for buffer in self._open.values())
 
-    def seals(self, ids: Iterable[int]) -> tuple[list[BufferRow], list[Seal]]:
+    def seals(self, ids: Iterable[int]) -> list[Sealed]:
         """Close those of these buffers that are open, and name their objects. Hold `lock` until submitted."""
-        rows = []
+        sealed = []
         for id_ in ids:
             buffer = self._open.pop(id_, None)
             if buffer is None:
                 continue
             if buffer.slot is not None and self._slots.get(buffer.slot) == id_:
                 del self._slots[buffer.slot]
-            rows.append(buffer.row)
-        return rows, [make_seal(row, self._files) for row in rows]
+            sealed.append(Sealed(buffer.row, make_seal(buffer.row, self._files), buffer.bytes))
+        return sealed
 
     def _find(self, group: Group) -> _Open | None:
         id_ = self._slots.get(group.slot)
@@ -161,7 +173,7 @@ class Buffers:
             since=now_us(),
             meta=group.meta,
         )
-        buffer = self._open[row.id] = _Open(row, 0, slot)
+        buffer = self._open[row.id] = _Open(row, 0, slot, self._due(0))
         self._slots[slot] = row.id
         return buffer
 

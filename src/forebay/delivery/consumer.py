@@ -34,6 +34,7 @@ TICK = 0.2
 IDLE_FIRST, IDLE_MOST = 0.02, 0.1
 READ_BYTES = 8 << 20
 IN_FLIGHT = 2
+BACKLOG = 512 << 20
 RETRY_FIRST, RETRY_MOST = 0.2, 5.0
 
 
@@ -80,6 +81,7 @@ class Delivery:
         self._router = Router(target.data, spec.partition, self._buffers.admit)
         self._columns = Columns((), declared=False)
         self._encoder = self._fresh_encoder()
+        self._abandoned = False
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._processing = threading.Lock()
@@ -96,6 +98,10 @@ class Delivery:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def abandon(self) -> None:
+        """Let the batch under way go, whatever becomes of it: it is read again by whoever comes next."""
+        self._abandoned = True
+
     def close(self) -> None:
         """Stop the code's workers."""
         if self._parts.transform is not None:
@@ -107,15 +113,16 @@ class Delivery:
             "log": self.log_name,
             "position": self.position,
             "lag": max(0, self.head - self.position),
+            "buffered": self._parts.store.waiting(self.name),
             "buffered_bytes": self._buffers.held(),
             "writing": self._writer.pending,
             "objects": self._writer.objects,
             "last_error": self.trouble or self._writer.last_error,
         }
 
-    def tick(self, now: int) -> None:
-        """Seal what has reached its bytes or seconds at `now` (UTC microseconds)."""
-        if due := self._buffers.due(now):
+    def tick(self) -> None:
+        """Seal what has reached its bytes or seconds."""
+        if due := self._buffers.due():
             self._seal(due)
 
     def seal_all(self) -> None:
@@ -153,7 +160,7 @@ class Delivery:
 
     def _process(self, work: Work) -> Done:
         with self._processing:
-            return process(work, self._parts.transform, self._encoder, self.spec)
+            return process(work, self._parts.transform, self._encoder, self.spec, self.name)
 
     def _catch_up(self, deadline: float) -> None:
         reader = self._parts.open_log()
@@ -167,12 +174,12 @@ class Delivery:
 
     def _seal(self, ids: Sequence[int]) -> list[int]:
         with self._buffers.lock:
-            rows, seals = self._buffers.seals(ids)
-            if not seals:
+            sealed = self._buffers.seals(ids)
+            if not sealed:
                 return []
-            committed = self._parts.store.seal(seals)
-        self._writer.add(list(zip(rows, seals, strict=True)), committed)
-        return [row.id for row in rows]
+            committed = self._parts.store.seal([one.seal for one in sealed])
+        self._writer.add(sealed, committed)
+        return [one.row.id for one in sealed]
 
     # --- consuming ---
 
@@ -228,6 +235,9 @@ class Delivery:
                 self._say("the disk is nearly full; what is not yet read stays in its log")
                 self._stopping.wait(1.0)
                 continue
+            if self._writer.backlog > BACKLOG:
+                self._rest(IDLE_MOST)  # objects are written more slowly than events come
+                continue
             self.head = reader.head()
             batches = reader.read(position, max_bytes=most) if self.head > position else []
             if not batches:
@@ -236,9 +246,10 @@ class Delivery:
                 idle = min(idle * 1.2, IDLE_MOST)
                 continue
             idle = IDLE_FIRST
-            begun = time.monotonic()
             work = take(self.log_name, batches, position)
             done = self._process(work)
+            if self._abandoned:
+                break
             with self._buffers.lock:
                 opened, segments, stale = self._buffers.place(done.groups)
                 progress = Progress(
@@ -259,7 +270,7 @@ class Delivery:
                 self._land(flying, IN_FLIGHT - 1)
             else:
                 self._land(flying, 0)
-                self._rest(TICK - (time.monotonic() - begun))
+                self._rest(TICK - time.monotonic() % TICK)  # all deliveries' ticks fall together
             self.trouble = None
             delay = RETRY_FIRST
         self._land(flying, 0)

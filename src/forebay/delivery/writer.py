@@ -14,16 +14,15 @@ from concurrent.futures import Future
 from functools import partial
 
 from forebay.crash import crash_point
+from forebay.delivery.buffers import Sealed
 from forebay.delivery.flush import write_object
-from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Seal
+from forebay.ports import DeliveryStore, LakeFiles, ObjectRow
 
 log = logging.getLogger(__name__)
 
 RETRY_FIRST, RETRY_MOST = 0.2, 10.0
 TOGETHER = 32
 REMEMBERED = 1000
-
-Sealed = tuple[BufferRow, Seal]
 
 
 class Writer:
@@ -40,6 +39,7 @@ class Writer:
         self._enqueue = enqueue
         self._changed = threading.Condition()
         self._pending: dict[int, Sealed] = {}
+        self._backlog = 0
         self._done: dict[int, ObjectRow | None] = {}
         self._failed: list[list[Sealed]] = []
         self._retry_at = 0.0
@@ -48,7 +48,9 @@ class Writer:
     def add(self, sealed: Sequence[Sealed], committed: Future[None] | None = None) -> None:
         """Write these, once their seals are committed."""
         with self._changed:
-            self._pending.update((row.id, (row, seal)) for row, seal in sealed)
+            for one in sealed:
+                self._pending[one.row.id] = one
+                self._backlog += one.size
         for at in range(0, len(sealed), TOGETHER):
             some = list(sealed[at : at + TOGETHER])
             if committed is None:
@@ -63,8 +65,8 @@ class Writer:
             return
         self._say(f"buffers could not be sealed: {error}")
         with self._changed:
-            for row, _ in some:
-                self._pending.pop(row.id, None)
+            for one in some:
+                self._forget(one.row.id)
             self._changed.notify_all()
 
     def tick(self) -> None:
@@ -81,6 +83,15 @@ class Writer:
         """How many objects are being written."""
         return len(self._pending)
 
+    @property
+    def backlog(self) -> int:
+        """How many bytes wait to be written."""
+        return self._backlog
+
+    def _forget(self, id_: int) -> None:
+        one = self._pending.pop(id_, None)
+        self._backlog -= one.size if one is not None else 0
+
     def wait(self, ids: Iterable[int], deadline: float) -> list[ObjectRow] | None:
         """The objects of these buffers and of all that are pending; None if they take too long."""
         with self._changed:
@@ -94,7 +105,7 @@ class Writer:
 
     def _write(self, some: list[Sealed]) -> None:
         try:
-            done = [write_object(self._store, self._files, row, seal) for row, seal in some]
+            done = [write_object(self._store, self._files, one.row, one.seal) for one in some]
             self._store.register(done).result()
         except Exception as error:  # a bug in one format must not end the thread that writes all others
             self._fail(some, error)
@@ -104,7 +115,7 @@ class Writer:
             self._delay = RETRY_FIRST
             self.last_error = None
             for registration in done:
-                self._pending.pop(registration.buffer, None)
+                self._forget(registration.buffer)
                 self._done[registration.buffer] = registration.object
                 self.objects += registration.object is not None
             while len(self._done) > REMEMBERED:
