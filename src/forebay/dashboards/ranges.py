@@ -73,7 +73,7 @@ def check(text: str) -> None:
 def resolve(text: str, *, now: int, timezone: str, day_starts: str) -> Range:
     """What `text` means at `now` (UTC us). Raises UsageError `BadRange`."""
     days = _Days(zone(timezone), day_time(day_starts))
-    since = "" if day_starts in {"0:00", "00:00"} else f", days from {day_starts}"
+    since = "" if day_starts in {"0:00", "00:00"} else f", from {day_starts}"
     if text == "all":
         return Range(text, "all time", 0, FAR, DAY, "day")
     if text in {"today", "yesterday"}:
@@ -81,7 +81,7 @@ def resolve(text: str, *, now: int, timezone: str, day_starts: str) -> Range:
         return _range(text, text + since, days.start(day), days.start(day + dt.timedelta(days=1)))
     if match := _SLIDING.fullmatch(text):
         n, (seconds, word) = int(match[1]), _UNIT[match[2]]
-        label = f"last {n} {word}s{since if seconds >= DAY else ''}" if n > 1 else f"last {word}"
+        label = f"last {n} {word}s" if n > 1 else f"last {word}"
         if n * seconds > 40_000 * DAY:
             raise _bad(text, "it begins before 1970")
         if seconds >= DAY:
