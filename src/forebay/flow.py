@@ -32,14 +32,15 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from forebay import ipc
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
-from forebay.catalog.sweep import expire, sweep
+from forebay.catalog.sweep import expire, registered, sweep
+from forebay.clock import SECOND, now_us
 from forebay.delivery.buffers import Sealed, make_seal
 from forebay.delivery.compact import GRACE, Compaction
 from forebay.delivery.consumer import Delivery, Parts
@@ -49,6 +50,7 @@ from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
 from forebay.flow_tables import declare, qualified
 from forebay.functions.section import FunctionSpec
+from forebay.lake import listing
 from forebay.lake.files import Files
 from forebay.lake.section import BucketSpec
 from forebay.layout import Layout
@@ -61,6 +63,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
 UPKEEP = 2.0
+LOOK_AROUND = 300  # upkeeps: for files that the catalog does not know
 MERGE_ANYWAY = 30  # upkeeps: for what has settled
 WRITERS = 2
 RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
@@ -277,6 +280,8 @@ class Flow:
         ages = {name: bucket.expire for name, bucket in self.project.of(BucketSpec).items() if bucket.expire}
         self._upkeeps += 1
         expire(self._store, ages, GRACE)
+        if ages and self._upkeeps % LOOK_AROUND == 0:
+            self._expire_foreign(ages)
         sweep(self._store, self._files)
         for name, spec in self.project.of(DeliverySpec).items():
             if spec.format != "parquet" or spec.table is None:
@@ -295,6 +300,13 @@ class Flow:
                 if self._stopping.wait(time.monotonic() - begun):
                     return
                 begun = time.monotonic()
+
+    def _expire_foreign(self, ages: Mapping[str, float]) -> None:
+        for bucket, seconds in ages.items():
+            before = now_us() - int(seconds * SECOND)
+            for found in listing.files(self.layout.lake, bucket):
+                if found.modified < before and not registered(self._store, bucket, found.key):
+                    self._files.remove(found.path)
 
     def _trim(self) -> None:
         told: dict[str, int] = {}

@@ -61,6 +61,15 @@ def _reborn(store: Store, bucket: str, key: str) -> bool:
     return store.reader.execute(query, (bucket, key)).fetchone() is not None
 
 
+def registered(store: Store, bucket: str, key: str) -> bool:
+    """Whether the catalog knows a file of this name, or is about to."""
+    query = (
+        "SELECT 1 FROM objects WHERE bucket = ?1 AND key = ?2 UNION ALL"
+        " SELECT 1 FROM intents WHERE bucket = ?1 AND key = ?2 LIMIT 1"
+    )
+    return store.reader.execute(query, (bucket, key)).fetchone() is not None
+
+
 def expire(store: Store, ages: Mapping[str, float], grace: float) -> int:
     """Replace by nothing what is older than its bucket's seconds; how many objects."""
     count = 0
