@@ -14,7 +14,7 @@ from forebay.query import show
 from forebay.query.errors import nearest, translate
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.parse import Statement, failed, parse
-from forebay.query.sql.rewrite import Relation, Rewriter, Rewritten
+from forebay.query.sql.rewrite import CATALOG, Relation, Rewriter, Rewritten
 
 KEPT = 512
 
@@ -135,7 +135,7 @@ def _no_table(statement: Statement, snapshot: Snapshot, db: str, name: str) -> N
         message = f"Schema '{db}' does not exist"
         raise failed("SCHEMA_NOT_FOUND", message, statement.place(db), hint=hint and f"did you mean {hint}?")
     hint = nearest(name, snapshot.names(db))
-    message = f"Table '{show.CATALOG}.{db}.{name}' does not exist"
+    message = f"Table '{CATALOG}.{db}.{name}' does not exist"
     raise failed("TABLE_NOT_FOUND", message, statement.place(name), hint=hint and f"did you mean {hint}?")
 
 

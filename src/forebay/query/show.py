@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.parse import Statement, failed, locate
+from forebay.query.sql.rewrite import CATALOG
 
-CATALOG = "awsdatacatalog"
 _NAME = r'(?:[`"]?(?P<db>[\w$-]+)[`"]?\.)?[`"]?(?P<table>[\w$-]+)[`"]?'
 _FORMS = {
     "databases": re.compile(r"SHOW\s+(?:DATABASES|SCHEMAS)(?:\s+(?:LIKE\s+)?'(?P<like>[^']*)')?\s*$", re.I),

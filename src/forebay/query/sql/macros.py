@@ -108,7 +108,7 @@ set_agg(x) AS fb_array_distinct(list(x))
 geometric_mean(x) AS exp(avg(ln(x)))
 json_extract(j, p) AS CASE WHEN json_valid(j) THEN json_extract(j, p) END
 json_extract_scalar(j, p) AS CASE WHEN NOT json_valid(j) OR json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL ELSE json_extract_string(j, p) END
-json_parse(s) AS CASE WHEN json_valid(s) THEN CAST(s AS JSON) ELSE error('INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || s || '''') END
+json_parse(s) AS CASE WHEN json_valid(s) THEN json(s) ELSE error('INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || s || '''') END
 json_format(j) AS CAST(j AS VARCHAR)
 json_array_get(j, i) AS CASE WHEN json_valid(j) THEN json_extract(j, '$[' || CASE WHEN i < 0 THEN '#' || i ELSE CAST(i AS VARCHAR) END || ']') END
 json_array_length(j) AS CASE WHEN json_valid(j) AND json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS BIGINT) END

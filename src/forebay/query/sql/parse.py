@@ -218,7 +218,11 @@ def failed(code: str, message: str, place: tuple[int, int] | None, **more: Any) 
 
 def parse(text: str) -> Statement:
     """Read one statement. Raises QueryFailed `SYNTAX_ERROR` or `NOT_SUPPORTED`, with the place."""
-    if len(text.encode()) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise failed("SYNTAX_ERROR", "the query is not Unicode text", (1, 1)) from None
+    if size > MAX_BYTES:
         raise failed("SYNTAX_ERROR", f"a query may be at most {MAX_BYTES} bytes long", None)
     tokens = _tokens(text)
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:

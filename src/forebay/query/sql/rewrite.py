@@ -16,9 +16,10 @@ from typing import Any
 
 import duckdb
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel
 
 from forebay.errors import QueryFailed
-from forebay.query.sql import typed
+from forebay.query.sql import typed, unnest
 from forebay.query.sql.functions import FUNCTIONS, Arity, call
 from forebay.query.sql.parse import PREFIX, Statement, failed, locate
 from forebay.query.sql.typing import Types
@@ -39,6 +40,8 @@ _ALLOWED: tuple[type[exp.Expr], ...] = (
 )  # fmt: skip
 _KINDS = frozenset(_ALLOWED)
 MAX_NODES = 20_000
+CATALOG = "awsdatacatalog"
+"""The only catalog there is, as Athena names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +132,16 @@ class Rewriter:
         self._check(self.tree)
         self._relations(self.tree, 0)
         self._name_outputs()
-        for unnest in list(self.tree.find_all(exp.Unnest)):
-            self._unnest(unnest)
-        for node in reversed(list(self.tree.dfs())):
-            self._rewrite(node)
+        for i, found in enumerate(list(self.tree.find_all(exp.Unnest))):
+            self.typed += unnest.rewrite(found, i)
+        for part in reversed(list(self.tree.dfs())):
+            self._rewrite(part)
         self._finish()
         for node in self.tree.find_all(exp.Anonymous):
             if str(node.this).lower() == "try":
                 typed.quiet(node)
+        for skipping in list(self.tree.find_all(exp.IgnoreNulls)):
+            _inside(skipping)
         done = self._text()
         self.bind(done.empty())  # the user's mistakes show here
         for use in self.uses:
@@ -225,6 +230,8 @@ class Rewriter:
         for table in list(tree.find_all(exp.Table)):
             if not table.args.get("db") and _is_cte(table):
                 continue
+            if table.catalog.lower() not in ("", CATALOG):
+                raise failed("CATALOG_NOT_FOUND", f"Catalog '{table.catalog}' not found", self._place(table))
             found = self.resolve(table.db or None, table.name)
             alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name.lower()))
             if isinstance(found, exp.Query):
@@ -299,12 +306,6 @@ class Rewriter:
                 "FUNCTION_NOT_FOUND", f"Function '{shown}' {error}", self.statement.place(shown)
             ) from None
 
-    def _unnest(self, node: exp.Unnest) -> None:
-        made, pending = typed.unnest(node)
-        if made is not node:
-            node.replace(made)
-        self.typed += pending
-
     def _finish(self) -> None:
         types = Types(self._columns_of, lambda: self.bind(self._text().empty()), json=self._has_json())
         for node, finish in self.typed:
@@ -328,12 +329,12 @@ class Rewriter:
         prefix, recursive = "", False
         if with_ is not None:
             recursive = bool(with_.args.get("recursive"))
-            prefix = ", ".join(cte.sql(dialect="duckdb", identify=True) for cte in with_.expressions)
+            prefix = ", ".join(_sql(cte) for cte in with_.expressions)
             bare = tree.copy()
             bare.set("with_", None)
         else:
             bare = tree
-        suffix = bare.sql(dialect="duckdb", identify=True)
+        suffix = _sql(bare)
         return Rewritten(prefix, suffix, recursive, self.uses, self.generated, self.zones)
 
 
@@ -345,6 +346,14 @@ def conditions(tree: exp.Expr, use: Use) -> list[Condition]:
     table = next((table for table in tree.find_all(exp.Table) if table.name == use.name), None)
     select = table.find_ancestor(exp.Select) if table is not None else None
     where = select.args.get("where") if select is not None else None
+    while (
+        where is None
+        and select is not None
+        and select.parent is not None
+        and select.parent.meta.get(unnest.MARK)
+    ):
+        select = select.parent.find_ancestor(exp.Select)
+        where = select.args.get("where") if select is not None else None
     if table is None or select is None or where is None or not isinstance(table.parent, (exp.From, exp.Join)):
         return []
     joins = select.args.get("joins") or []
@@ -368,8 +377,22 @@ def conditions(tree: exp.Expr, use: Use) -> list[Condition]:
             for column in bare.find_all(exp.Column):
                 column.set("table", None)
             names = frozenset(c.name.lower() for c in columns)
-            found.append(Condition(names, bare.sql(dialect="duckdb", identify=True)))
+            found.append(Condition(names, _sql(bare)))
     return found
+
+
+def _inside(node: exp.IgnoreNulls) -> None:
+    """`f(x) IGNORE NULLS` is `f(x IGNORE NULLS)` in DuckDB."""
+    called = node.this
+    if isinstance(called, exp.Anonymous) and called.expressions:
+        last = _sql(called.expressions[-1])
+        called.expressions[-1].replace(exp.Var(this=f"{last} IGNORE NULLS"))
+        node.replace(called.copy())
+
+
+def _sql(node: exp.Expr) -> str:
+    """DuckDB's text. What cannot be said in it was refused before."""
+    return node.sql(dialect="duckdb", identify=True, unsupported_level=ErrorLevel.IGNORE)
 
 
 def _named_values(tree: exp.Values) -> exp.Select:
