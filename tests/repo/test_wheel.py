@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import forebay
+from tests.harness import request, until
 from tests.repo.repository import ROOT
 
 pytestmark = pytest.mark.timeout(300)
@@ -111,3 +113,24 @@ def test_the_restaurant_comes_with_it(clean: Path, tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "simulate" / "evening.py").is_file()
     checked = run(clean, tmp_path, "check", "mine")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_it_runs_there_with_its_console(clean: Path, tmp_path: Path) -> None:
+    """A POST is answered, the page is served and its script with it, and `stop` ends it."""
+    assert run(clean, tmp_path, "init", "shop").returncode == 0
+    ports = [word for door in ("ingest", "aws", "console") for word in (f"--{door}-port", "0")]
+    started = run(clean, tmp_path, "run", "shop", "--detach", "--json", *ports)
+    assert started.returncode == 0, started.stderr
+    try:
+        urls = json.loads(started.stdout)["urls"]
+        event = b'{"page": "/menu", "milliseconds": 120}'
+        posted = request(f"{urls['ingest']}/events", "POST", event, {"Content-Type": "application/json"})
+        assert posted.status == 200, posted
+        page = request(urls["console"] + "/")
+        assert page.status == 200
+        (script,) = re.findall(r'src="(/assets/[^"]+\.js)"', page.body.decode())
+        assert request(urls["console"] + script).status == 200
+        query = ("query", "SELECT page, milliseconds FROM events", "--format", "csv")
+        until(lambda: "/menu" in run(clean, tmp_path / "shop", *query).stdout)
+    finally:
+        assert run(clean, tmp_path, "stop", "shop").returncode == 0
