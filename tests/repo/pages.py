@@ -94,7 +94,7 @@ class Shell:
         return {**kept, "PATH": f"{PROGRAMS}:{os.defpath}", "HOME": str(self.home)}
 
     def run(self, command: str) -> str:
-        """The command's output. Fails the test if it exits with anything but 0."""
+        """The command's output. Fails the test if it exits with anything but 0, or what it says (`# exits 1`)."""
         if command.startswith("cd "):
             self.cwd = self.cwd / command[3:].strip()
             assert self.cwd.is_dir(), command
@@ -115,7 +115,8 @@ class Shell:
             check=False,
             timeout=PATIENCE,
         )
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        expected = int(told[1]) if (told := re.search(r"  # exits (\d)", command)) else 0
+        assert done.returncode == expected, f"$ {command}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     def start(self, command: str) -> None:
