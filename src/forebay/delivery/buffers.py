@@ -88,7 +88,8 @@ class Buffers:
         with self.lock:
             if slot in self._slots or slot in self._promised:
                 return True
-            if len(self._open) + len(self._promised) >= LIMIT:
+            data = sum(buffer.row.kind != ERROR for buffer in self._open.values())
+            if data + len(self._promised) >= LIMIT:
                 return False
             self._promised.add(slot)
             return True

@@ -20,6 +20,8 @@ import pyarrow.json as pj
 from forebay.delivery.coerce import Unfit, coerce
 from forebay.delivery.fit import coalesce, fit
 from forebay.delivery.types import (
+    BOOLEAN,
+    DOUBLE,
     NULL,
     STRING,
     Column,
@@ -39,6 +41,12 @@ MAX_COLUMNS = 1000
 MOST_KEYS = 2 * MAX_COLUMNS
 REST = "_rest"
 SAMPLE = 256
+# What a value of this kind does not widen.
+_OBVIOUS: dict[type, tuple[Type, ...]] = {
+    str: (STRING,),
+    float: (DOUBLE,),
+    bool: (BOOLEAN,),
+}
 
 
 @dataclass(slots=True)
@@ -90,6 +98,8 @@ class Columns:
         for row in rows:
             for key, value in row.items():
                 old = seen.get(key)
+                if (value is None and old is not None) or old in _OBVIOUS.get(type(value), ()):
+                    continue
                 kind = infer(value)
                 if old is None:
                     seen[key] = kind

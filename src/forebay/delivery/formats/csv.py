@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from forebay.delivery.route import Router
 from forebay.ports import Json, Lines, Table
 
 PARSE_ERROR = "DataFormatConversion.ParseError"
-_SPECIAL = frozenset(',"\n\r\\')
+_SPECIAL = re.compile(r'[,"\n\r\\]').search
 
 
 class CsvEncoder:
@@ -52,16 +53,22 @@ class CsvEncoder:
         return Encoded(group_lines(slots, cells, source, work, meta), misfits, emptied)
 
     def _line(self, names: list[str], event: dict[str, Any]) -> bytes:
-        given = {name.lower(): value for name, value in event.items() if value is not None}
+        given = event
+        if not self._columns.types.keys() >= event.keys():
+            given = {name.lower(): value for name, value in event.items() if value is not None}
+        declared = self._columns.types if self._columns.declared else None
         parts = []
         for name in names:
             value = given.get(name)
-            if value is not None and self._columns.declared:
+            if value is None:
+                parts.append("")
+                continue
+            if declared is not None:
                 try:
-                    value = _plain(coerce(value, self._columns.types[name]), value)
+                    value = _plain(coerce(value, declared[name]), value)
                 except Unfit as error:
                     raise Unfit(f"column {name}: {error}") from None
-            parts.append("" if value is None else quoted(text_of(value)))
+            parts.append(quoted(value if isinstance(value, str) else text_of(value)))
         # A line of one empty cell is not an empty line, which would be no row.
         return (",".join(parts) or '""').encode()
 
@@ -80,6 +87,6 @@ def _event(line: bytes) -> tuple[dict[str, Any], str | None]:
 
 def quoted(text: str) -> str:
     """A cell, in quotes if it needs them (RFC 4180; a backslash is doubled, as OpenCSV reads it)."""
-    if _SPECIAL.isdisjoint(text):
+    if _SPECIAL(text) is None:
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'
