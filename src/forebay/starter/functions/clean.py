@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def clean(event):
     """Return the event to keep it, None to drop it, a list to make several of it."""
-    if event.get("page") is None:
+    if event.get("page") == "/healthz":  # a probe is no visit
         return None
     event.setdefault("at", datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     return event
