@@ -246,7 +246,8 @@ class System:
         import pyarrow.ipc
 
         project = json.loads(self.layout.applied.read_bytes())["name"]
-        answer = self.call("query", "query", timeout=timeout, sql=sql, database=project)
+        answer = self.call("query", "query", timeout=timeout, sql=sql, database=project, max_rows=20_000_000)
+        assert not answer["truncated"]
         table = pyarrow.ipc.open_stream(answer["arrow"]).read_all()
         return [list(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
 

@@ -21,7 +21,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,6 +56,8 @@ def keep(event):
     return event
 """
 BATCH = 20
+AT_WORK = 0.8
+"""Of the processes killed, how many are at work again since they were killed before, and not starting."""
 ROLES = ("front", "flow", "query", "worker", "supervisor", "everything")
 
 
@@ -71,6 +73,7 @@ class Client(threading.Thread):
     name_: str
     url: Callable[[], str]
     retries: bool
+    pause: float = 0.0
     acknowledged: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     sent: int = 0
@@ -91,6 +94,7 @@ class Client(threading.Thread):
             if connection is None:  # nobody listens: nothing is sent
                 time.sleep(0.02)
                 continue
+            self.stopped.wait(self.pause)
             ids = [f"{self.name_}-{number + i}" for i in range(BATCH)]
             events = [{"id": each, "n": number + i} for i, each in enumerate(ids)]
             number += BATCH
@@ -175,24 +179,24 @@ class Sampler(threading.Thread):
 class Storm:
     """A system, its clients and its sampler."""
 
-    def __init__(self, system: System, seed: int) -> None:
+    def __init__(self, system: System, seed: int, pause: float = 0.0) -> None:
         self.system = system
         self.random = random.Random(seed)
         self.kills: collections.Counter[str] = collections.Counter()
         self.clients = [
-            Client("retries", lambda: system.ingest, retries=True),
-            Client("once", lambda: system.ingest, retries=False),
+            Client("retries", lambda: system.ingest, retries=True, pause=pause),
+            Client("once", lambda: system.ingest, retries=False, pause=pause),
         ]
         self.sampler = Sampler(system, lambda: sum(client.sent for client in self.clients))
 
-    def blow(self, kills: int) -> None:
+    def blow(self, kills: int, roles: Sequence[str] = ROLES) -> None:
         """Run clients and sampler while `kills` processes are killed."""
         for client in self.clients:
             client.start()
         self.sampler.start()
         for _ in range(kills):
             time.sleep(self.random.uniform(0.1, 1.2))  # the moment is what is random here
-            self.kill(self.random.choice(ROLES))
+            self.kill(self.random.choice(roles))
         for client in self.clients:
             client.stopped.set()
             client.join(60)
@@ -216,6 +220,9 @@ class Storm:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGKILL)
         else:
+            if self.random.random() < AT_WORK:
+                until(lambda: self.system.call(role, "status"))
+                time.sleep(self.random.uniform(0.0, 0.5))
             self.system.kill(role)
 
     def _workers(self) -> list[psutil.Process]:
@@ -242,10 +249,10 @@ class Storm:
             assert client.acknowledged
         assert self.sampler.problem is None, self.sampler.problem
         assert self.sampler.samples > 0
-        in_table = collections.Counter(row[0] for row in self.system.query("select id from events"))
+        in_table = self._table()
         self._ids(in_table)
         self.system.flush()
-        after = collections.Counter(row[0] for row in self.system.query("select id from events"))
+        after = self._table()
         assert after == in_table, "delivering changed the rows"
         assert collections.Counter(self._delivered()) == in_table, (
             "the objects hold other rows than the table"
@@ -257,6 +264,10 @@ class Storm:
         assert ledger["rejected"] == len(rejected)
         assert ledger["buffered"] == 0
         assert ledger["accepted"] == in_table.total() + len(rejected)
+
+    def _table(self) -> collections.Counter[str]:
+        rows = until(lambda: self.system.query("select id from events"))
+        return collections.Counter(row[0] for row in rows)
 
     def _ids(self, in_table: collections.Counter[str]) -> None:
         self.system.flush()
@@ -287,3 +298,28 @@ class Storm:
             for row in self._objects(prefix):
                 if "rawData" in row:
                     yield str(json.loads(base64.b64decode(str(row["rawData"])))["id"])
+
+
+POSITION_APART = """\
+import sys
+import time
+
+if "flow" in sys.orig_argv:
+    from forebay.catalog import deliveries
+
+    def commit(self, progress):
+        def rows(db):
+            deliveries.commit_progress(db, progress)
+            move(db, progress.before)
+
+        def move(db, to):
+            where = (to, progress.consumer, progress.log)
+            db.execute("UPDATE positions SET position = ? WHERE consumer = ? AND log = ?", where)
+
+        self._store.submit(rows).result()
+        time.sleep(0.05)
+        return self._store.submit(lambda db: move(db, progress.position))
+
+    deliveries.Deliveries.commit = commit
+"""
+"""A fault to plant (as sitecustomize.py): rows in one commit, the position that they belong to in the next."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Running
-from tests.system.crash import Storm, storm_project
+from tests.system.crash import POSITION_APART, Storm, storm_project
 
 
 def storm(running: Running, folder: Path, kills: int, seed: int) -> Storm:
@@ -30,3 +30,18 @@ def test_many_kills_at_random_moments_lose_nothing_and_repeat_nothing(
     found = storm(running, tmp_path / "p", kills=36, seed=seed)
     assert sum(found.kills.values()) >= 30
     assert set(found.kills) == {"front", "flow", "query", "worker", "supervisor", "everything"}
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_a_position_that_is_committed_apart_from_its_rows_is_noticed(
+    running: Running, tmp_path: Path
+) -> None:
+    """The storm itself is tested: with this fault planted, it must find ids that are there twice."""
+    (tmp_path / "fault").mkdir()
+    (tmp_path / "fault" / "sitecustomize.py").write_text(POSITION_APART)
+    environment = {"PYTHONPATH": str(tmp_path / "fault")}
+    found = Storm(running(storm_project(tmp_path / "p"), environment=environment), seed=1, pause=0.005)
+    found.blow(8, roles=["flow"])
+    with pytest.raises(AssertionError, match=r"there twice|adds_up|of \d+ sent"):
+        found.verify()
