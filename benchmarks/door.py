@@ -85,12 +85,15 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wrk(url: str, body: bytes, headers: dict[str, str], connections: int, seconds: float, folder: Path) -> Any:
+def wrk(
+    url: str, body: bytes, headers: dict[str, str], connections: int, seconds: float, *, folder: Path
+) -> Any:
     script = folder / "request.lua"
     (folder / "body").write_bytes(body)
     lines = [f'wrk.headers["{name}"]="{value}"' for name, value in headers.items()]
     script.write_text(
-        f'wrk.method="POST"\nlocal f=io.open("{folder}/body","rb")\nwrk.body=f:read("*a")\nf:close()\n' + "\n".join(lines)
+        f'wrk.method="POST"\nlocal f=io.open("{folder}/body","rb")\nwrk.body=f:read("*a")\nf:close()\n'
+        + "\n".join(lines)
     )
     out = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script), url],
@@ -100,11 +103,12 @@ def wrk(url: str, body: bytes, headers: dict[str, str], connections: int, second
         raise SystemExit(out)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
-    assert rate and p99
+    assert rate
+    assert p99
     return float(rate[1]), float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]]
 
 
-def raw(url: str, body: bytes, headers: dict[str, str], connections: int, seconds: float, _: Path) -> Any:
+def raw(url: str, body: bytes, headers: dict[str, str], connections: int, seconds: float, **_: object) -> Any:
     host, _, path = url.removeprefix("http://").partition("/")
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     request = (
@@ -165,10 +169,14 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
             lines = {"content-type": "application/x-ndjson"}
             runs: dict[str, list[tuple[float, float]]] = {"bare": [], "single": [], "ndjson": []}
             for _ in range(rounds):
-                runs["bare"].append(client(f"http://127.0.0.1:{bare}/keyed", event, key, 64, seconds, folder))
-                runs["single"].append(client(f"http://127.0.0.1:{ours}/keyed", event, key, 64, seconds, folder))
+                runs["bare"].append(
+                    client(f"http://127.0.0.1:{bare}/keyed", event, key, 64, seconds, folder=folder)
+                )
+                runs["single"].append(
+                    client(f"http://127.0.0.1:{ours}/keyed", event, key, 64, seconds, folder=folder)
+                )
                 runs["ndjson"].append(
-                    client(f"http://127.0.0.1:{ours}/clicks", ndjson, lines, 16, seconds, folder)
+                    client(f"http://127.0.0.1:{ours}/clicks", ndjson, lines, 16, seconds, folder=folder)
                 )
             mid = {name: statistics.median(rate for rate, _ in run) for name, run in runs.items()}
             return {
@@ -177,7 +185,9 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
                 "single_requests_per_s": mid["single"],
                 "single_p99_ms": statistics.median(p99 for _, p99 in runs["single"]),
                 "single_ratio": mid["single"] / mid["bare"],
-                "single_ratio_best": max(s[0] / b[0] for s, b in zip(runs["single"], runs["bare"], strict=True)),
+                "single_ratio_best": max(
+                    s[0] / b[0] for s, b in zip(runs["single"], runs["bare"], strict=True)
+                ),
                 "ndjson_records_per_s": mid["ndjson"] * LINES,
             }
         finally:

@@ -23,11 +23,11 @@ NO_RESERVE = -(1 << 40)
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MiB."""
+    """A file system of 12 MiB."""
     folder = tmp_path / "small"
     folder.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, b"size=6m") != 0:
+    if libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, b"size=12m") != 0:
         pytest.skip(f"a small file system cannot be mounted here: {os.strerror(ctypes.get_errno())}")
     yield folder
     libc.umount2(os.fsencode(folder), 2)
@@ -46,7 +46,7 @@ def fill(log: Log, limit: int = 200) -> tuple[int, Unavailable]:
 def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(small_disk: Path) -> None:
     path = small_disk / "log.db"
     ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(1 << 20))
+    ballast.write_bytes(bytes(6 << 20))
     with (
         contextlib.closing(Log(path, NAME, reserve=NO_RESERVE)) as log,
         contextlib.closing(Reader(path, NAME)) as reader,
@@ -70,12 +70,12 @@ def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(small_disk: Path) -
 
 def test_below_the_reserve_events_are_refused_before_the_disk_is_full(small_disk: Path) -> None:
     path = small_disk / "log.db"
-    with contextlib.closing(Log(path, NAME, reserve=2 << 20)) as log:
+    with contextlib.closing(Log(path, NAME, reserve=4 << 20)) as log:
         _, error = fill(log)
         assert error.code == "DiskFull"
         assert log.problem is not None
         free = os.statvfs(small_disk)
-        assert free.f_bavail * free.f_frsize > 1 << 20
+        assert free.f_bavail * free.f_frsize > 3 << 20
 
 
 LIMITED = """

@@ -46,6 +46,10 @@ _JSON = frozenset(
     }
 )
 
+# Whether a content type, as clients write it, is of lines.
+_known: dict[str, bool] = {}
+_REMEMBERED = 1000
+
 
 class UnsupportedMedia(ForebayError):
     """A content type or encoding that a route does not take (HTTP 415)."""
@@ -112,7 +116,10 @@ class Door:
 
         Raises UnsupportedMedia, BodyTooLarge, DataRejected `InvalidGzip`.
         """
-        lines = content_type is not None and _wants_lines(content_type)
+        lines = False
+        if content_type is not None:
+            known = _known.get(content_type)
+            lines = _wants_lines(content_type) if known is None else known
         if encoding is not None and encoding != "identity":
             if encoding.strip().lower() not in ("gzip", "x-gzip"):
                 raise UnsupportedMedia(
@@ -193,10 +200,10 @@ def _wants_lines(content_type: str) -> bool:
         charset = rest.lower().partition("charset=")[2].split(";")[0].strip(" \"'")
         if charset not in ("utf-8", "utf8", "us-ascii"):
             raise UnsupportedMedia("UnsupportedCharset", f"charset {charset[:50]}", fix="send UTF-8")
-    if kind in _LINES:
-        return True
-    if kind in _JSON or kind.endswith("+json"):
-        return False
+    if kind in _LINES or kind in _JSON or kind.endswith("+json"):
+        if len(_known) < _REMEMBERED:
+            _known[content_type] = kind in _LINES
+        return kind in _LINES
     raise UnsupportedMedia(
         "UnsupportedContentType",
         f"content type {kind[:100]}",

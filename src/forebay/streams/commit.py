@@ -159,7 +159,7 @@ class Committer:
     ) -> None:
         blob = encode_records(records, keys)
         self._db.execute("INSERT INTO batches VALUES(?,?,?,?,?)", (offset, len(records), shard, now, blob))
-        self.written += len(blob) + PAGE_SIZE
+        self.written += len(blob) + 2 * PAGE_SIZE
 
     def transaction(self, action: Callable[[], T]) -> T:
         """Run `action` and commit: when this returns, it is on disk.

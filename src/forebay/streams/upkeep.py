@@ -15,9 +15,13 @@ from forebay.streams.keep import Keeper
 
 logger = logging.getLogger("forebay.streams")
 
-# A checkpoint copies the WAL into the database; between these sizes it waits for an idle moment.
-CHECKPOINT_IDLE_BYTES = 512 << 10
-CHECKPOINT_BYTES = 16 << 20
+# A checkpoint copies the WAL into the database, and the WAL begins anew in place. A WAL that need not grow
+# takes half as long to sync, so it is kept short; but large batches fill it fast, and checkpoints of
+# more at once cost less.
+IDLE_BYTES = 512 << 10
+SHORT_BYTES = 4 << 20
+LONG_BYTES = 16 << 20
+LONG_SECONDS = 0.25
 EVERY = 1.0
 # While there is much to remove it goes a little at a time, so that commits go on between.
 SOON = 0.02
@@ -32,12 +36,16 @@ class Upkeep:
         self._keeper = keeper
         self._keys = keys
         self._said: str | None = None
+        self._checkpointed = 0.0
         self.at = time.monotonic() + EVERY
 
     @property
     def wal_is_long(self) -> bool:
         """Whether a checkpoint should not wait any longer."""
-        return self._committer.written > CHECKPOINT_BYTES
+        written = self._committer.written
+        return written > LONG_BYTES or (
+            written > SHORT_BYTES and time.monotonic() - self._checkpointed > LONG_SECONDS
+        )
 
     def run(
         self, now: int, retention: float, *, idle: bool, failed: Callable[[Exception], ForebayError]
@@ -51,7 +59,7 @@ class Upkeep:
             more = False
             if time.monotonic() >= self.at:
                 more = self._slice(now, retention)
-                if idle and not more and self._committer.written > CHECKPOINT_IDLE_BYTES:
+                if idle and not more and self._committer.written > IDLE_BYTES:
                     self._checkpoint()
                 self.at = time.monotonic() + (SOON if more else EVERY)
             self._said = None
@@ -76,6 +84,7 @@ class Upkeep:
     def _checkpoint(self) -> None:
         self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._committer.written = 0
+        self._checkpointed = time.monotonic()
 
     def _slice(self, now: int, retention: float) -> bool:
         more = False

@@ -66,8 +66,8 @@ def request_id(headers: RequestHeaders) -> str:
 
 
 def error_body(error: ForebayError, id: str) -> bytes:
-    """`{code, message, where, why, fix, ..., request_id}`, as every JSON error reads."""
-    return _encode({**error.to_dict(), "request_id": id})
+    """`{"error": {code, message, where?, why?, fix?, ..., request_id}}`, as every JSON error reads."""
+    return _encode({"error": {**error.to_dict(), "request_id": id}})
 
 
 def retry_after(error: ForebayError) -> str | None:

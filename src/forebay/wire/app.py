@@ -47,7 +47,7 @@ class WireApp:
         id = str(uuid.uuid4())
         if (refusal := self._guard.check(host, headers.get("origin"))) is not None:
             said = {"code": refusal.code, "message": refusal.message, "fix": refusal.fix, "request_id": id}
-            _json(proto, refusal.status, said)
+            _json(proto, refusal.status, {"error": said})
             return
         if scope.path == HEALTH:
             _json(proto, 200, {"status": "ok", "services": {}})
