@@ -129,6 +129,12 @@ def test_sql_with_a_typo_shows_the_place_and_the_nearest_column(
     page.close()
 
 
+def test_the_first_command_that_the_overview_offers_is_accepted(restaurant: System) -> None:
+    first = request(f"{restaurant.console}/api/console").json()["first"]
+    answer = restaurant.post(first["path"], first["body"].encode())
+    assert answer.json() == {"accepted": 1, "duplicate": 0, "refused": []}
+
+
 def test_an_edited_dashboard_is_seen_without_a_reload(chromium: Browser, restaurant: System) -> None:
     page, _ = opened(chromium, restaurant)
     expect(page.locator("h1")).to_have_text("The evening", timeout=20_000)

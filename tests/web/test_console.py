@@ -13,6 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -22,6 +23,7 @@ from forebay.delivery.section import DeliverySpec
 from forebay.errors import QueryFailed, Unavailable
 from forebay.ingest.section import RouteSpec
 from forebay.project.model import Location, Ref, Spec
+from forebay.web.sample import sample
 from forebay.web.static_files import STATIC
 from tests.web.fake_system import FakeQuery, Site, project, served
 
@@ -199,11 +201,44 @@ def test_what_every_page_needs_comes_in_one_answer(site: Site) -> None:
         == "POST /clicks"
     )
     assert found["queries"] == [{"name": "top", "sql": "select 1 as one", "description": None}]
+    assert found["first"] == {"method": "POST", "path": "/clicks", "body": '{"hello": "world"}', "key": False}
     assert found["themes"].keys() == {"light", "dark"}
+
+
+def test_the_first_request_fits_the_route_s_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "what": {"type": "string", "examples": ["entree_1"]},
+            "how_long": {"type": ["integer", "null"], "minimum": 0},
+            "at": {"type": "string", "format": "date-time"},
+            "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
+            "more": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+        },
+    }
+    made = sample(schema)
+    jsonschema_rs.validate({**schema, "required": list(schema["properties"])}, made)
+    assert (made["what"], made["how_long"], made["tags"], made["more"]) == ("entree_1", 0, ["a"], True)
+    assert sample({"properties": {"a": {"properties": {}}}}) == {"a": {}}
 
 
 def test_the_status_is_passed_on(site: Site) -> None:
     assert ask(site, "/api/status")[1]["ledger"]["total"]["accepted"] == 0
+
+
+def test_a_bug_is_an_answer_too_and_the_console_goes_on(site: Site) -> None:
+    async def fails() -> dict[str, Any]:
+        raise RuntimeError("a bug")
+
+    sound, site.console.ctx.status = site.console.ctx.status, fails
+    status, found, _ = ask(site, "/api/status")
+    assert (status, found["error"]["code"]) == (500, "Internal")
+    with connect(site.url.replace("http", "ws") + "/api/live") as socket:
+        talk = Talk(socket)
+        talk.say(type="status")
+        assert talk.until(lambda message: message["type"] == "status")["error"]["code"] == "Internal"
+        site.console.ctx.status = sound
+        talk.until(lambda message: "data" in message)
 
 
 def test_an_unknown_operation_is_not_a_page(site: Site) -> None:

@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import csv
 import io
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,10 @@ from forebay.project.model import Project
 from forebay.web.browser import Browser, Statuses
 from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find, result_of
+from forebay.web.sample import first_request
 from forebay.web.static_files import StaticFiles
+
+logger = logging.getLogger("forebay.console")
 
 BodyT = TypeVar("BodyT")
 
@@ -132,7 +136,7 @@ class Console:
                 Route("/api/{rest:path}", self._nothing, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/{rest:path}", self._page),
             ],
-            exception_handlers={ForebayError: _failed},
+            exception_handlers={ForebayError: _failed, Exception: _broken},
             lifespan=self._lifespan,
         )
         app.state.console = self
@@ -176,7 +180,11 @@ class Console:
         try:
             return orjson.dumps({"type": "status", "at": now_us(), "data": await self.ctx.status()})
         except ForebayError as error:
-            return orjson.dumps({"type": "status", "at": now_us(), "error": error.to_dict()})
+            parts = error.to_dict()
+        except Exception as error:  # a bug must not end the page's status for good
+            logger.exception("the status could not be put together")
+            parts = {"code": "Internal", "message": repr(error)}
+        return orjson.dumps({"type": "status", "at": now_us(), "error": parts})
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -203,6 +211,7 @@ class Console:
                     for each in ranges.COMMON
                 ],
                 "themes": {name: theme(name) for name in ("light", "dark")},
+                "first": first_request(project),
                 "queries": self._queries(),
                 "graph": graph(project, self.dashboards()),
                 "dashboards": self._listed(),
@@ -377,6 +386,12 @@ async def _failed(_: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable | Throttled):
         headers["Retry-After"] = str(error.extra.get("retry_after", 1))
     return JSONResponse({"error": error.to_dict()}, error.status, headers)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    parts = {"code": "Internal", "message": f"a fault of forebay: {error!r}", "fix": "please report it"}
+    return JSONResponse({"error": parts}, 500)
 
 
 async def _body(request: Request, kind: type[BodyT]) -> BodyT:

@@ -104,7 +104,6 @@ export function Overview({ console }: { console: Console }) {
     if (counts) return counts.lag ? `${count(counts.lag)} behind` : `${count(counts.accepted)} events`;
     return door ? `${count(door.accepted)} accepted` : "";
   };
-  const route = console.graph.nodes.find((each) => each.noun === "ingest" && each.label.startsWith("POST"));
   return (
     <div class="page">
       <header class="page-head">
@@ -115,7 +114,7 @@ export function Overview({ console }: { console: Console }) {
       {[...(status?.problems ?? []), ...(status?.flow?.error ? [status.flow.error] : []), ...(status?.flow?.trouble ? [{ code: "Catalog", message: status.flow.trouble }] : [])].map((each, at) => (
         <Problem key={at} failure={{ ...each, where: each.where ?? (each as { about?: string }).about }} />
       ))}
-      {total && total.accepted === 0 && <First route={route?.label} url={status?.urls?.ingest} />}
+      {total && total.accepted === 0 && <First first={console.first} url={status?.urls?.ingest} />}
       <div class="overview">
         <section class="card ledger" aria-labelledby="h-ledger">
           <h2 id="h-ledger">Ledger</h2>
@@ -179,13 +178,13 @@ export function Overview({ console }: { console: Console }) {
   );
 }
 
-function First({ route, url }: { route: string | undefined; url: string | undefined }) {
-  const path = route?.split(" ")[1] ?? "/";
-  const curl = `curl -X POST ${url ?? "http://127.0.0.1:8000"}${path} -H 'content-type: application/json' -d '{"hello": "world"}'`;
+function First({ first, url }: { first: Console["first"]; url: string | undefined }) {
+  const key = first?.key ? " -H 'x-api-key: YOUR_KEY'" : "";
+  const curl = first ? `curl -X POST ${url ?? "http://127.0.0.1:8000"}${first.path}${key} -H 'content-type: application/json' -d '${first.body.replaceAll("'", "'\\''")}'` : "";
   return (
     <section class="card first" aria-label="Send the first event">
       <Empty title="No events yet">
-        {route ? <><p class="hint">Send one, and see it here within a second:</p><p class="command"><code>{curl}</code><Copy text={curl} /></p></>
+        {first ? <><p class="hint">Send one, and see it here within a second{first.key && <> (the key comes from <code>forebay keys create</code>)</>}:</p><p class="command"><code>{curl}</code><Copy text={curl} /></p></>
           : <p class="hint">The project has no route to post to.</p>}
       </Empty>
     </section>

@@ -11,6 +11,7 @@ export interface Listed { name: string; title: string; description: string; tile
 export interface Console {
   name: string; description: string | null; version: string; timezone: string; day_starts: string; database: string;
   ranges: RangeChoice[]; themes: Record<string, object>; graph: Graph; dashboards: Listed[];
+  first: { method: string; path: string; body: string; key: boolean } | null;
   queries: { name: string; sql: string; description: string | null }[];
 }
 
