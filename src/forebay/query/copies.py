@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +44,8 @@ KEPT_ROWS = 500_000  # more rows than this in memory become a copy
 KEPT_OBJECTS = 64
 MERGE = 8  # copies of one size that become one
 LARGE_ROWS = 4_000_000
+RETIRED = 120.0  # seconds that a merged copy's parts stay, for queries that planned them
+_DAMAGE = re.compile("parquet|zstd|snappy|thrift|corrupt|magic|footer", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class TableCopies:
         self._copies: dict[str, Copy] = {}
         self._where: dict[Entry, Copy] = {}
         self._memory: dict[Entry, pa.Table] = {}
-        self._spilling: set[Entry] = set()
+        self._retired: deque[tuple[float, str]] = deque()
         self._busy: Future[None] | None = None
         self._decoder = decoder(table.shape)
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,17 +130,28 @@ class TableCopies:
             Path(path).unlink(missing_ok=True)
 
     def broken(self, message: str) -> bool:
-        """Forget the copies that an error of DuckDB's names; whether there were any."""
+        """Forget the copies that an error of DuckDB's is about; whether there were any."""
         with self._lock:
             bad = [path for path in self._copies if path in message]
-            if not bad and str(self._folder) in message:
-                bad = list(self._copies)
+        if not bad and _DAMAGE.search(message):
+            bad = [path for path in list(self._copies) if not self._sound(path)]
+        with self._lock:
             for path in bad:
                 log.warning("a copy cannot be read and is made again: %s", path)
                 self._forget(path, unlink=True)
-            return bool(bad)
+        return bool(bad) or str(self._folder) in message
 
-    def parts(self, wanted: Sequence[tuple[Object, Values]], live: frozenset[Entry] | set[Entry]) -> Parts:
+    def _sound(self, path: str) -> bool:
+        connection = self._connect()
+        try:
+            connection.execute(f"SELECT max(hash(COLUMNS(*))) FROM read_parquet({literal(path)})").fetchall()
+        except duckdb.Error:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def parts(self, wanted: Sequence[tuple[Object, Values]], live: Set[Entry]) -> Parts:
         """Decode what is new of `wanted`; where all of its rows are. `live` are the table's objects in all."""
         while True:
             with self._lock:
@@ -153,19 +168,23 @@ class TableCopies:
         with self._lock:
             for item, values in wanted:
                 one = entry(item, values)
-                rows = self._memory.get(one)
-                if rows is not None:
-                    found.memory.append((item, values, rows))
-                elif one in self._where:
-                    copy = self._where[one]
+                copy = self._where.get(one)
+                if copy is not None:
                     chosen[copy.path] = copy
-        for copy in chosen.values():
-            gone = frozenset(
-                one[0] for one in copy.entries if one not in live or self._where.get(one) is not copy
-            )
-            found.copies.append((copy, gone))
+                elif one in self._memory:
+                    found.memory.append((item, values, self._memory[one]))
+                else:  # another query took it for gone
+                    return self.parts(wanted, live)
+            for copy in chosen.values():
+                found.copies.append((copy, self._gone(copy, live)))
         self._tidy(live)
         return found
+
+    def _gone(self, copy: Copy, live: Set[Entry]) -> frozenset[str]:
+        """Whose rows in this copy do not count: objects that are no more, or are in another copy."""
+        return frozenset(
+            one[0] for one in copy.entries if one not in live or self._where.get(one) is not copy
+        )
 
     # ── decoding ────────────────────────────────────────────────────────────────────────────────
     def _take(self, missing: Iterable[tuple[Object, Values]]) -> None:
@@ -180,7 +199,9 @@ class TableCopies:
             at = 0
             with self._lock:
                 for (item, values, _), count in zip(batch, counts, strict=True):
-                    self._memory[entry(item, values)] = rows.slice(at, count)
+                    one = entry(item, values)
+                    if one not in self._where:  # else another query was quicker
+                        self._memory[one] = rows.slice(at, count)
                     at += count
             if rows.num_rows >= KEPT_ROWS:
                 self._spill(list(self._memory))
@@ -207,8 +228,9 @@ class TableCopies:
             yield batch
 
     # ── copying ─────────────────────────────────────────────────────────────────────────────────
-    def _tidy(self, live: frozenset[Entry] | set[Entry]) -> None:
+    def _tidy(self, live: Set[Entry]) -> None:
         """In the background: write what fills memory, merge what is small, drop what is gone."""
+        self.retire()
         with self._lock:
             if self._busy is not None and not self._busy.done():
                 return
@@ -234,7 +256,7 @@ class TableCopies:
         except Exception:
             log.exception("copies of %s.%s", self.table.db, self.table.name)
 
-    def _group(self, live: frozenset[Entry] | set[Entry]) -> list[Copy]:
+    def _group(self, live: Set[Entry]) -> list[Copy]:
         """Copies worth merging: many of one order of size, or one that is mostly gone."""
         by_size: dict[int, list[Copy]] = {}
         for copy in self._copies.values():
@@ -249,7 +271,11 @@ class TableCopies:
 
     def _spill(self, entries: Sequence[Entry]) -> None:
         with self._lock:
-            taken = [(one, self._memory[one]) for one in entries if one in self._memory]
+            held = [one for one in entries if one in self._memory and one not in self._where]
+            for one in set(entries) - set(held):
+                self._memory.pop(one, None)
+            latest = {one[0]: one for one in held}  # in one copy an object is there once
+            taken = [(one, self._memory[one]) for one in latest.values()]
         if not taken:
             return
         rows = with_places([(one[0], one[2], part) for one, part in taken], self.table)
@@ -267,14 +293,14 @@ class TableCopies:
                 self._memory.pop(one, None)
 
     def _merge(self, group: list[Copy], live: frozenset[Entry]) -> None:
-        kept = [one for copy in group for one in copy.entries if one in live and self._where.get(one) is copy]
+        with self._lock:
+            parts = [(copy, self._gone(copy, live)) for copy in group if copy.path in self._copies]
+        kept = [one for copy, gone in parts for one in copy.entries if one[0] not in gone]
+        merged = None
         if kept:
-            sources = " UNION ALL ".join(
-                copy_sql(copy, frozenset(one[0] for one in copy.entries if one not in live)) for copy in group
-            )
             connection = self._connect()
             try:
-                merged = self._write(connection, sources, kept)
+                merged = self._write(connection, " UNION ALL ".join(copy_sql(*part) for part in parts), kept)
             except duckdb.Error as error:
                 if not self.broken(str(error)):
                     raise
@@ -282,13 +308,17 @@ class TableCopies:
             finally:
                 connection.close()
         with self._lock:
-            for copy in group:
+            for copy, _ in parts:
                 self._forget(copy.path, unlink=False)
-            if kept:
+                self._retired.append((time.monotonic(), copy.path))
+            if merged is not None:
                 self._add(merged)
-        time.sleep(0)
-        for copy in group:  # a query that planned them and finds them gone plans again
-            Path(copy.path).unlink(missing_ok=True)
+
+    def retire(self, age: float = RETIRED) -> None:
+        """Remove the files of merged copies that no query reads any more (it would be over by its time)."""
+        while self._retired and time.monotonic() - self._retired[0][0] >= age:
+            _, path = self._retired.popleft()
+            Path(path).unlink(missing_ok=True)
 
     def _write(self, connection: duckdb.DuckDBPyConnection, sql: str, entries: list[Entry]) -> Copy:
         path = self._folder / f"{uuid.uuid4().hex}.parquet"
@@ -394,6 +424,8 @@ class Copies:
     def close(self) -> None:
         """End the background work; what is not copied is decoded again next time."""
         self._worker.shutdown(wait=True, cancel_futures=True)
+        for table in self._tables.values():
+            table.retire(0)
 
 
 def folder_name(table: Table) -> str:

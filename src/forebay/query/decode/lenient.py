@@ -11,7 +11,7 @@ from typing import Any
 
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}
 _ENDS = ',:]}/\\"[{;=#'
-_MAX_DEPTH = 512
+_MAX_DEPTH = 128
 
 
 class NotJson(ValueError):
