@@ -52,7 +52,8 @@ from forebay.flow_tables import declare, qualified
 from forebay.functions.section import FunctionSpec
 from forebay.lake import listing
 from forebay.lake.files import Files
-from forebay.lake.section import BucketSpec
+from forebay.lake.lake import Lake
+from forebay.lake.section import BucketSpec, buckets
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
@@ -82,6 +83,7 @@ class Flow:
         self._store = Store(layout.catalog)
         self._catalog = Deliveries(self._store)
         self._files = Files(layout.lake)
+        self.lake = Lake(self._store, self._files)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -110,6 +112,7 @@ class Flow:
         self.apply(self.project)
         for thread in self._threads:
             thread.start()
+        self.lake.start()
 
     def apply(self, project: Project) -> None:
         """Make the running deliveries and the declared tables those of `project`.
@@ -125,6 +128,7 @@ class Flow:
             for name in self._catalog.owners() - wanted.keys():
                 self._retire(name)
             self.project = project
+            self.lake.apply(buckets(project))
             self._store.write(lambda db: declare(db, project))
             for name, spec in wanted.items():
                 if name not in self._deliveries:
@@ -252,6 +256,7 @@ class Flow:
             if thread.is_alive():
                 thread.join()
         self._pool.shutdown(cancel_futures=True)
+        self.lake.stop()
         self._store.close()
 
     # --- its own threads ---

@@ -69,19 +69,23 @@ class Store:
         self._db = open_writer(path)
         self._queue: deque[_Item] = deque()
         self._ready = threading.Condition()
-        self._closing = False
+        self._closing = self._soon = False
         self._local = threading.local()
         self._readers: list[weakref.ref[apsw.Connection]] = []
         self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Queue `work`, which gets the connection inside a transaction."""
+    def submit(self, work: Work[T], *, soon: bool = False) -> Future[T]:
+        """Queue `work`, which gets the connection inside a transaction.
+
+        With `soon`, somebody waits for it: it is not held back to share a commit with what follows.
+        """
         future: Future[T] = Future()
         with self._ready:
             if self._closing:
                 raise Unavailable("Closing", "the catalog is being closed")
             self._queue.append(_Item(work, future))
+            self._soon |= soon
             self._ready.notify()
         return future
 
@@ -120,12 +124,12 @@ class Store:
                     self._ready.wait()
                 if not self._queue:
                     return
-            pause = COALESCE - (time.monotonic() - last)
-            if pause > 0:  # commits follow one another: let what is nearly ready share this one
-                time.sleep(pause)
-            with self._ready:
+                pause = COALESCE - (time.monotonic() - last)
+                if pause > 0:  # commits follow one another: let what is nearly ready share this one
+                    self._ready.wait_for(lambda: self._soon or self._closing, pause)
                 items = list(self._queue)
                 self._queue.clear()
+                self._soon = False
             self._turn(items)
             last = time.monotonic()
 

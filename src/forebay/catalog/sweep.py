@@ -40,7 +40,7 @@ def sweep(store: Store, files: LakeFiles) -> int:
     if not going and over is None:
         return 0
     for _, bucket, key, path in going:
-        if not _reborn(store, bucket, key):
+        if not _reborn(store, bucket, key, path):
             files.remove(files.at(bucket, key, path))
     later = now + int(ROW_OUTLIVES * SECOND)
     ids = [(_UNLINKED, later, row[0]) for row in going]
@@ -55,10 +55,10 @@ def sweep(store: Store, files: LakeFiles) -> int:
     return len(going)
 
 
-def _reborn(store: Store, bucket: str, key: str) -> bool:
-    # The key was written again: its file is the new object's.
-    query = "SELECT 1 FROM objects WHERE bucket = ? AND key = ? AND state = 'live'"
-    return store.reader.execute(query, (bucket, key)).fetchone() is not None
+def _reborn(store: Store, bucket: str, key: str, path: str | None) -> bool:
+    # The key was written again at the same path, or is about to be shown there: its file is the new object's.
+    query = "SELECT 1 FROM objects WHERE bucket = ?1 AND key = ?2 AND state = 'live' AND (?3 IS NULL OR path = ?3)"
+    return store.reader.execute(query, (bucket, key, path)).fetchone() is not None
 
 
 def registered(store: Store, bucket: str, key: str) -> bool:

@@ -8,6 +8,7 @@ Implements `ports.LakeFiles`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import uuid
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forebay.lake.keys import TEMPORARY, locate
+from forebay.lake.schema import STORE
 
 MOST_KNOWN = 10_000
 
@@ -49,6 +51,26 @@ class Files:
                 path.unlink(missing_ok=True)
                 count += 1
         return count
+
+    def fresh(self) -> tuple[Path, str]:
+        """Where an object's bytes may lie that nobody has yet, and what `objects.path` says of it."""
+        name = uuid.uuid4().hex
+        folder = self.lake / STORE / name[:2]
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / name[2:]
+        return path, str(path.relative_to(self.lake.parent))
+
+    def keep(self, path: Path) -> str:
+        """Another name below `.objects` for the file at `path`, durably; its `objects.path`."""
+        target, relative = self.fresh()
+        try:
+            os.link(path, target)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
+                raise
+            copy(path, target)
+        self.sync_folders(target)
+        return relative
 
     def create(self, path: Path) -> BinaryIO:
         """A new file to write to."""
@@ -91,6 +113,32 @@ class Files:
         except FileNotFoundError:
             return
         _sync_folder(path.parent)
+
+
+def copy(source: Path, target: Path, start: int = 0, size: int | None = None) -> int:
+    """Copy a file, or `size` bytes of it from `start` on, to a new file; durable but for its name. Its size."""
+    with source.open("rb") as given, target.open("xb") as taken:
+        copied = append(given.fileno(), taken.fileno(), start, size)
+        os.fsync(taken.fileno())
+    return copied
+
+
+def append(source: int, target: int, start: int = 0, size: int | None = None) -> int:
+    """Copy bytes between open files, in the kernel where it can; how many."""
+    left = os.fstat(source).st_size - start if size is None else size
+    copied = 0
+    while left > 0:
+        try:
+            n = os.copy_file_range(source, target, min(left, 1 << 26), start + copied)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            n = os.write(target, os.pread(source, min(left, 1 << 22), start + copied))
+        if not n:
+            break
+        copied += n
+        left -= n
+    return copied
 
 
 def _sync_folder(path: Path) -> None:

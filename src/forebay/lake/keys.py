@@ -38,6 +38,11 @@ def is_path(key: str) -> bool:
     )
 
 
+def is_hidden(key: str) -> bool:
+    """Whether a part of the key begins with a dot: such files in a bucket's folder are nobody's objects."""
+    return key.startswith(".") or "/." in key
+
+
 def hashed(lake: Path, bucket: str, key: str) -> Path:
     """Where the object lies whose key is no path."""
     return lake / HASHED / bucket / hashlib.sha256(key.encode()).hexdigest()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from forebay.project.field import WAS, Field
-from forebay.project.model import Spec
+from forebay.project.model import Project, Spec
 from forebay.project.section import Section
+from forebay.project.walk import walk_project
 
 BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 
@@ -39,3 +40,9 @@ shop: {expire: 90d}
     name_doc="3 to 63 lower-case letters, digits, - and ., as on S3",
     holds=lambda _: True,
 )
+
+
+def buckets(project: Project) -> set[str]:
+    """Every bucket there is: those listed, and those that something of the project names."""
+    named = {value.target for value in walk_project(project)}
+    return {*project.of(BucketSpec), *(target.name for target in named if target and target.noun == "lake")}

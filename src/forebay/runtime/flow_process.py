@@ -5,6 +5,7 @@ status {}                 how every delivery does
 replay {delivery}         process again what lies under the error prefix
 reload {}                 read the applied project again
 drain {}                  commit what is in hand; what is buffered stays buffered, on disk
+object_*, bucket_*, ...   what changes objects: `lake.lake.Lake.operations`
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ async def main(layout: Layout, options: Options) -> None:
 async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     """Run the applied project's flow until `stop` is set. Raises ForebayError if its state cannot be opened."""
     flow = Flow(layout, applied(layout), Transforms(layout, options))
+    flow.lake.watching = options.development
     try:
         await asyncio.to_thread(flow.start)
         server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
@@ -111,7 +113,8 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         stop.set()
         return {}
 
-    return {"flush": flush, "status": status, "replay": replay, "reload": reload, "drain": drain}
+    own = {"flush": flush, "status": status, "replay": replay, "reload": reload, "drain": drain}
+    return {**own, **flow.lake.operations()}
 
 
 def _on_error(operation: str, error: Exception) -> None:

@@ -1,0 +1,138 @@
+"""What lifecycle rules say is over, removed: objects, older versions, lone delete markers, unfinished uploads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import apsw
+
+from forebay.clock import SECOND
+from forebay.lake import uploads
+from forebay.lake.lifecycle import applies, due, prefixes
+from forebay.lake.notifications import Catalog
+from forebay.lake.objects import Change, World, delete
+from forebay.lake.settings import LIFECYCLE
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500
+BY = "LifecycleExpiration"
+
+Bounds = tuple[str, str, str]
+"""A bucket, and the keys of a prefix: from, and below."""
+
+
+def expire(catalog: Catalog, world: World, now: int) -> tuple[int, list[str]]:
+    """One round: at most a few hundred things a rule; how many, and files that nobody needs any more."""
+    count = 0
+    unlink: list[str] = []
+    for bucket, config in world.settings.buckets(LIFECYCLE):
+        for rule, prefix in prefixes(config):
+            wanted = list(_deletions(catalog.reader, bucket, rule, prefix, now))
+            if wanted:
+
+                def work(db: apsw.Connection, wanted: list[dict[str, Any]] = wanted) -> list[str]:
+                    return [path for each in wanted for path in _delete(db, world, each)]
+
+                unlink += catalog.write(work)
+                count += len(wanted)
+            stale = list(_uploads(catalog.reader, bucket, rule, prefix, now))
+            if stale:
+
+                def forget(db: apsw.Connection, stale: list[str] = stale) -> list[str]:
+                    return [path for id in stale for path in uploads.forget(db, id)]
+
+                unlink += catalog.write(forget)
+                count += len(stale)
+    return count, unlink
+
+
+def _delete(db: apsw.Connection, world: World, args: Mapping[str, Any]) -> list[str]:
+    change = Change(db, world, args)
+    if "etag" in args and (change.current is None or change.current.etag != args["etag"]):
+        return []  # written again meanwhile
+    delete(change)
+    return change.unlink
+
+
+def _deletions(
+    db: apsw.Connection, bucket: str, rule: Mapping[str, Any], prefix: str, now: int
+) -> Iterator[dict[str, Any]]:
+    bounds = (bucket, prefix, prefix + "\U0010ffff")
+    gone = rule.get("Expiration") or {}
+    if "Date" in gone:
+        reached = int(dt.datetime.fromisoformat(gone["Date"]).timestamp()) * SECOND <= now
+        yield from _objects(db, rule, bounds, now if reached else 0, None)
+    elif "Days" in gone:
+        yield from _objects(db, rule, bounds, now, int(gone["Days"]))
+    if gone.get("ExpiredObjectDeleteMarker"):
+        yield from _lone_markers(db, rule, bounds)
+    older = rule.get("NoncurrentVersionExpiration") or {}
+    if "NoncurrentDays" in older:
+        yield from _older(db, rule, bounds, now, older)
+
+
+def _objects(
+    db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds, now: int, days: int | None
+) -> Iterator[dict[str, Any]]:
+    rows: Any = db.execute(
+        "SELECT key, size, etag, modified, meta FROM objects WHERE bucket = ? AND key >= ? AND key < ?"
+        " AND state = 'live' AND modified < ?",
+        (*bounds, now if days is None else now - days * 86_400 * SECOND),
+    )
+    count = 0
+    for key, size, etag, modified, meta in rows:
+        if days is not None and due(modified, days) > now:
+            continue
+        if applies(rule, key, size, json.loads(meta).get("tags", {})):
+            yield {"bucket": bounds[0], "key": key, "etag": etag, "by": BY}
+            count += 1
+            if count >= AT_ONCE:
+                return
+
+
+def _older(
+    db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds, now: int, older: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    kept = int(older.get("NewerNoncurrentVersions") or 0)
+    rows: Any = db.execute(
+        "SELECT key, version, size, retired, meta FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq DESC)"
+        " AS nth FROM lake_versions WHERE bucket = ? AND key >= ? AND key < ? AND marker = 0) WHERE nth > ? LIMIT ?",
+        (*bounds, kept, 20 * AT_ONCE),
+    )
+    for key, version, size, retired, meta in rows:
+        over = due(retired, int(older["NoncurrentDays"])) <= now
+        if over and applies(rule, key, size, json.loads(meta).get("tags", {})):
+            yield {"bucket": bounds[0], "key": key, "version": version, "by": BY}
+
+
+def _lone_markers(db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds) -> Iterator[dict[str, Any]]:
+    rows: Any = db.execute(
+        "SELECT key, version FROM lake_versions v WHERE bucket = ? AND key >= ? AND key < ? AND marker = 1"
+        " AND NOT EXISTS (SELECT 1 FROM lake_versions o WHERE o.bucket = v.bucket AND o.key = v.key AND o.seq != v.seq)"
+        " AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.bucket = v.bucket AND o.key = v.key AND o.state = 'live')"
+        " LIMIT ?",
+        (*bounds, AT_ONCE),
+    )
+    for key, version in rows:
+        if applies(rule, key, 0, {}):
+            yield {"bucket": bounds[0], "key": key, "version": version, "by": BY}
+
+
+def _uploads(
+    db: apsw.Connection, bucket: str, rule: Mapping[str, Any], prefix: str, now: int
+) -> Iterator[str]:
+    days = (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")
+    if days is None:
+        return
+    rows: Any = db.execute(
+        "SELECT id, created FROM lake_uploads WHERE bucket = ? AND key >= ? AND key < ? LIMIT ?",
+        (bucket, prefix, prefix + "\U0010ffff", AT_ONCE),
+    )
+    for id, created in rows:
+        if due(created, int(days)) <= now:
+            yield id

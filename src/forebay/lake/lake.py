@@ -1,0 +1,272 @@
+"""The lake, where it is changed: in the flow's process, which owns the catalog.
+
+Whoever wants a change asks over flow.sock (`Lake.operations`); what it names (a file of the lake with an
+object's bytes) is on disk before it asks. Beside that, one thread keeps the folders what the catalog says,
+looks for what people put there by hand, and removes what is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import apsw
+
+from forebay.clock import now_us
+from forebay.crash import crash_point
+from forebay.errors import ForebayError, UsageError
+from forebay.lake import objects, uploads
+from forebay.lake.expire import expire
+from forebay.lake.files import Files
+from forebay.lake.notifications import Catalog, Notices
+from forebay.lake.objects import Change, Json, World
+from forebay.lake.schema import STORE, make
+from forebay.lake.settings import Settings
+from forebay.lake.view import View
+from forebay.lake.watch import Watch
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BEAT = 0.25
+EXPIRE_EVERY = 30.0
+SWEEP_EVERY = 3600.0
+LEFT_OVER = 900.0
+"""A file of no object that was not touched for this many seconds is what a crash left."""
+SHARDS = [f"{n:02x}" for n in range(256)]
+
+Operation = Callable[[Json], Awaitable[Any]]
+
+
+class Lake:
+    """The objects of one state folder. `start` and `stop` its thread.
+
+    While `watching`, files that are put into the folders of buckets by hand become objects.
+    """
+
+    def __init__(self, catalog: Catalog, files: Files) -> None:
+        self._catalog = catalog
+        self._files = files
+        catalog.write(make)
+        self.world = World(Settings(catalog.reader), files)
+        self.notices = Notices(catalog)
+        self._view = View(catalog, files)
+        self._watch = Watch(catalog, files, put=self._by_hand, delete=self._by_hand_deleted)
+        self._buckets: list[str] = []
+        self.watching = False
+        self._unlink: deque[str] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="lake", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look after the folders."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; what is not yet done is noted in the catalog."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def apply(self, buckets: Iterable[str]) -> None:
+        """The buckets there are from now on."""
+        self._buckets = sorted(buckets)
+
+    # --- what is asked of it ---
+
+    def operations(self) -> dict[str, Operation]:
+        """The operations of flow.sock that change objects; arguments as the functions named here say.
+
+        object_put      `objects.put`; object_delete `objects.delete`; object_tag `objects.tag`
+        objects_delete  {bucket, items: [{key, version?, if_match?}], caller} → per item what delete answers,
+                        or {error: {code, message}}
+        object_look     {bucket, key}: make the catalog say what the folder's file is now
+        bucket_set      {bucket, name, doc}: a setting, None to forget it
+        bucket_close    {bucket}: take nothing more into an empty bucket; bucket_open undoes it
+        upload_*        begin, part, complete, abort: `uploads`
+        notices_*       read {kind, after?, most?}, done {ids}: `notifications`
+        """
+        return {
+            "object_put": lambda args: self._change(objects.put, args, "put"),
+            "object_delete": lambda args: self._change(objects.delete, args, "delete"),
+            "object_tag": lambda args: self._change(objects.tag, args, "tag"),
+            "objects_delete": self._delete_many,
+            "object_look": self._look,
+            "bucket_set": self._bucket_set,
+            "bucket_open": self._bucket_open,
+            "bucket_close": self._bucket_close,
+            "upload_begin": self._upload_begin,
+            "upload_part": self._upload_part,
+            "upload_complete": lambda args: self._change(uploads.complete, args, "complete"),
+            "upload_abort": self._upload_abort,
+            "notices_read": self._notices_read,
+            "notices_done": self._notices_done,
+        }
+
+    async def _do(self, work: Callable[[apsw.Connection], T]) -> T:
+        return await asyncio.wrap_future(self._catalog.submit(work, soon=True))
+
+    async def _change(self, function: Callable[[Change], Json], args: Json, name: str) -> Json:
+        def work(db: apsw.Connection) -> tuple[Json, list[str]]:
+            change = Change(db, self.world, args)
+            return function(change), change.unlink
+
+        crash_point(f"lake.{name}.asked")
+        answer, unlink = await self._do(work)
+        crash_point(f"lake.{name}.committed")
+        self._after(unlink)
+        return answer
+
+    def _after(self, unlink: Iterable[str]) -> None:
+        self._unlink.extend(unlink)
+        self.notices.changed.set()
+        self._wake.set()
+
+    async def _delete_many(self, args: Json) -> list[Json]:
+        def work(db: apsw.Connection) -> tuple[list[Json], list[str]]:
+            answers: list[Json] = []
+            unlink: list[str] = []
+            for item in args["items"]:
+                change = Change(
+                    db, self.world, {**item, "bucket": args["bucket"], "caller": args.get("caller")}
+                )
+                try:
+                    answers.append(objects.delete(change))
+                except ForebayError as error:
+                    answers.append({"error": {"code": error.code, "message": error.message}})
+                unlink += change.unlink
+            return answers, unlink
+
+        answers, unlink = await self._do(work)
+        self._after(unlink)
+        return answers
+
+    async def _look(self, args: Json) -> None:
+        await asyncio.to_thread(self._watch.settle, args["bucket"], args["key"])
+
+    async def _bucket_set(self, args: Json) -> None:
+        settings = self.world.settings
+        await self._do(lambda db: settings.put(db, args["bucket"], args["name"], args["doc"]))
+
+    async def _bucket_open(self, args: Json) -> None:
+        self.world.closed.discard(args["bucket"])
+
+    async def _bucket_close(self, args: Json) -> None:
+        bucket = args["bucket"]
+
+        def work(db: apsw.Connection) -> list[str]:
+            held = db.execute(
+                "SELECT 1 FROM objects WHERE bucket = ?1 AND state = 'live' UNION ALL"
+                " SELECT 1 FROM lake_versions WHERE bucket = ?1",
+                (bucket,),
+            ).fetchone()
+            if held is not None:
+                message = "The bucket you tried to delete is not empty"
+                raise UsageError("BucketNotEmpty", message, bucket=bucket)
+            self.world.settings.drop(db, bucket)
+            rows: Any = db.execute("SELECT id FROM lake_uploads WHERE bucket = ?", (bucket,)).fetchall()
+            self.world.closed.add(bucket)
+            return [path for (id,) in rows for path in uploads.forget(db, id)]
+
+        self._after(await self._do(work))
+
+    async def _upload_begin(self, args: Json) -> None:
+        await self._do(lambda db: uploads.begin(db, args))
+
+    async def _upload_part(self, args: Json) -> None:
+        self._after(await self._do(lambda db: uploads.add_part(db, args)))
+
+    async def _upload_abort(self, args: Json) -> None:
+        self._after(await self._do(lambda db: uploads.abort(db, args["upload"])))
+
+    async def _notices_read(self, args: Json) -> Json:
+        read = self.notices.read
+        after, most = args.get("after") or 0, args.get("most") or 100
+        return {"notices": await asyncio.to_thread(read, args["kind"], after, most)}
+
+    async def _notices_done(self, args: Json) -> None:
+        await asyncio.wrap_future(self.notices.done(args["ids"]))
+
+    # --- its own thread ---
+
+    def _by_hand(self, bucket: str, key: str, args: Json) -> None:
+        self._made_by_hand(
+            objects.put, {**args, "bucket": bucket, "key": key, "path": None, "source": "hand"}
+        )
+
+    def _by_hand_deleted(self, bucket: str, key: str) -> None:
+        self._made_by_hand(objects.delete, {"bucket": bucket, "key": key})
+
+    def _made_by_hand(self, function: Callable[[Change], Json], args: Mapping[str, Any]) -> None:
+        def work(db: apsw.Connection) -> list[str]:
+            change = Change(db, self.world, args)
+            function(change)
+            return change.unlink
+
+        self._after(self._catalog.write(work))
+
+    def _run(self) -> None:
+        expired = time.monotonic()
+        swept = -SWEEP_EVERY
+        shards: list[str] = []
+        while not self._stopping:
+            self._wake.wait(BEAT)
+            self._wake.clear()
+            try:
+                self._remove()
+                while not self._stopping and self._view.catch_up():
+                    pass
+                if self.watching and not self._stopping:
+                    self._watch.look(self._buckets)
+                if time.monotonic() - expired > EXPIRE_EVERY:
+                    expired = time.monotonic()
+                    self._after(expire(self._catalog, self.world, now_us())[1])
+                if time.monotonic() - swept > SWEEP_EVERY:
+                    swept = time.monotonic()
+                    shards = list(SHARDS)
+                if shards:
+                    self._sweep(shards.pop())
+            except OSError as error:
+                log.warning("the lake's folders wait: %s", error)
+                self._pause()
+            except Exception:
+                log.exception("the lake's folders could not be looked after; trying again")
+                self._pause()
+
+    def _pause(self) -> None:
+        deadline = time.monotonic() + 2.0
+        while not self._stopping and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _remove(self) -> None:
+        while self._unlink:
+            (self._files.lake.parent / self._unlink.popleft()).unlink(missing_ok=True)
+
+    def _sweep(self, shard: str) -> None:
+        """Remove files below `.objects` that nothing in the catalog names and nobody is writing."""
+        folder = self._files.lake / STORE / shard
+        if not folder.is_dir():
+            return
+        old = time.time() - LEFT_OVER
+        prefix = str(folder.relative_to(self._files.lake.parent)) + "/"
+        found = [
+            path for path in folder.iterdir() if path.stat().st_mtime < old and path.stat().st_ctime < old
+        ]
+        if not found:
+            return
+        named: set[str] = set()
+        for table in ("objects", "lake_versions", "lake_parts"):
+            rows: Any = self._catalog.reader.execute(
+                f"SELECT path FROM {table} WHERE path >= ? AND path < ?", (prefix, prefix + "~")
+            )
+            named.update(path for (path,) in rows)
+        for path in found:
+            if prefix + path.name not in named:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,339 @@
+"""What a put, a delete or new tags are in the catalog: one transaction each, with who is told of it.
+
+Every function here runs inside a transaction of the catalog's one writer. Errors are ForebayErrors whose
+codes are S3's (`NoSuchKey`, `PreconditionFailed`, ...): those are the words this noun has.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from forebay.clock import SECOND, now_us
+from forebay.errors import NotFound, UsageError
+from forebay.lake.files import Files
+from forebay.lake.notifications import Happened, tell
+from forebay.lake.schema import GONE, ROW_OUTLIVES
+from forebay.lake.settings import Settings
+
+NULL = "null"
+GRACE = 900 * SECOND
+"""A file outlives its object by this, for queries that planned it and downloads under way."""
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class World:
+    """What changes are made in, beside the database."""
+
+    settings: Settings
+    files: Files
+    last: int = 0
+    closed: set[str] = field(default_factory=set)
+
+    def tick(self) -> int:
+        """The present (UTC us), later than any tick before: the order of versions and events."""
+        self.last = max(now_us(), self.last + 1)
+        return self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The current version of a key."""
+
+    id: int
+    size: int
+    etag: str
+    modified: int
+    path: str | None
+    inputs: int | None
+    source: str | None
+    meta: Json
+
+    @property
+    def version(self) -> str:
+        """Its version id."""
+        return str(self.meta.get("version", NULL))
+
+
+def live(db: apsw.Connection, bucket: str, key: str) -> Live | None:
+    """The current version of a key; None if there is none or it is a delete marker."""
+    row: Any = db.execute(
+        "SELECT id, size, etag, modified, path, inputs, source, meta FROM objects"
+        " WHERE bucket = ? AND key = ? AND state = 'live'",
+        (bucket, key),
+    ).fetchone()
+    if row is None:
+        return None
+    id, size, etag, modified, path, inputs, source, meta = row
+    return Live(id, size, etag, modified, path, inputs, source, json.loads(meta))
+
+
+class Change:
+    """One change of one key under way, inside a transaction.
+
+    `args` says which (`bucket`, `key`, `version`), for whom (`caller`: ip, principal, request), and what a
+    function below documents. `unlink` collects files that nobody needs once it is committed.
+    """
+
+    def __init__(self, db: apsw.Connection, world: World, args: Mapping[str, Any]) -> None:
+        self.db = db
+        self.world = world
+        self.args = args
+        self.bucket: str = args["bucket"]
+        self.key: str = args["key"]
+        self.versioning = world.settings.versioning(self.bucket)
+        self.now = world.tick()
+        self.unlink: list[str] = []
+        self.current = live(db, self.bucket, self.key)
+
+    def tell(
+        self, name: str, *, size: int | None = None, etag: str | None = None, version: str | None
+    ) -> None:
+        """Add the notices of what happened."""
+        caller = self.args.get("caller") or {}
+        happened = Happened(name, self.bucket, self.key, size, etag, version, self.now, caller)
+        tell(self.db, self.world.settings, happened)
+
+    def outdated(self) -> None:
+        """Note that the key's name in the bucket's folder is to be brought up to date."""
+        self.db.execute("INSERT INTO lake_views(bucket, key) VALUES (?, ?)", (self.bucket, self.key))
+
+    def check_open(self) -> None:
+        """Raise NotFound if the bucket is being removed."""
+        if self.bucket in self.world.closed:
+            raise NotFound("NoSuchBucket", "The specified bucket does not exist")
+
+    def check_conditions(self) -> None:
+        """Hold `if_match` and `if_none_match` (ETags, or *) against what is there now."""
+        wanted, unwanted = self.args.get("if_match"), self.args.get("if_none_match")
+        current = self.current
+        if wanted is not None:
+            if current is None:
+                raise NotFound("NoSuchKey", "The specified key does not exist.", key=self.key)
+            if wanted not in ("*", current.etag):
+                raise precondition_failed("If-Match")
+        if unwanted is not None and current is not None and unwanted in ("*", current.etag):
+            raise precondition_failed("If-None-Match")
+
+    def make_room(self, version: str) -> None:
+        """Let the current version go, or be kept as an older one, for another that will be `version`."""
+        keeps = self.versioning != ""
+        if self.current is not None:
+            if keeps and self.current.version != version:
+                self._keep(self.current)
+            else:
+                self.retire(self.current)
+        if keeps and version == NULL:  # there is one null version at most
+            this = (self.bucket, self.key, NULL)
+            where = "FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?"
+            rows: Any = self.db.execute(f"SELECT path {where}", this).fetchall()
+            self.unlink += [path for (path,) in rows if path is not None]
+            self.db.execute(f"DELETE {where}", this)
+
+    def _keep(self, current: Live) -> None:
+        """The current version becomes an older one; its bytes have a path of their own from now on."""
+        path = current.path
+        if path is None:
+            files = self.world.files
+            path = files.keep(files.at(self.bucket, self.key, None))
+        self.db.execute(
+            "INSERT INTO lake_versions(bucket, key, seq, version, marker, size, etag, modified, path, meta, retired)"
+            " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+            (
+                *(self.bucket, self.key, current.modified, current.version, current.size, current.etag),
+                *(current.modified, path, compact(current.meta), self.now),
+            ),
+        )
+        self._gone(current, GONE, ROW_OUTLIVES)
+
+    def retire(self, current: Live) -> None:
+        """The current version is no more. Its file goes when no query that planned it can live."""
+        if current.path is None:  # its file has the object's own name, which what comes next takes now
+            self._gone(current, GONE, ROW_OUTLIVES)
+        else:
+            self._gone(current, current.etag, GRACE)
+
+    def _gone(self, current: Live, etag: str, lives: int) -> None:
+        self.db.execute(
+            "UPDATE objects SET state = 'replaced', etag = ?, gone_after = ? WHERE id = ?",
+            (etag, self.now + lives, current.id),
+        )
+        if current.inputs and current.source:
+            self.db.execute(
+                "UPDATE ledger SET removed = removed + ? WHERE consumer = ?", (current.inputs, current.source)
+            )
+
+    def promote(self) -> None:
+        """With no current version left, the newest older one is it, unless that is a delete marker."""
+        row: Any = self.db.execute(
+            "SELECT seq, marker, size, etag, modified, path, meta FROM lake_versions WHERE bucket = ? AND key = ?"
+            " ORDER BY seq DESC LIMIT 1",
+            (self.bucket, self.key),
+        ).fetchone()
+        if row is None or row[1]:
+            return
+        self.drop_version(row[0])
+        self.db.execute(
+            "INSERT INTO objects(bucket, key, size, etag, modified, path, source, meta)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'wire', ?)",
+            (self.bucket, self.key, *row[2:]),
+        )
+
+    def drop_version(self, seq: int) -> None:
+        """Forget an older version or a delete marker."""
+        self.db.execute(
+            "DELETE FROM lake_versions WHERE bucket = ? AND key = ? AND seq = ?", (self.bucket, self.key, seq)
+        )
+
+
+def compact(doc: Any) -> str:
+    """JSON without spaces."""
+    return json.dumps(doc, separators=(",", ":"))
+
+
+def new_version() -> str:
+    """A version id: 32 characters, as S3's are."""
+    return base64.b64encode(os.urandom(24), altchars=b"._").decode()
+
+
+def precondition_failed(condition: str) -> UsageError:
+    """The refusal of what was asked under a condition that does not hold."""
+    message = "At least one of the pre-conditions you specified did not hold"
+    return UsageError("PreconditionFailed", message, condition=condition)
+
+
+def put(change: Change) -> Json:
+    """Make an object of a file that is on disk: `path`, `size`, `etag`, `meta`.
+
+    `how` names the event, `source` who made it; `if_match` and `if_none_match` are conditions. Answers
+    {version, modified}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
+    """
+    args = change.args
+    change.check_open()
+    change.check_conditions()
+    meta = dict(args["meta"])
+    version = new_version() if change.versioning == "Enabled" else NULL
+    shown = None
+    if version != NULL:
+        meta["version"] = shown = version
+    change.make_room(version)
+    change.db.execute(
+        "INSERT INTO objects(bucket, key, size, etag, modified, path, source, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(change.bucket, change.key, args["size"], args["etag"], change.now, args["path"]),
+            *(args.get("source", "wire"), compact(meta)),
+        ),
+    )
+    change.outdated()
+    name = f"ObjectCreated:{args.get('how', 'Put')}"
+    change.tell(name, size=args["size"], etag=args["etag"], version=shown)
+    return {"version": shown, "modified": change.now}
+
+
+def delete(change: Change) -> Json:
+    """Delete a key, or with `version` that version of it for good.
+
+    Answers {version, marker}: of the delete marker made or removed, or of the version removed.
+    """
+    by = change.args.get("by", "ObjectRemoved")
+    if change.args.get("version") is not None:
+        return _delete_version(change, change.args["version"], by)
+    if change.args.get("if_match") is not None:
+        change.check_conditions()
+    if change.versioning == "":
+        if change.current is not None:
+            change.retire(change.current)
+            change.outdated()
+            change.tell(f"{by}:Delete", version=None)
+        return {"version": None, "marker": False}
+    made = new_version() if change.versioning == "Enabled" else NULL
+    change.make_room(made)
+    change.db.execute(
+        "INSERT INTO lake_versions(bucket, key, seq, version, marker, size, etag, modified, path, meta)"
+        " VALUES (?, ?, ?, ?, 1, 0, '', ?, NULL, '{}')",
+        (change.bucket, change.key, change.now, made, change.now),
+    )
+    if change.current is not None:
+        change.outdated()
+    change.tell(f"{by}:DeleteMarkerCreated", version=made)
+    return {"version": made, "marker": True}
+
+
+def _delete_version(change: Change, version: str, by: str) -> Json:
+    marker = False
+    current = change.current
+    if current is not None and current.version == version:
+        change.retire(current)
+        change.promote()
+    else:
+        row: Any = change.db.execute(
+            "SELECT seq, marker, path FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?",
+            (change.bucket, change.key, version),
+        ).fetchone()
+        if row is None:
+            return {"version": version, "marker": False}
+        change.drop_version(row[0])
+        marker = bool(row[1])
+        if row[2] is not None:
+            change.unlink.append(row[2])
+        if current is None:
+            change.promote()
+    change.outdated()
+    change.tell(f"{by}:Delete", version=version if change.versioning else None)
+    return {"version": version, "marker": marker}
+
+
+def tag(change: Change) -> Json:
+    """Put `tags` on an object or on `version` of it, or take them off where None. Answers {version}."""
+    version, tags = change.args.get("version"), change.args["tags"]
+    current = change.current
+    if current is not None and version in (None, current.version):
+        found = current.version
+        change.db.execute(
+            "UPDATE objects SET meta = ? WHERE id = ?", (_tagged(current.meta, tags), current.id)
+        )
+    else:
+        row = _version(change, version)
+        found = row[1]
+        change.db.execute(
+            "UPDATE lake_versions SET meta = ? WHERE bucket = ? AND key = ? AND seq = ?",
+            (_tagged(json.loads(row[3]), tags), change.bucket, change.key, row[0]),
+        )
+    shown = found if change.versioning else None
+    etag = current.etag if current is not None else None
+    change.tell(f"ObjectTagging:{'Put' if tags is not None else 'Delete'}", etag=etag, version=shown)
+    return {"version": shown}
+
+
+def _version(change: Change, version: str | None) -> Any:
+    """(seq, version, marker, meta) of an older version, or of the newest. Raises NotFound, UsageError."""
+    row: Any = change.db.execute(
+        "SELECT seq, version, marker, meta FROM lake_versions WHERE bucket = :bucket AND key = :key"
+        " AND (version = :version OR :version IS NULL) ORDER BY seq DESC LIMIT 1",
+        {"bucket": change.bucket, "key": change.key, "version": version},
+    ).fetchone()
+    if row is None:
+        if version is not None:
+            message = "The specified version does not exist."
+            raise NotFound("NoSuchVersion", message, key=change.key, version=version)
+        raise NotFound("NoSuchKey", "The specified key does not exist.", key=change.key)
+    if row[2]:
+        message = "The specified method is not allowed against this resource."
+        raise UsageError("MethodNotAllowed", message)
+    return row
+
+
+def _tagged(meta: Json, tags: Mapping[str, str] | None) -> str:
+    if tags:
+        meta["tags"] = dict(tags)
+    else:
+        meta.pop("tags", None)
+    return compact(meta)
