@@ -19,7 +19,7 @@ from tests.ingest.server import Client, served
 @pytest.fixture(scope="module")
 def port() -> Iterator[Client]:
     # No operation asked here is offered, so nothing is asked of the system.
-    with served(lambda: WireApp(Guard(), cast(System, None))) as client:
+    with served(lambda: WireApp(Guard(), cast("System", None))) as client:
         yield client
 
 
