@@ -191,12 +191,24 @@ class Storm:
 
     def blow(self, kills: int, roles: Sequence[str] = ROLES) -> None:
         """Run clients and sampler while `kills` processes are killed."""
-        for client in self.clients:
-            client.start()
-        self.sampler.start()
+        self._begin()
         for _ in range(kills):
             time.sleep(self.random.uniform(0.1, 1.2))  # the moment is what is random here
             self.kill(self.random.choice(roles))
+        self._end()
+
+    def calm(self, seconds: float) -> None:
+        """Run clients and sampler for so long without killing anything."""
+        self._begin()
+        time.sleep(seconds)  # how long is what is asked for
+        self._end()
+
+    def _begin(self) -> None:
+        for client in self.clients:
+            client.start()
+        self.sampler.start()
+
+    def _end(self) -> None:
         for client in self.clients:
             client.stopped.set()
             client.join(60)

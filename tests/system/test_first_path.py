@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Running
 from tests.harness import System
+from tests.system.crash import Storm, storm_project
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "restaurant"
 SUM = ("delivered", "dropped", "rejected", "expired", "erased", "buffered")
@@ -87,3 +88,13 @@ def test_the_ledger_adds_up_at_every_moment_and_without_a_running_system(
     assert offline["ledger"]["total"]["accepted"] == posted
     assert offline["ledger"]["total"]["adds_up"]
     assert offline["doors"]["ingest.clicks"]["accepted"] == posted
+
+
+def test_count_never_decreases_and_never_exceeds_what_was_sent_while_buffers_are_delivered(
+    running: Running, tmp_path: Path
+) -> None:
+    storm = Storm(running(storm_project(tmp_path / "p")), seed=0, pause=0.02)
+    storm.calm(6.0)
+    storm.verify()
+    assert storm.sampler.samples >= 20
+    assert len(list((storm.system.layout.lake / "storm" / "events").rglob("*.gz"))) >= 3

@@ -115,7 +115,8 @@ def _show(result: Result) -> None:
 
 def _run_case(project: Project, system: _System, case: Case) -> list[str]:
     problems = []
-    before = system.settled()
+    whole = case.rejected is not None  # what is rejected counts once its object is there
+    before = system.settled(flushed=whole)
     refused: list[str] = []
     for name, events in case.send:
         target = system.target(project, name)
@@ -127,7 +128,7 @@ def _run_case(project: Project, system: _System, case: Case) -> list[str]:
             target.close()
     if len(refused) != case.refused:
         problems += [f"{len(refused)} were refused at the door, {case.refused} expected", *refused[:5]]
-    after = system.settled()
+    after = system.settled(flushed=whole)
     for term in ("dropped", "rejected"):
         wanted = getattr(case, term)
         if wanted is not None and (found := after[term] - before[term]) != wanted:
@@ -151,6 +152,7 @@ class _System:
         self._urls: dict[str, str] = {}
         self._front = Client(self._layout.socket("front"), "front")
         self._query = Client(self._layout.socket("query"), "query")
+        self._flow = Client(self._layout.socket("flow"), "flow")
 
     def __enter__(self) -> _System:
         command = [sys.executable, "-P", "-m", "forebay.cli", "run", str(self._root), "--json", "--no-reload"]
@@ -173,6 +175,7 @@ class _System:
     def __exit__(self, *_: object) -> None:
         self._front.close()
         self._query.close()
+        self._flow.close()
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait()
@@ -193,8 +196,15 @@ class _System:
             key = self._front.call("keys_create", name="test")["secret"]
         return Route(self._urls["ingest"], route.method, route.path, key, route.max_body)
 
-    def settled(self) -> dict[str, int]:
-        """The ledger's total once every consumer has read all there is."""
+    def settled(self, *, flushed: bool) -> dict[str, int]:
+        """The ledger's total once every consumer has read all there is, and with `flushed` delivered it."""
+        total = self._settled()
+        if flushed:
+            self._flow.call("flush", timeout=PATIENCE, name=None)
+            total = self._settled()
+        return total
+
+    def _settled(self) -> dict[str, int]:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
