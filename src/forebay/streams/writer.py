@@ -49,8 +49,8 @@ GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
 # A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
 LITTLE = 64 << 10
-QUICK = 0.002
-GATHER = 0.003
+QUICK = 0.005
+GATHER = 0.005
 RETENTION = 86_400.0
 
 

@@ -7,9 +7,8 @@ import itertools
 import math
 import re
 import secrets
-import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -95,42 +94,31 @@ def respond_error(
 class Watch:
     """Ends requests whose body does not come: one timer for all, not one for each.
 
-    `enter` and `leave` cost a dictionary entry; once a second those past their time are cancelled.
+    `waiting` has the tasks that wait for a body, with the tick at which they began; a tick is a quarter
+    of the time that a body may take, and at the fifth a task is cancelled.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self.waiting: dict[asyncio.Task[Any], int] = {}
+        self.late: set[asyncio.Task[Any]] = set()
+        self.tick = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._late: set[asyncio.Task[Any]] = set()
 
-    def enter(self) -> asyncio.Task[Any]:
-        """The present task waits for a body from now on."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._waiting[task] = time.monotonic() + self.seconds
+    def start(self) -> None:
+        """Look after the tasks that wait; stops by itself when there are none."""
         if self._timer is None:
-            self._timer = task.get_loop().call_later(min(1.0, self.seconds / 4), self._look)
-        return task
-
-    def leave(self, task: asyncio.Task[Any]) -> bool:
-        """It does no more; True if it was cancelled for being late."""
-        del self._waiting[task]
-        if task in self._late:
-            self._late.discard(task)
-            return True
-        return False
+            self._timer = asyncio.get_running_loop().call_later(self.seconds / 4, self._look)
 
     def _look(self) -> None:
-        now = time.monotonic()
         self._timer = None
-        for task, deadline in self._waiting.items():
-            if now > deadline and task not in self._late:
-                self._late.add(task)
+        self.tick += 1
+        for task, began in self.waiting.items():
+            if self.tick - began > 4 and task not in self.late:
+                self.late.add(task)
                 task.cancel()
-        if self._waiting:
-            loop = next(iter(self._waiting)).get_loop()
-            self._timer = loop.call_later(min(1.0, self.seconds / 4), self._look)
+        if self.waiting:
+            self.start()
 
 
 async def read_body(proto: Any, headers: RequestHeaders, limit: int, watch: Watch) -> bytes:
@@ -145,29 +133,26 @@ async def read_body(proto: Any, headers: RequestHeaders, limit: int, watch: Watc
             f"the body has {length[:20]} bytes, the most taken here are {limit:,}",
             fix="send it in several requests, or raise the route's max_body",
         )
-    task = watch.enter()
-    late = False
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    waiting = watch.waiting
+    if not waiting:
+        watch.start()
+    waiting[task] = watch.tick
     try:
         if length is not None:
-            body: bytes = await proto()
-        else:
-            body = await _chunks(proto, limit)
+            return cast("bytes", await proto())
+        return await _chunks(proto, limit)
     except asyncio.CancelledError:
-        late = watch.leave(task)
-        if late:
-            if hasattr(task, "uncancel"):
-                task.uncancel()
-            raise Timeout(
-                "BodyTimeout",
-                f"the body did not come within {watch.seconds:g} s",
-                fix="send it faster, or less",
-            ) from None
-        raise
-    except BaseException:
-        watch.leave(task)
-        raise
-    watch.leave(task)
-    return body
+        if task not in watch.late:
+            raise
+        task.uncancel()
+        raise Timeout(
+            "BodyTimeout", f"the body did not come within {watch.seconds:g} s", fix="send it faster, or less"
+        ) from None
+    finally:
+        del waiting[task]
+        if watch.late:
+            watch.late.discard(task)
 
 
 async def _chunks(proto: Any, limit: int) -> bytes:
