@@ -1,8 +1,8 @@
-"""Measures forebay on this machine and prints the README's table.
+"""Measures forebay on this machine, as the README's table.
 
 python -m benchmarks [--long] [--only WORD] [--readme]
 
-`--long`: the cost per event at 10 and 100 million events instead. `--readme` puts the table into README.md.
+`--long`: the cost per event at 1, 10 and 100 million events. `--readme` puts the table into README.md.
 """
 
 from __future__ import annotations
@@ -10,31 +10,40 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psutil
 
 import forebay
-from benchmarks import asking, path, standing
-from benchmarks.table import Row, into_readme, markdown
+from benchmarks import asking, door, system
+from benchmarks.table import HEAD, into_readme, number, say
 
-MEASURES: dict[str, Callable[[], Iterator[Row]]] = {
-    "door": path.at_the_door,
-    "lake": path.into_the_lake,
-    "seen": path.seen,
+MEASURES: dict[str, Callable[[], None]] = {
+    "door": lambda: at_the_door(door.measure(1.0, 4)),
+    "sustained": system.sustained,
+    "visible": system.visible,
     "overhead": asking.overhead,
     "last_hour": asking.last_hour,
-    "dashboards": asking.dashboards,
-    "cold_start": standing.cold_start,
-    "idle_memory": standing.idle_memory,
-    "linear": lambda: standing.linear(10_000_000),
+    "dashboards": system.dashboards,
+    "cold": system.cold,
+    "memory": system.memory,
+    "linear": lambda: system.linear([1, 10]),
 }
-LONG: dict[str, Callable[[], Iterator[Row]]] = {
-    "linear_10": lambda: standing.linear(10_000_000),
-    "linear_100": lambda: standing.linear(100_000_000),
-}
+LONG: dict[str, Callable[[], None]] = {"linear": lambda: system.linear([1, 10, 100])}
+
+
+def at_the_door(found: dict[str, float]) -> None:
+    """HTTP, acknowledged after the fsync, beside the same server doing nothing."""
+    say(
+        "HTTP, one event a request, key checked, 64 connections",
+        f"{number(found['single_requests_per_s'])}/s, p99 {found['single_p99_ms']:.1f} ms",
+        "50 % of the bare server",
+        ratio=found["single_ratio"] / 0.5,
+        beside=f"bare {number(found['bare_requests_per_s'])}/s, an fsync {found['fsync_p50_ms']:.2f} ms",
+    )
+    rate = found["ndjson_records_per_s"]
+    say("HTTP, NDJSON of 500 lines", f"{number(rate)} events/s", "400 k", ratio=rate / 400_000)
 
 
 def machine() -> str:
@@ -43,7 +52,7 @@ def machine() -> str:
     return (
         f"forebay {forebay.__version__}, {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {memory:.0f} GiB, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}. Figures move by a factor of "
-        "two with what else the machine does; ratios are of the same run."
+        "two with what else the machine does; what stands beside a figure is of the same run."
     )
 
 
@@ -54,17 +63,13 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--readme", action="store_true")
     asked = parser.parse_args()
-    rows: list[Row] = []
+    print(HEAD)
     for name, measure in (LONG if asked.long else MEASURES).items():
-        if asked.only not in name:
-            continue
-        for row in measure():
-            rows.append(row)
-            print(f"{row.measure}: {row.figure}  {row.compared}", file=sys.stderr, flush=True)
-    table = markdown(rows, machine())
-    print(table)
+        if asked.only in name:
+            measure()
+    print(f"\n{machine()}")
     if asked.readme:
-        into_readme(table)
+        into_readme(machine())
 
 
 if __name__ == "__main__":

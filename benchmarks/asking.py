@@ -1,24 +1,25 @@
-"""What a question costs: beside DuckDB itself, over ten million rows, and on dashboards that are watched."""
+"""What a question costs: beside DuckDB itself, and over ten million rows while events come in.
+
+python -m benchmarks.asking
+"""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import json
+import http.client
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import duckdb
 from tests.harness import System
 
-from benchmarks.path import project
-from benchmarks.system import Feeder, cpu, events, system
-from benchmarks.table import Row, number
+from benchmarks.system import PLAIN, body, system
+from benchmarks.table import number, say
 
-TABLES = """\
+BIG = """\
 catalog:
   big:
     location: lake.bench/big/
@@ -33,60 +34,55 @@ ASKED = (
     "SELECT element_clicked, count(*) AS n, avg(time_spent) AS seconds FROM big "
     "WHERE datehour = '{hour}' AND time_spent > {more} GROUP BY element_clicked ORDER BY n DESC LIMIT 10"
 )
-ROOT = Path(__file__).resolve().parents[1]
 
 
-def _fill(running: System, rows: int, hours: int) -> str:
+def fill(running: System, rows: int, hours: int) -> str:
     """Write `rows` rows over the last `hours` hours, as objects that were there; the newest hour."""
     now = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
     names = [(now - dt.timedelta(hours=at)).strftime("%Y/%m/%d/%H") for at in range(hours)]
-    each = rows // hours
     with duckdb.connect() as db:
         for name in names:
             folder = running.layout.lake / "bench" / "big" / name
             folder.mkdir(parents=True)
             db.execute(
                 f"COPY (SELECT 'entree_' || (range % 40) AS element_clicked, (range * 7 % 90)::INT AS time_spent, "
-                f"'menu_' || (range % 4) AS source_menu FROM range({each})) TO '{folder}/part.parquet'"
+                f"'menu_' || (range % 4) AS source_menu FROM range({rows // hours})) TO '{folder}/part.parquet'"
             )
     return names[0]
 
 
-def overhead(rounds: int = 40) -> Iterator[Row]:
+def overhead(rounds: int = 40) -> None:
     """The same query through forebay and in DuckDB on the same file, in turns."""
-    with system(project() + TABLES) as running, duckdb.connect() as db:
-        hour = _fill(running, 1_000_000, 1)
+    with system(PLAIN + BIG) as running, duckdb.connect() as db:
+        running.start()
+        hour = fill(running, 1_000_000, 1)
         file = running.layout.lake / "bench" / "big" / hour / "part.parquet"
         db.execute(f"CREATE VIEW big AS SELECT *, '{hour}' AS datehour FROM read_parquet('{file}')")
         running.query(ASKED.format(hour=hour, more=0))
-
-        def both(more: Callable[[int], int]) -> tuple[float, float]:
-            ours, theirs = [], []
+        for title, more, bar in (
+            ("text seen before", lambda _: 0, 5),
+            ("new text", lambda at: at + 1, 30),
+        ):
+            ours, bare = [], []
             for at in range(rounds):
                 sql = ASKED.format(hour=hour, more=more(at))
                 ours.append(_timed(lambda sql=sql: running.query(sql)))
-                theirs.append(_timed(lambda sql=sql: db.execute(sql).fetchall()))
-            return statistics.median(ours) * 1000, statistics.median(theirs) * 1000
-
-        same, raw = both(lambda _: 0)
-        new, raw_new = both(lambda at: at + 1)
-    for title, figure, bare, bar in (
-        ("Query over DuckDB itself, text seen before", same, raw, 5),
-        ("Query over DuckDB itself, new text", new, raw_new, 30),
-    ):
-        yield Row(
-            title,
-            f"+{figure - bare:.1f} ms",
-            f"{figure:.1f} beside {bare:.1f} ms",
-            f"{bar} ms",
-            figure - bare <= bar,
-        )
+                bare.append(_timed(lambda sql=sql: db.execute(sql).fetchall()))
+            figure, beside = statistics.median(ours) * 1000, statistics.median(bare) * 1000
+            say(
+                f"A query's cost over DuckDB's own, {title}",
+                f"+{figure - beside:.1f} ms",
+                f"{bar} ms",
+                ratio=bar / max(figure - beside, bar / 100),
+                beside=f"DuckDB {beside:.1f} ms",
+            )
 
 
-def last_hour(rows: int = 10_000_000, questions: int = 150) -> Iterator[Row]:
+def last_hour(rows: int = 10_000_000, questions: int = 160) -> None:
     """A dashboard's query on the last hour of ten million rows, while 5,000 events a second come in."""
-    with system(project() + TABLES) as running:
-        hour = _fill(running, rows, 24)
+    with system(PLAIN + BIG) as running:
+        running.start()
+        hour = fill(running, rows, 24)
         done = threading.Event()
         feeding = threading.Thread(target=_steady, args=(running, 5000, done))
         feeding.start()
@@ -103,88 +99,45 @@ def last_hour(rows: int = 10_000_000, questions: int = 150) -> Iterator[Row]:
                 for thread in threads:
                     thread.join()
                 p99 = statistics.quantiles(times, n=100)[98] * 1000
-                yield Row(
-                    f"Last-hour query over {number(rows)} rows, {clients} client{'s' * (clients > 1)}, 5,000 events/s in",
-                    f"p50 {statistics.median(times) * 1000:.0f} ms, p99 {p99:.0f} ms",
-                    "",
+                say(
+                    f"The last hour of {number(rows)} rows, {clients} client{'s' * (clients > 1)}, p50 / p99",
+                    f"{statistics.median(times) * 1000:.0f} / {p99:.0f} ms",
                     f"p99 {bar} ms",
-                    p99 <= bar,
+                    ratio=bar / p99,
+                    beside="5,000 events/s coming in",
                 )
         finally:
             done.set()
             feeding.join()
 
 
-def dashboards(seconds: float = 10.0) -> Iterator[Row]:
-    """The restaurant's fourteen tiles under simulated clicks: nobody looking, one browser, ten."""
-    example = ROOT / "examples" / "restaurant"
-    files = {
-        str(path.relative_to(example)): path.read_text()
-        for path in example.rglob("*")
-        if path.is_file()
-        and ".forebay" not in path.parts
-        and path.suffix in {".py", ".sql", ".yaml", ".json"}
-    }
-    with system(files.pop("forebay.yaml"), "--simulate", files=files) as running:
-        running.until(lambda: running.query("select count(*) from clicks")[0][0] > 1000)
-        shares = {}
-        for browsers in (0, 1, 10):
-            shares[browsers] = asyncio.run(_watched(running, browsers, seconds))
-    one, ten = shares[1] - shares[0], shares[10] - shares[1]
-    yield Row(
-        "Dashboard of 14 live tiles, one browser",
-        f"{one * 100:.0f} % of a core",
-        f"{shares[0] * 100:.0f} % when nobody looks, clicks coming in",
-        "20 %",
-        one <= 0.2,
-    )
-    yield Row("Ten browsers instead of one", f"+{ten * 100:.1f} % of a core", "", "5 %", ten <= 0.05)
-
-
-async def _watched(running: System, browsers: int, seconds: float) -> float:
-    from websockets.asyncio.client import connect
-    from websockets.typing import Origin
-
-    url = running.console.replace("http", "ws", 1) + "/api/live"
-    asked = json.dumps(
-        {"type": "subscribe", "view": 1, "dashboard": "evening", "range": "today", "filters": {}}
-    )
-    pages = [await connect(url, origin=Origin(running.console), max_size=None) for _ in range(browsers)]
-
-    async def read(page: object) -> None:
-        async for _ in page:  # type: ignore[attr-defined]
-            pass
-
-    for page in pages:
-        await page.send(asked)
-    reading = [asyncio.create_task(read(page)) for page in pages]
-    await asyncio.sleep(2)
-    before = await asyncio.to_thread(cpu, running)
-    await asyncio.sleep(seconds)
-    used = await asyncio.to_thread(cpu, running) - before
-    for page in pages:
-        await page.close()
-    await asyncio.gather(*reading, return_exceptions=True)
-    return used / seconds
-
-
 def _steady(running: System, rate: int, done: threading.Event) -> None:
-    sent, begun = 0, time.monotonic()
+    url = urlsplit(running.ingest)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80)
+    data, step, sent, begun = body(0, 250), 250, 0, time.monotonic()
     while not done.is_set():
+        connection.request("POST", "/events", data, {"content-type": "application/x-ndjson"})
+        assert connection.getresponse().read()
+        sent += step
         time.sleep(max(0.0, begun + sent / rate - time.monotonic()))
-        Feeder(running.ingest, "/clicks").run(
-            lambda _, sent=sent: events(sent, 250), 250, lambda n: n < 250, 1
-        )
-        sent += 250
+    connection.close()
 
 
 def _ask(running: System, hour: str, questions: int, times: list[float]) -> None:
     for at in range(questions):
-        sql = ASKED.format(hour=hour, more=at % 5)
-        times.append(_timed(lambda sql=sql: running.query(sql)))
+        times.append(_timed(lambda at=at: running.query(ASKED.format(hour=hour, more=at % 5))))
 
 
 def _timed(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+def main() -> None:
+    overhead()
+    last_hour()
+
+
+if __name__ == "__main__":
+    main()

@@ -24,8 +24,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
-
 from tests.harness import System, forebay, request, until
+
+from benchmarks.table import say
 
 LINES = 500
 PLAIN = """\
@@ -42,11 +43,11 @@ delivery:
 """
 TRANSFORMS = {
     "no function": "",
-    "SQL": "    transform: \"select id, kind, upper(user) as user, price * 2 as price, at, note from events where price >= 0\"\n",
+    "SQL": '    transform: "select id, kind, upper(user) as user, price * 2 as price, at, note from events where price >= 0"\n',
     "plain function": "    transform: functions/f.py:plain\n",
     "Lambda handler (stock json)": "    transform: functions/f.handler\n",
 }
-CODE = '''\
+CODE = """\
 import base64
 import json
 
@@ -64,18 +65,24 @@ def handler(event, context):
         data = base64.b64encode((json.dumps(item) + "\\n").encode()).decode()
         out.append({"recordId": record["recordId"], "result": "Ok", "data": data})
     return {"records": out}
-'''
-BARS = {"no function": 150_000, "SQL": 150_000, "plain function": 80_000, "Lambda handler (stock json)": 40_000}
-
-
-def say(measure: str, figure: str, bar: str, *, ratio: float | None = None) -> None:
-    """One row of the README's table."""
-    shown = "" if ratio is None else f"{ratio:.2f}"
-    print(f"| {measure} | {figure} | {bar} | {shown} |", flush=True)
+"""
+BARS = {
+    "no function": 150_000,
+    "SQL": 150_000,
+    "plain function": 80_000,
+    "Lambda handler (stock json)": 40_000,
+}
 
 
 def event(n: int, note: str = "x" * 180) -> dict[str, Any]:
-    return {"id": n, "kind": "view", "user": f"u{n % 5000}", "price": n % 100 / 2, "at": "2026-01-31T09:30:00Z", "note": note}
+    return {
+        "id": n,
+        "kind": "view",
+        "user": f"u{n % 5000}",
+        "price": n % 100 / 2,
+        "at": "2026-01-31T09:30:00Z",
+        "note": note,
+    }
 
 
 def body(first: int, count: int = LINES) -> bytes:
@@ -108,8 +115,18 @@ def cold() -> None:
             posts.append(time.perf_counter() - began)
             until(lambda: each.query("select 1") == [[1]], every=0.005)
             answers.append(time.perf_counter() - began)
-    say("Cold start: a POST acknowledged", f"{statistics.median(posts):.2f} s", "1 s", ratio=1 / statistics.median(posts))
-    say("Cold start: SQL answers", f"{statistics.median(answers):.2f} s", "2.5 s", ratio=2.5 / statistics.median(answers))
+    say(
+        "Cold start: a POST acknowledged",
+        f"{statistics.median(posts):.2f} s",
+        "1 s",
+        ratio=1 / statistics.median(posts),
+    )
+    say(
+        "Cold start: SQL answers",
+        f"{statistics.median(answers):.2f} s",
+        "2.5 s",
+        ratio=2.5 / statistics.median(answers),
+    )
 
 
 def pss(root: int) -> float:
@@ -160,7 +177,7 @@ def visible(seconds: float = 15, rate: int = 5000) -> None:
         twice = 0
         while time.perf_counter() - began < seconds:
             asked = time.perf_counter()
-            (newest, count), = each.query("select coalesce(max(id), -1), count(*) from events")
+            ((newest, count),) = each.query("select coalesce(max(id), -1), count(*) from events")
             answered = time.perf_counter()
             twice += count != newest + 1
             while at < len(sent) and sent[at][1] <= newest:
@@ -205,7 +222,9 @@ print(time.perf_counter() - began)
 def pour(each: System, total: int) -> tuple[float, float]:
     """Seconds until the last of `total` events is acknowledged, and until all are in the lake or hot."""
     began = time.perf_counter()
-    sender = subprocess.Popen([sys.executable, "-c", SENDER, each.ingest, str(total)], stdout=subprocess.PIPE, text=True)
+    sender = subprocess.Popen(
+        [sys.executable, "-c", SENDER, each.ingest, str(total)], stdout=subprocess.PIPE, text=True
+    )
     assert sender.stdout is not None
     out, _ = sender.communicate(timeout=600)
     accepted = float(out)
@@ -243,7 +262,9 @@ async def _browsers(url: str, count: int, seconds: float) -> int:
     async def one() -> None:
         nonlocal messages
         async with websockets.connect(f"{url.replace('http', 'ws')}/api/live", max_size=None) as socket:
-            await socket.send(json.dumps({"type": "subscribe", "dashboard": "evening", "range": "today", "filters": {}}))
+            await socket.send(
+                json.dumps({"type": "subscribe", "dashboard": "evening", "range": "today", "filters": {}})
+            )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     while True:
@@ -268,14 +289,28 @@ def dashboards(seconds: float = 12) -> None:
                 if count:  # the first runs plan; the measure is what watching costs, not opening
                     asyncio.run(_browsers(each.console, count, 5))
                 before = sum(sum(process.cpu_times()[:2]) for process in processes)
-                messages = asyncio.run(_browsers(each.console, count, seconds)) if count else time.sleep(seconds) or 0
+                messages = (
+                    asyncio.run(_browsers(each.console, count, seconds))
+                    if count
+                    else time.sleep(seconds) or 0
+                )
                 used[count] = (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / seconds
                 assert not count or messages
         finally:
             each.end()
     one, ten = used[1] - used[0], used[10] - used[1]
-    say("Dashboard: all tiles, one browser", f"{one * 100:.1f} % of a core", "20 %", ratio=0.20 / max(one, 1e-3))
-    say("Dashboard: nine more browsers", f"{ten * 100:.1f} % of a core more", "5 %", ratio=0.05 / max(ten, 1e-3))
+    say(
+        "Dashboard: all tiles, one browser",
+        f"{one * 100:.1f} % of a core",
+        "20 %",
+        ratio=0.20 / max(one, 1e-3),
+    )
+    say(
+        "Dashboard: nine more browsers",
+        f"{ten * 100:.1f} % of a core more",
+        "5 %",
+        ratio=0.05 / max(ten, 1e-3),
+    )
 
 
 def linear(millions: list[int]) -> None:
@@ -294,7 +329,12 @@ def linear(millions: list[int]) -> None:
             cost = (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / 500_000 * 1e6
             first = first or cost
             assert each.query("select count(*) from events")[0][0] == done
-            say(f"Cost at {goal} M events (front + flow)", f"{cost:.2f} µs of CPU an event", "within 20 % of the first", ratio=first / cost)
+            say(
+                f"Cost at {goal} M events (front + flow)",
+                f"{cost:.2f} µs of CPU an event",
+                "within 20 % of the first",
+                ratio=first / cost,
+            )
 
 
 def main() -> None:

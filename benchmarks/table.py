@@ -1,8 +1,7 @@
-"""A measure as a row of the README's table: the figure, what it is compared with, the ratio, the bar."""
+"""A measure as a row of the README's table: figure, what stands beside it in the same run, bar, share of the bar."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,27 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 @dataclass(frozen=True)
 class Row:
-    """`compared` says what stands beside the figure in the same run; `reached` is None where there is no bar."""
+    """`ratio` is how much of the bar was reached: 1 and more is good."""
 
     measure: str
     figure: str
-    compared: str = ""
-    bar: str = ""
-    reached: bool | None = None
+    bar: str
+    ratio: float | None
+    beside: str
+
+    def __str__(self) -> str:
+        shown = "" if self.ratio is None else f"{self.ratio:.2f} {'✓' if self.ratio >= 1 else '✗'}"
+        return f"| {self.measure} | {self.figure} | {self.beside} | {self.bar} | {shown} |"
+
+
+ROWS: list[Row] = []
+HEAD = "| measure | figure | beside it | bar | of the bar |\n| --- | --- | --- | --- | --- |"
+
+
+def say(measure: str, figure: str, bar: str, *, ratio: float | None = None, beside: str = "") -> None:
+    """Print one row now, and keep it for the table."""
+    ROWS.append(Row(measure, figure, bar, ratio, beside))
+    print(ROWS[-1], flush=True)
 
 
 def number(value: float) -> str:
@@ -29,17 +42,10 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def markdown(rows: Iterable[Row], machine: str) -> str:
-    """The table, and below it what it was measured on."""
-    lines = ["| measure | figure | beside it | bar | |", "| --- | --- | --- | --- | --- |"]
-    mark = {True: "✓", False: "✗", None: ""}
-    lines += [f"| {r.measure} | {r.figure} | {r.compared} | {r.bar} | {mark[r.reached]} |" for r in rows]
-    return "\n".join([*lines, "", machine])
-
-
-def into_readme(table: str) -> None:
-    """Replace what stands between the marks."""
+def into_readme(below: str) -> None:
+    """Put the rows so far between the README's marks, `below` beneath them."""
     text = README.read_text()
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
+    table = "\n".join([HEAD, *map(str, ROWS), "", below])
     README.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}")
