@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,15 +72,12 @@ def test_code_that_hangs_holds_up_nobody_else(tmp_path: Path, worlds: list[World
     assert (ledgers["slow"]["read"], ledgers["quick"]["delivered"]) == (0, 1)
 
 
-def test_rows_are_hot_within_a_second_while_events_flow(world: World) -> None:
+def test_rows_are_hot_while_events_flow_and_long_before_their_buffer_is_full(world: World) -> None:
     with world.flow():
-        waits = []
         for n in range(15):
             world.send("delivery.clicks", *[b'{"n":%d}' % n] * 50)
-            begun = time.monotonic()
             eventually(lambda n=n: b'{"n":%d}' % n in world.hot(), "the rows")  # type: ignore[misc]
-            waits.append(time.monotonic() - begun)
-    assert sorted(waits)[7] < 1.0
+        assert world.objects() == {}
 
 
 def test_a_changed_project_writes_what_is_buffered_as_it_was_and_goes_on(world: World) -> None:
