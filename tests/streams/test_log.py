@@ -8,12 +8,13 @@ from collections import Counter
 from hashlib import md5
 from pathlib import Path
 
+import apsw
 import pytest
 
 from forebay.errors import ForebayError, Unavailable
 from forebay.streams.reader import Reader
 from forebay.streams.shard import shard_of
-from forebay.streams.writer import Log
+from forebay.streams.writer import Log, Unique
 from tests.streams.conftest import NAME, Clock, OpenLog, everything
 
 
@@ -221,3 +222,31 @@ def test_buffers_are_kept_as_their_bytes(open_log: OpenLog, reader: Reader) -> N
     view: list[bytes] = [memoryview(b"abc")[1:], bytearray(b"d")]  # type: ignore[list-item]
     log.append_now(view, [b"k", b"k"])
     assert everything(reader) == [b"bc", b"d"]
+
+
+@pytest.mark.parametrize("quick", [0.0, 60.0], ids=["by the thread", "by the loop"])
+def test_a_commit_that_fails_keeps_nothing_and_the_next_goes_on(
+    open_log: OpenLog, reader: Reader, quick: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(quick=quick)
+    unique = Unique("r", [b"1"])
+    log.declare(["delivery.a"])
+
+    async def main() -> None:
+        await log.append([b"a"])
+        with monkeypatch.context() as broken:
+            broken.setattr(log._committer, "_insert", fail)
+            failed = await asyncio.gather(
+                log.append([b"b"], unique=unique), log.append([b"c"]), return_exceptions=True
+            )
+        assert [error.code for error in failed if isinstance(error, Unavailable)] == ["DiskFull"] * 2
+        assert (await log.append([b"b"], unique=unique)).places == [(0, 1, [0])]
+        assert (await log.append([b"b"], unique=unique)).count == 0
+
+    asyncio.run(main())
+    assert everything(reader) == [b"a", b"b"]
+    assert [s.name for s in log.subscriptions()] == ["delivery.a"]
+
+
+def fail(*_: object) -> None:
+    raise apsw.FullError("database or disk is full")
