@@ -9,22 +9,24 @@ Nothing here ever answers success without having done it: what is not offered an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import uuid
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from forebay.access.guard import Guard
 from forebay.runtime.system import System
-from forebay.wire.protocol.message import Request, Response
+from forebay.wire.protocol.message import MAX_BODY, Request, Response
 
 logger = logging.getLogger("forebay.wire")
 
 HEALTH = "/_forebay/health"
-MAX_BODY = 64 << 20
+MAX_DRAINED = 16 << 20
+DRAIN_TIMEOUT = 5.0
 BODY_TIMEOUT = 30.0
 _BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\.s3)?\.localhost(?::\d+)?")
 
@@ -52,7 +54,9 @@ class WireApp:
         if scope.path == HEALTH:
             _json(proto, 200, {"status": "ok", "services": {}})
             return
-        body = await _body(proto, headers)
+        # What is put may be large, and is not read before it is known what is asked, and of what.
+        streamed = scope.method == "PUT"
+        body = b"" if streamed else await _body(proto, headers)
         if body is None:
             said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
             _json(proto, 413, said)
@@ -66,10 +70,39 @@ class WireApp:
             # In a thread: botocore takes a while to load, and only who speaks AWS needs it.
             self._dispatch = (await asyncio.to_thread(import_module, "forebay.wire.dispatch")).dispatch
         request = Request(scope.method, path, scope.query_string, given, body, id)
+        request.client = scope.client.rpartition(":")[0]
+        if streamed:
+            request.stream = aiter(proto)
         answer: Response = await self._dispatch(self._system, request)
-        proto.response_bytes(
-            answer.status, list(answer.headers.items()), b"" if scope.method == "HEAD" else answer.body
-        )
+        if request.stream is not None:
+            await _drain(request)
+        await _send(proto, scope.method, answer)
+
+
+async def _send(proto: Any, method: str, answer: Response) -> None:
+    headers = list(answer.headers.items())
+    if method == "HEAD":
+        if answer.stream is not None:
+            await cast("Any", answer.stream).aclose()
+        proto.response_empty(answer.status, headers)
+    elif answer.stream is None:
+        proto.response_bytes(answer.status, headers, answer.body)
+    else:
+        async with contextlib.aclosing(cast("Any", answer.stream)) as pieces:
+            transport = proto.response_stream(answer.status, headers)
+            async for piece in pieces:
+                await transport.send_bytes(piece)
+
+
+async def _drain(request: Request) -> None:
+    """Take what is still coming of a refused body, if it is little: who sends it reads no answer before."""
+    length = request.headers.get("content-length", "")
+    if request.headers.get("expect") or not length.isdigit() or int(length) > MAX_DRAINED:
+        return
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(DRAIN_TIMEOUT):
+            async for _ in request.pieces():
+                pass
 
 
 def _json(proto: Any, status: int, body: dict[str, Any]) -> None:

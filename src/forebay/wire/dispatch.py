@@ -54,6 +54,8 @@ async def dispatch(system: System, request: Request) -> Response:
 async def _answer(system: System, request: Request, call: Call) -> Response:
     service = load(call.service)
     name = call.operation or _rest_name(call, request)
+    if service is None or name not in service.streaming:
+        await request.load()
     asked = Asked(request, call.service, name, system)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")

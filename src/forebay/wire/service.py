@@ -49,7 +49,8 @@ class Service:
     """The operations that forebay offers of one AWS service.
 
     `validation` is the error code for broken constraints of the model; `partial` says, per operation,
-    what differs from AWS, for the generated docs.
+    what differs from AWS, for the generated docs. Operations in `streaming` read their body themselves
+    (`Request.pieces`), of any size.
     """
 
     def __init__(self, name: str, *, validation: str = "ValidationException") -> None:
@@ -58,6 +59,7 @@ class Service:
         self.operations: dict[str, Operation] = {}
         self.partial: dict[str, str] = {}
         self.fast: dict[str, Fast] = {}
+        self.streaming: set[str] = set()
 
     def operation(self, name: str, *, partial: str | None = None) -> Callable[[Operation], Operation]:
         """Offer the decorated coroutine function as operation `name`."""

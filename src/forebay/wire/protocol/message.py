@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from forebay.errors import ForebayError
 
+MAX_BODY = 64 << 20
+"""What is read into memory of one body; a service's streaming operations take more."""
+IDLE = 30.0
+"""A body may pause this many seconds between two pieces."""
+
+
+class ChunkChecks(Protocol):
+    """Checks the signatures of an `aws-chunked` body (`forebay.access.sigv4.ChunkSigner`); raises its Refusal."""
+
+    def check(self, chunk_sha256: str, signature: str) -> None:
+        """The next chunk, by its hash in hex."""
+
+    def check_trailer(self, headers: Iterable[tuple[str, str]], signature: str) -> None:
+        """The trailing headers, in the order they came."""
+
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. `path` is as sent (percent-encoded), header names are in lower case."""
+    """One HTTP request. `path` is as sent (percent-encoded), header names are in lower case.
+
+    Where `stream` is set the body is still to come: `load` makes it `body`, or a streaming operation takes
+    `pieces`. `chunks`, where set, is what signed chunks are held against. `client` is the caller's address.
+    """
 
     method: str
     path: str
@@ -20,10 +40,53 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     request_id: str = ""
+    stream: AsyncIterator[bytes] | None = None
+    chunks: ChunkChecks | None = None
+    client: str = "127.0.0.1"
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece, once. Raises AwsError `RequestTimeout` if it stops coming."""
+        stream, self.stream = self.stream, None
+        if stream is None:
+            if self.body:
+                yield self.body
+            return
+        while True:
+            try:
+                async with asyncio.timeout(IDLE):
+                    piece = await anext(stream)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise AwsError("RequestTimeout", TOO_SLOW, http=400) from None
+            yield piece
+
+    async def load(self, most: int = MAX_BODY) -> None:
+        """Read the body into memory. Raises AwsError: `EntityTooLarge`, `RequestTimeout`."""
+        if self.stream is None:
+            return
+        length = self.headers.get("content-length", "0")
+        parts: list[bytes] = []
+        size = int(length) if length.isdigit() and int(length) > most else 0
+        if not size:
+            async for piece in self.pieces():
+                size += len(piece)
+                if size > most:
+                    break
+                parts.append(piece)
+        if size > most:
+            raise AwsError("EntityTooLarge", f"the body passes {most:,} bytes", http=413)
+        self.body = b"".join(parts)
 
     def parameters(self) -> list[tuple[str, str]]:
         """The query string's pairs, in order, decoded; a name without `=` has the value ''."""
         return parse_qsl(self.query, keep_blank_values=True)
+
+
+TOO_SLOW = (
+    "Your socket connection to the server was not read from or written to within the timeout period. "
+    "Idle connections will be closed."
+)
 
 
 @dataclass(slots=True)
