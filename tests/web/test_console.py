@@ -404,6 +404,19 @@ def test_a_browser_that_hangs_up_is_forgotten(site: Site, talk: Talk) -> None:
     assert (site.console.hub.watched, site.console._browsers) == ([], set())
 
 
+def test_browsers_that_hang_up_in_the_middle_of_a_message_are_forgotten(site: Site) -> None:
+    """A cancellation that met the end of a send was lost once, and the browser stayed for good."""
+    for _ in range(25):
+        with connect(site.url.replace("http", "ws") + "/api/live") as socket:
+            Talk(socket).say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
+            socket.recv(10)
+            socket.socket.close()
+    deadline = time.monotonic() + 10
+    while site.console._browsers and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (site.console.hub.watched, site.console._browsers) == ([], set())
+
+
 def test_the_status_is_pushed_to_who_asks_for_it(site: Site, talk: Talk) -> None:
     talk.say(type="status")
     talk.until(lambda message: message["type"] == "status" and message["data"]["name"] == "restaurant")

@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 import orjson
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from forebay.dashboards.model import Dashboard
 from forebay.errors import ForebayError, UsageError
@@ -26,6 +26,7 @@ from forebay.web.live import Hub, find
 
 SEND_TIMEOUT = 30.0
 """Seconds after which a browser that takes nothing is hung up on."""
+CLOSE_TIMEOUT = 2.0
 MAX_MESSAGE = 16_384
 
 
@@ -114,8 +115,10 @@ class Browser:
             self._leave()
             self.hang_up()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            with contextlib.suppress(RuntimeError, OSError):
-                await self._socket.close()
+            with contextlib.suppress(RuntimeError, OSError, TimeoutError):
+                if self._socket.client_state is WebSocketState.CONNECTED:
+                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                        await self._socket.close()
 
     def hang_up(self) -> None:
         """End the talk; the page connects again by itself if there is somebody to connect to."""
@@ -129,7 +132,8 @@ class Browser:
             while self._outbox:
                 key = next(iter(self._outbox))
                 text = self._outbox.pop(key).decode()
-                await asyncio.wait_for(self._socket.send_text(text), SEND_TIMEOUT)
+                async with asyncio.timeout(SEND_TIMEOUT):  # wait_for may lose a cancellation before 3.12
+                    await self._socket.send_text(text)
 
     async def _read_all(self) -> None:
         while True:
