@@ -32,6 +32,7 @@ class Door(Spec, frozen=True, kw_only=True):
     method: str = "POST"
     path: str = "/clicks"
     key: str = "none"
+    max_body: int = 1 << 20
 
 
 @dataclass
@@ -265,7 +266,7 @@ def test_a_generator_that_hangs_is_given_up(
     assert raised.value.code == "SimulatorHangs"
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1:8000", "http://example.org", "https://[2001:db8::1]:8000"])
+@pytest.mark.parametrize("url", ["http://10.0.0.1:8000", "http://example.org", "http://[2001:db8::1]:8000"])
 def test_no_address_but_a_local_one_is_ever_sent_to(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match="to this machine only"):
         run(tmp_path, Server(url=url), FOREVER)

@@ -20,7 +20,6 @@ from forebay.cli.cases import Case, read_cases
 from forebay.cli.find import json_option, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.rows import differences
-from forebay.cli.sending import Log, Route, Target
 from forebay.errors import ForebayError, NotFound, Unavailable, UsageError
 from forebay.ingest.section import RouteSpec
 from forebay.ipc import Client
@@ -29,6 +28,7 @@ from forebay.project.load import load
 from forebay.project.model import Project
 from forebay.query.section import NamedQuerySpec
 from forebay.sections import SECTIONS
+from forebay.sender import Log, Route, Target
 
 PATIENCE = 30.0
 

@@ -7,19 +7,21 @@ the rest is not made up for, so a stall is not followed by a flood.
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
+from urllib.parse import urlsplit
 
 from forebay.errors import NotFound, UsageError
 from forebay.ipc import Client
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.sender import Log, Outcome, Route, Target
 from forebay.simulate.generator import Generator
-from forebay.simulate.target import Answer, Log, Route, Target
 
 BATCH = 500
 """Events a request, at most."""
@@ -58,6 +60,10 @@ class Door(Protocol):
     def key(self) -> str:
         """`none` or `required`."""
 
+    @property
+    def max_body(self) -> int:
+        """Bytes."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -73,15 +79,16 @@ class Progress:
     elapsed: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
-    def add(self, sent: int, answer: Answer) -> None:
+    def add(self, sent: int, outcome: Outcome) -> None:
         """Count one batch."""
         self.sent += sent
-        self.accepted += answer.accepted
-        self.duplicate += answer.duplicate
-        self.refused += answer.refused
-        for reason in answer.reasons:
-            if len(self.reasons) < 5 and reason not in self.reasons:
-                self.reasons.append(reason)
+        self.accepted += outcome.accepted
+        self.duplicate += outcome.duplicate
+        self.refused += outcome.refusals
+        for _, code, path, reason in outcome.refused:
+            text = f"{path or ''} {reason or code}".strip()
+            if len(self.reasons) < 5 and text not in self.reasons:
+                self.reasons.append(text)
 
 
 def run_simulation(
@@ -199,11 +206,36 @@ def _find(project: Project, name: str) -> Simulator:
     return simulator
 
 
+def loopback(url: str) -> None:
+    """Only ever this machine: a simulator is no load generator against anybody else's server.
+
+    Raises UsageError `NotLocal` unless the host of `url` is a literal loopback address.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise UsageError(
+            "NotLocal",
+            f"a simulator sends to this machine only, not to {url}",
+            fix="run it beside forebay run",
+        )
+
+
 def _target(project: Project, to: Ref, layout: Layout, ingest_url: str, key: str | None) -> Target:
     if to.noun != "ingest":
         return Log(Client(layout.socket("front"), "front"), str(to))
+    loopback(ingest_url)
     door = cast("Door", project.get(to))
-    return Route(ingest_url, door.path, method=door.method, key=key)
+    if "{" in door.path:
+        raise UsageError(
+            "BadSimulator",
+            f"the route {door.path} has path parameters, which a simulator cannot fill",
+            fix="simulate into its stream or delivery",
+        )
+    return Route(ingest_url, door.method, door.path, key, door.max_body)
 
 
 class _Key:
