@@ -56,15 +56,15 @@ check: install  ## Style, types and import layers, without the tests
 	cd $(UI) && npm run --silent check
 
 test: install  ## All that must hold: style, types, layers, tests (at most 25 minutes on two cores)
-	@scripts/have chromium
+	@scripts/have tests
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -m "not proof" $(PYTEST_ARGS)
 
 proof: install  ## Everything slow or foreign (at most 80 minutes)
-	@scripts/have chromium
+	@scripts/have tests
 	$(BIN)/python -m pytest -m proof --timeout 1800 $(PYTEST_ARGS)
 
-bench: install  ## The measures of the README, each beside what it is compared with
+bench: install  ## The measures of the README, each beside what it is compared with (about ten minutes)
 	$(BIN)/python -m benchmarks
 
 bench-long: install  ## The cost per event at growing sizes
@@ -82,7 +82,7 @@ docs: install  ## The pages that are made from the source
 	$(BIN)/python scripts/reference_pages.py
 
 picture: install  ## docs/images/dashboard.png, from the running demo
-	@scripts/have chromium
+	@scripts/have tests
 	$(BIN)/python scripts/picture.py docs/images/dashboard.png
 
 clean:  ## Remove what the other targets made; state folders stay
