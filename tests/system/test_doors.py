@@ -110,11 +110,12 @@ def test_a_request_under_way_is_answered_while_the_system_drains(running: Runnin
 
 def test_an_open_page_does_not_keep_the_system_from_ending(running: Running, tmp_path: Path) -> None:
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     system = running(project(tmp_path / "p"), sql=False)
     url = system.console.replace("http", "ws") + "/api/live"
     until(lambda: request(system.console + "/healthz").status == 200)
-    with connect(url, origin=system.console) as page:  # type: ignore[arg-type]
+    with connect(url, origin=Origin(system.console)) as page:
         page.send(json.dumps({"type": "status"}))
         assert json.loads(page.recv())["type"] == "status"
         assert system.stop(number=signal.SIGINT, patience=5) == 0

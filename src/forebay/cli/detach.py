@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -38,6 +39,9 @@ def run_detached(arguments: Sequence[str], *, as_json: bool) -> int:
             env={**os.environ, "FOREBAY_DETACHED": "1"},
         )
         assert child.stdout is not None
+        ready, _, _ = select.select([child.stdout], [], [], PATIENCE)
+        if not ready:
+            child.terminate()
         line = child.stdout.readline()
         child.stdout.close()
         if line and b'"urls"' in line:

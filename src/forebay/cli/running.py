@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ from forebay.runtime.options import PORTS, Options
 from forebay.runtime.preflight import prepare
 from forebay.runtime.supervisor import Supervisor
 from forebay.sections import SECTIONS
+from forebay.telemetry import log
+
+logger = logging.getLogger("forebay.supervisor")
 
 
 class Run:
@@ -66,10 +70,12 @@ class Run:
         prepare(self.layout)
         lock = Lock(self.layout)
         lock.take()
+        log.configure(self.layout.logs, "supervisor")
         try:
             return self._serve(project)
         finally:
             lock.release()
+            log.end_logging()
 
     def _serve(self, project: Project) -> int:
         before = apply.applied(self.layout, SECTIONS)
@@ -84,7 +90,7 @@ class Run:
         doors = open_doors(self.options.host, self.options.ports)
         ports = {name: door.getsockname()[1] for name, door in doors.items()}
         urls = {name: self.options.url(port) for name, port in ports.items()}
-        apply.write(self.layout, project)
+        apply.carry_out(self.layout, project, steps)
         supervisor = Supervisor(
             self.layout,
             name=project.name,
@@ -103,6 +109,7 @@ class Run:
                 SECTIONS,
                 project,
                 self.options.accept,
+                pause=supervisor.pause,
                 say=_say,
                 show=lambda findings: show_findings(findings, self.root),
             )
@@ -183,8 +190,9 @@ def _refuse_open_doors(options: Options, project: Project) -> None:
 
 
 def _say(text: str) -> None:
+    logger.info(text)
     click.echo(text, err=True)
 
 
 def _loudly(text: str) -> None:
-    click.echo(f"{click.style('forebay', fg='red', bold=True)} {text}", err=True)
+    logger.error(text)  # said on the terminal too

@@ -11,8 +11,10 @@ from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.load import load, unsupported
 from forebay.project.model import Project
+from forebay.project.plan import Step
 from forebay.project.section import Section
 from forebay.runtime.endpoints import write_atomically
+from forebay.runtime.rename import rename
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ def applied(layout: Layout, sections: Sequence[Section]) -> Project | None:
         return None  # it can be made again from the folder
 
 
-def write(layout: Layout, project: Project) -> None:
-    """Write it where the processes read it."""
+def carry_out(layout: Layout, project: Project, steps: Sequence[Step]) -> None:
+    """Carry data over to new names (which wants nothing running), and write the project for the processes."""
+    rename(layout, project, steps)
     write_atomically(layout.applied, project.encode())

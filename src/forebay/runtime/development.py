@@ -16,6 +16,7 @@ from forebay.project.model import Project
 from forebay.project.plan import plan, refused
 from forebay.project.section import Section
 from forebay.runtime import apply, watch
+from forebay.runtime.rename import renames
 
 RELOADED = ("front", "flow", "query")
 
@@ -31,6 +32,7 @@ class Development:
         project: Project,
         accept: Sequence[str],
         *,
+        pause: Callable[[Callable[[], None]], None],
         say: Callable[[str], None],
         show: Callable[[Sequence[Finding]], None],
     ) -> None:
@@ -39,6 +41,7 @@ class Development:
         self._sections = sections
         self._project = project
         self._accept = accept
+        self._pause = pause
         self._say = say
         self._show = show
         self._seen = watch.signature(root)
@@ -72,8 +75,12 @@ class Development:
                 self._show(needed)
                 self._say(f"{_names(files)} changed; the project as it was runs on until this is settled")
                 return
-            apply.write(self._layout, found.project)
-            self._project = found.project
+            project = found.project
+            if renames(steps):
+                self._pause(lambda: apply.carry_out(self._layout, project, steps))
+            else:
+                apply.carry_out(self._layout, project, steps)
+            self._project = project
         except ForebayError as error:
             self._say(f"{_names(files)} changed; it could not be applied: {error.message}")
             return

@@ -168,15 +168,20 @@ class Supervisor:
     def _restart(self) -> bool:
         return sum(child.start_if_due() for child in self.children.values()) > 0
 
-    def restart(self, role: str) -> None:
-        """End a role's process in good order and start it again."""
-        child = self.children[role]
-        child.signal(signal.SIGTERM)
-        if not child.wait(DRAIN_REST):
-            child.kill()
-        child.process = None
-        child.start()
-        self.publish()
+    def pause(self, action: Callable[[], None]) -> None:
+        """End every process in good order, do `action`, start them again.
+
+        The listening sockets stay open: who calls meanwhile waits. What `action` raises is raised after the
+        start.
+        """
+        self._end()
+        try:
+            action()
+        finally:
+            for child in self.children.values():
+                child.process = None
+                child.start()
+            self.publish()
 
     def publish(self) -> None:
         """Tell others the pids, restarts and URLs."""
@@ -189,9 +194,13 @@ class Supervisor:
         write(self.layout, Endpoints(self._name, self._version, processes, self._urls, self._started))
 
     def _drain(self) -> None:
-        """Front first, so that flow then commits all that was acknowledged; a second signal cuts it short."""
+        """Accept nothing more, then end all; a second signal cuts it short."""
         for door in self._doors.values():
             door.close()
+        self._end()
+
+    def _end(self) -> None:
+        """Front first, so that flow then commits all that was acknowledged."""
         first = [child for child in self.children.values() if child.role.startswith(("front", "simulate"))]
         rest = [child for child in self.children.values() if child not in first]
         for group, patience in ((first, DRAIN_FRONT), (rest, DRAIN_REST)):
@@ -201,7 +210,7 @@ class Supervisor:
             for child in group:
                 while not child.wait(0.02):
                     if self._stops > 1 or time.monotonic() > deadline:
-                        if self._stops == 1:
+                        if self._stops < 2:
                             self._loudly(f"{child.role} did not end in {patience:g} s; it is killed")
                         child.kill()
                         break

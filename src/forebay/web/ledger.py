@@ -42,7 +42,8 @@ class LogFacts:
 
 
 Row = dict[str, Any]
-"""A consumer as `catalog.ledger.snapshot` has it, with `checked`: whether its objects bear the counts out."""
+"""A consumer as `catalog.ledger.snapshot` has it, with `checked` (whether its objects bear the counts out)
+and `logs`: start and position in each log that it has read; more than one if it was moved to another."""
 
 
 class CatalogFacts:
@@ -70,7 +71,13 @@ class CatalogFacts:
         except (apsw.Error, ForebayError) as error:
             self.close()
             raise told(error, self._path) from error
-        return {row["consumer"]: {**row, "checked": row["consumer"] not in wrong} for row in rows}
+        found: dict[str, Row] = {}
+        for row in rows:
+            own = found.setdefault(
+                row["consumer"], {**row, "logs": {}, "checked": row["consumer"] not in wrong}
+            )
+            own["logs"][row["log"]] = (row["start"], row["position"])
+        return found
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,8 +102,8 @@ def ledger(
         facts = log(name)
         for reader in readers:
             consumer = consumers.get(reader)
-            if consumer is not None and consumer["log"] == name:
-                found[reader] = _consumed(consumer, facts.head)
+            if consumer is not None and name in consumer["logs"]:
+                found[reader] = _consumed(consumer, name, facts.head)
             elif reader == name and not name.startswith("delivery."):
                 found[reader] = _own(name, facts)
             else:  # declared, and flow has not begun with it
@@ -107,7 +114,7 @@ def ledger(
                 )
     for reader, consumer in consumers.items():
         if reader not in found:
-            found[reader] = _consumed(consumer, consumer["position"]) | {"parked": True}
+            found[reader] = _consumed(consumer, consumer["log"], None) | {"parked": True}
     total = {term: sum(entry[term] for entry in found.values()) for term in TERMS}
     return {
         "total": {**total, "adds_up": all(entry["adds_up"] for entry in found.values())},
@@ -115,17 +122,18 @@ def ledger(
     }
 
 
-def _consumed(row: Row, head: int) -> dict[str, Any]:
-    lag = head - row["position"]
+def _consumed(row: Row, log: str, head: int | None) -> dict[str, Any]:
+    """`head` is of `log`, which the consumer reads now; None if it reads nothing any more."""
+    read = sum(position - start for start, position in row["logs"].values())
+    lag = 0 if head is None else head - row["logs"][log][1]
     ends = {name: row[name] for name in ("delivered", "dropped", "rejected", "erased")}
-    whole = sum(ends.values()) + row["waiting"] == row["position"] - row["start"] and lag >= 0
     return _entry(
-        row["log"],
-        accepted=head - row["start"],
+        log,
+        accepted=read + lag,
         **ends,
         buffered=lag + row["waiting"],
         lag=lag,
-        adds_up=whole and row["checked"],
+        adds_up=sum(ends.values()) + row["waiting"] == read and lag >= 0 and row["checked"],
     )
 
 

@@ -1,8 +1,4 @@
-"""The logs of a project: one of each stream, and of each delivery that is put to directly.
-
-A subscription is kept in a log under `by:<consumer>`, since the consumer of a direct-put delivery has the
-name of the log itself, and a log's own name stands for "nobody reads this".
-"""
+"""The logs of a project: one of each stream, and of each delivery that is put to directly."""
 
 from __future__ import annotations
 
@@ -15,12 +11,11 @@ from forebay.db import open_db, told
 from forebay.layout import Layout
 from forebay.project.graph import subscriptions
 from forebay.project.model import Project, Ref
+from forebay.runtime.subscription import PREFIX
 from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
 from forebay.streams.writer import RETENTION, Log
 from forebay.web.ledger import LogFacts
-
-PREFIX = "by:"
 
 
 class Logs(dict[str, Log]):
