@@ -55,7 +55,7 @@ def _install(folder: Path) -> None:
 
         def xSync(self, flags: int) -> None:  # noqa: N802
             super().xSync(flags)
-            if self.journal >= 0:
+            if self.journal >= 0 and "FOREBAY_POWERCUT_LIE" not in os.environ:  # else: a planted fault
                 os.ftruncate(self.journal, 0)
 
         def xClose(self) -> None:  # noqa: N802
