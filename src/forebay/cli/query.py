@@ -168,6 +168,7 @@ def _local(layout: Layout, sql: str, database: str | None, timeout: float) -> An
 
 def _placed(error: QueryFailed, sql: str) -> QueryFailed:
     """The error with the line that it is about, for the caret."""
+    error.message = error.message.removeprefix(f"{error.code}: ")
     line = error.extra.get("line")
     lines = sql.splitlines()
     if isinstance(line, int) and 0 < line <= len(lines):

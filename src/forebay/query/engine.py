@@ -9,9 +9,9 @@ and the cache, no extension, no change of settings, bounded memory and threads.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,22 +21,24 @@ import pyarrow as pa
 from forebay.errors import QueryFailed
 from forebay.layout import Layout
 from forebay.query import output, show
+from forebay.query.cold import Listed
 from forebay.query.connection import connect
 from forebay.query.copies import Copies, Vanished
 from forebay.query.errors import translate
 from forebay.query.hot import Hot
 from forebay.query.listing import Listing
 from forebay.query.plan import Plan, Planner
+from forebay.query.prune import Pruner
 from forebay.query.result import Column, Result, Stats
-from forebay.query.snapshot import Catalog, Snapshot
-from forebay.query.sources import Files, Gathered, Sources, pruner
+from forebay.query.snapshot import Catalog, Snapshot, Table
+from forebay.query.sources import Gathered, Sources
 from forebay.query.store import Memory
 from forebay.query.watchdog import Watchdog
 
+WARM = 120.0
+"""Seconds for which a table's hot rows are kept decoded after somebody asked for it."""
 REPLANS = 8
 """How often a query is planned again because files it planned have gone."""
-
-Listed = dict[tuple[str, str], Files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class QueryEngine:
         self._sources = Sources(
             Listing(layout.lake.absolute()), Hot(self._memory, self._root.cursor), self._copies
         )
+        self._pruner = Pruner()
+        self._asked: dict[tuple[int, int], tuple[Table, float]] = {}
         self._watchdog = Watchdog()
 
     def query(
@@ -107,6 +111,22 @@ class QueryEngine:
             return hashlib.sha256(repr(marks).encode()).hexdigest()[:32]
         raise QueryFailed("GENERIC_INTERNAL_ERROR", "GENERIC_INTERNAL_ERROR: its tables keep changing")
 
+    def warm(self) -> None:
+        """Decode what is new of the tables that were asked of late. Cheap where nothing is."""
+        now = time.monotonic()
+        for key, (table, asked) in list(self._asked.items()):
+            if now - asked > WARM:
+                self._asked.pop(key, None)
+                continue
+            roots = self._sources.finder.known_roots(table)
+            if roots is None:
+                continue
+            listed = self._sources.finder.look(roots)
+            with contextlib.suppress(Vanished, QueryFailed), self._catalog.snapshot() as snapshot:
+                current = snapshot.table(table.db, table.name)
+                if current is not None and current.key == key:
+                    self._sources.warm(snapshot, table, listed)
+
     def close(self) -> None:
         """End the background work and close everything."""
         self._watchdog.close()
@@ -126,15 +146,30 @@ class QueryEngine:
     def _list(self, plan: Plan, snapshot: Snapshot, *, fresh: bool = False) -> Listed:
         roots: set[tuple[str, str]] = set()
         for table in plan.tables.values():
-            roots.update(self._sources.roots(snapshot, table))
-        return self._sources.foreign(sorted(roots), fresh=fresh)
+            roots.update(self._sources.finder.roots(snapshot, table))
+        return self._sources.finder.look(sorted(roots), fresh=fresh)
 
-    def _once(self, ask: Ask, *, fresh: bool) -> Result:
+    def _prepare(self, ask: Ask, *, fresh: bool) -> tuple[Plan, Listed]:
+        """The plan, and what lies in its folders. A plan that is known is taken on trust: the snapshot that
+        decides will tell if it no longer holds."""
+        finder = self._sources.finder
+        plan = None if fresh else self._planner.known(ask.sql, ask.database)
+        if plan is not None:
+            roots = [finder.known_roots(table) for table in plan.tables.values()]
+            if None not in roots:
+                return plan, finder.look(sorted({root for some in roots for root in some or ()}))
         with self._catalog.snapshot() as snapshot:
             plan = self._planner.plan(ask.sql, ask.database, snapshot)
             if plan.rewritten is None:
-                return _finish(ask, show.answer(plan.statement, snapshot, ask.database), Stats())
-            listed = self._list(plan, snapshot, fresh=fresh)
+                plan.shown = show.answer(plan.statement, snapshot, ask.database)
+                return plan, {}
+            return plan, self._list(plan, snapshot, fresh=fresh)
+
+    def _once(self, ask: Ask, *, fresh: bool) -> Result:
+        plan, listed = self._prepare(ask, fresh=fresh)
+        if plan.rewritten is None:
+            assert plan.shown is not None
+            return _finish(ask, plan.shown, Stats())
         cursor = self._root.cursor()
         guard = self._watchdog.guard(cursor, ask.deadline)
         try:
@@ -176,7 +211,7 @@ class QueryEngine:
         return plan.rewritten.sql(bodies)
 
     def _gather(
-        self, plan: Plan, listed: Mapping[tuple[str, str], Files], cursor: duckdb.DuckDBPyConnection
+        self, plan: Plan, listed: Listed, cursor: duckdb.DuckDBPyConnection
     ) -> tuple[dict[str, Gathered], dict[str, pa.Table]]:
         views: dict[str, pa.Table] = {}
         gathered: dict[str, Gathered] = {}
@@ -186,9 +221,10 @@ class QueryEngine:
             if not plan.holds(snapshot):
                 raise Vanished("a table changed")
             for name, table in plan.tables.items():
+                self._asked[table.key] = (table, time.monotonic())
                 conditions = plan.conditions.get(name)
-                prune = pruner(cursor, table, conditions) if conditions else None
-                gathered[name] = self._sources.gather(snapshot, table, dict(listed), prune)
+                prune = self._pruner.of(cursor, table, conditions) if conditions else None
+                gathered[name] = self._sources.gather(snapshot, table, listed, prune)
             for name, what in plan.virtual.items():
                 views[f"{name}_rows"] = show.information(what, snapshot)
         return gathered, views

@@ -1,7 +1,7 @@
 """Foreign files: what somebody put into the lake's folders without telling the catalog.
 
-Folders are listed again only when their time of change has moved. Where there are very many, looking at
-each of them is spread out: a listing then may be as old as twenty times what looking costs.
+Folders are listed again only when their time of change has moved. Where there are very many, a listing may
+be as old as twenty times what looking at them costs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _SETTLED_NS = 2_000_000_000
 """A folder changed this short a time ago may change again without its time moving: list it again."""
 
 
+MANY_FOLDERS = 500
+"""Past so many below one prefix, they are not looked at for every query."""
+
+
 @dataclass(slots=True)
 class _Folder:
     mtime: int
@@ -29,13 +33,14 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Root:
-    found: list[tuple[str, int, int]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     taken: float = 0.0
     cost: float = 0.0
+    folders: int = 0
 
 
 class Listing:
-    """Files below the lake's folders, as (key, size, time of change)."""
+    """The keys of files below the lake's folders."""
 
     def __init__(self, lake: Path) -> None:
         self._lake = str(lake)
@@ -43,33 +48,40 @@ class Listing:
         self._roots: dict[tuple[str, str], _Root] = {}
         self._lock = threading.Lock()
 
-    def files(self, bucket: str, prefix: str, *, fresh: bool = False) -> list[tuple[str, int, int]]:
-        """Keys under a prefix with size and mtime (ns). Hidden names (`.`, `_`) are skipped, as by Athena."""
+    def keys(self, bucket: str, prefix: str, *, fresh: bool = False) -> list[str]:
+        """Keys under a prefix; the same list object while nothing has changed.
+
+        Hidden names (`.`, `_`) are skipped, as by Athena.
+        """
         with self._lock:
             root = self._roots.setdefault((bucket, prefix), _Root())
             now = time.monotonic()
-            if not fresh and root.taken and now - root.taken < min(20 * root.cost - 0.2, 5.0):
-                return root.found
-            found: list[tuple[str, int, int]] = []
-            self._walk(f"{self._lake}/{bucket}/{prefix}".rstrip("/"), prefix, found)
-            root.found, root.taken = found, now
+            if not fresh and root.folders > MANY_FOLDERS and now - root.taken < min(20 * root.cost, 5.0):
+                return root.keys
+            seen: list[tuple[str, _Folder]] = []
+            changed = self._walk(f"{self._lake}/{bucket}/{prefix}".rstrip("/"), prefix, seen)
+            if changed or len(seen) != root.folders:
+                root.keys = [own + name for own, folder in seen for name in folder.files]
+            root.folders, root.taken = len(seen), now
             root.cost = time.monotonic() - now
-            return found
+            return root.keys
 
-    def _walk(self, folder: str, prefix: str, found: list[tuple[str, int, int]]) -> None:
-        try:
-            mtime = os.stat(folder).st_mtime_ns  # noqa: PTH116 - ten thousands of them
-        except OSError:
-            self._folders.pop(folder, None)
-            return
+    def _walk(self, folder: str, prefix: str, seen: list[tuple[str, _Folder]]) -> bool:
+        """Look at a folder and those below; whether anything is other than it was."""
         known = self._folders.get(folder)
+        try:
+            mtime = os.stat(folder).st_mtime_ns  # noqa: PTH116 - thousands of them
+        except OSError:
+            return self._folders.pop(folder, None) is not None
+        changed = False
         if known is None or known.mtime != mtime or not known.sure:
-            known = self._list(folder, mtime)
-            self._folders[folder] = known
-        for name in known.files:
-            found.append((prefix + name, 0, 0))
+            fresh = self._list(folder, mtime)
+            changed = known is None or (fresh.files, fresh.folders) != (known.files, known.folders)
+            self._folders[folder] = known = fresh
+        seen.append((prefix, known))
         for name in known.folders:
-            self._walk(f"{folder}/{name}", f"{prefix}{name}/", found)
+            changed |= self._walk(f"{folder}/{name}", f"{prefix}{name}/", seen)
+        return changed
 
     @staticmethod
     def _list(folder: str, mtime: int) -> _Folder:

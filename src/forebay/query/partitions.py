@@ -120,6 +120,9 @@ def _projected_date(table: Table, name: str, span: str, step: int) -> Projected:
         amount = int(relative[2]) * (1 if relative[1] == "+" else -1)
         return _shift(now, amount, relative[3].upper() + "S")
 
+    for end in (low, high):
+        bound(end)  # a range that cannot be read is said now
+
     def valid(text: str) -> bool:
         try:
             moment = dt.datetime.strptime(text, form)  # noqa: DTZ007
@@ -182,7 +185,10 @@ class Partitioning:
         return place[0] == self.bucket and place[1].startswith(self.prefix)
 
     def _project(self, table: Table) -> None:
-        self._projected = [_projected(table, name) for name in self.names]
+        try:
+            self._projected = [_projected(table, name) for name in self.names]
+        except ValueError as error:
+            raise _bad(f"a projection of {table.db}.{table.name} cannot be read: {error}") from None
         template = table.parameters.get("storage.location.template")
         if template is None:
             template = f"s3://{self.bucket}/{self.prefix}" + "".join(f"{n}=${{{n}}}/" for n in self.names)

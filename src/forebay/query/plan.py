@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import duckdb
+import pyarrow as pa
 from sqlglot import exp
 
 from forebay.query import show
@@ -34,6 +35,7 @@ class Plan:
     tables: dict[str, Table] = field(default_factory=dict)
     virtual: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, list[str]] = field(default_factory=dict)
+    shown: pa.Table | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -57,6 +59,11 @@ class Planner:
         self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
         self._lock = threading.Lock()
 
+    def known(self, sql: str, database: str) -> Plan | None:
+        """The plan that was made before, whether or not it still holds."""
+        with self._lock:
+            return self._plans.get((sql, database))
+
     def plan(self, sql: str, database: str, snapshot: Snapshot) -> Plan:
         """The plan of `sql` for the tables of `snapshot`. Raises QueryFailed."""
         key = (sql, database)
@@ -67,6 +74,8 @@ class Planner:
         if plan is not None and plan.holds(snapshot):
             return plan
         plan = self._make(sql, database, snapshot)
+        if plan.rewritten is None:
+            return plan  # SHOW and the like: nothing to keep
         with self._lock:
             self._plans[key] = plan
             while len(self._plans) > KEPT:

@@ -108,7 +108,10 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """An object in the making, with the ids and row counts of its segments in order."""
+    """An object in the making, with the ids and row counts of its segments in order.
+
+    `becomes` is the key that it is being written under, once nothing more can join it.
+    """
 
     id: int
     delivery: str
@@ -116,6 +119,7 @@ class Buffer:
     prefix: str
     meta: dict[str, Any]
     segments: tuple[tuple[int, int], ...]
+    becomes: str | None = None
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -216,25 +220,30 @@ class Snapshot:
             for key, etag, size, path, count, modified in rows
         ]
 
-    def known_keys(self, bucket: str, prefix: str) -> set[str]:
-        """Keys that have a row of their own or are about to: no foreign files, live or not."""
+    def passing(self, bucket: str, prefix: str) -> frozenset[str]:
+        """Keys whose files are there without being live: replaced, or about to be registered."""
         bounds = (bucket, prefix, after(prefix))
-        rows = self._rows("SELECT key FROM objects WHERE bucket = ? AND key >= ? AND key < ?", bounds)
+        rows = self._rows(
+            "SELECT key FROM objects INDEXED BY objects_replaced"
+            " WHERE state = 'replaced' AND bucket = ? AND key >= ? AND key < ?",
+            bounds,
+        )
         rows += self._rows("SELECT key FROM intents WHERE bucket = ? AND key >= ? AND key < ?", bounds)
-        return {key for (key,) in rows}
+        return frozenset(key for (key,) in rows)
 
     def buffers(self, bucket: str, prefix: str) -> list[Buffer]:
         """Buffers whose rows a location shows, with their segments."""
         rows = self._rows(
-            "SELECT id, delivery, prefix, meta FROM buffers WHERE bucket = ? AND prefix >= ? AND prefix < ?"
-            " ORDER BY id",
+            "SELECT b.id, b.delivery, b.prefix, b.meta, i.key FROM buffers b LEFT JOIN intents i ON i.buffer = b.id"
+            " WHERE b.bucket = ? AND b.prefix >= ? AND b.prefix < ? ORDER BY b.id",
             (bucket, prefix, after(prefix)),
         )
         found = []
-        for id_, delivery, own, meta in rows:
+        for id_, delivery, own, meta, becomes in rows:
             segments = self._rows("SELECT id, rows FROM segments WHERE buffer = ? ORDER BY id", (id_,))
             if segments:
-                found.append(Buffer(id_, delivery, bucket, own, json.loads(meta), tuple(segments)))
+                own_segments: Any = tuple(segments)
+                found.append(Buffer(id_, delivery, bucket, own, json.loads(meta), own_segments, becomes))
         return found
 
     def hot_mark(self, bucket: str, prefix: str) -> tuple[Any, ...]:

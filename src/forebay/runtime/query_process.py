@@ -37,6 +37,7 @@ WORKERS = 8
 MEMORY = 1 << 30
 TIMEOUT = 60.0
 LONGEST = 3600.0
+WARM_EVERY = 0.2
 MOST_ROWS = 1_000_000
 """Rows that one answer may have; more are cut and the answer says so."""
 
@@ -55,9 +56,11 @@ async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     server = Server(layout.socket("query"), desk.handlers(stop), on_error=_on_error)
     try:
         await server.start()
+        warming = asyncio.create_task(desk.warm())
         try:
             await stop.wait()
         finally:
+            warming.cancel()
             await server.stop()
     finally:
         await asyncio.to_thread(desk.close)
@@ -118,6 +121,15 @@ class Desk:
 
     async def _run(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def warm(self) -> None:
+        """Keep the hot rows of tables that are being watched decoded, so that no query waits for them."""
+        while True:
+            await asyncio.sleep(WARM_EVERY)
+            try:
+                await asyncio.to_thread(self._engine.warm)
+            except Exception:  # the next query will say what is wrong
+                log.exception("warming")
 
     def query(
         self,
