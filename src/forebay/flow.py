@@ -37,6 +37,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from forebay import ipc
+from forebay.catalog.crawl.crawlers import Crawlers
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
 from forebay.catalog.sweep import expire, registered, sweep
@@ -83,6 +84,7 @@ class Flow:
         self._store = Store(layout.catalog)
         self._catalog = Deliveries(self._store)
         self._files = Files(layout.lake)
+        self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
@@ -110,6 +112,7 @@ class Flow:
         for name in self._catalog.owners():
             self._writer(name).add([Sealed(*sealed) for sealed in self._catalog.seals(name)])
         self.apply(self.project)
+        self.crawlers.start()
         for thread in self._threads:
             thread.start()
         self.lake.start()
@@ -133,6 +136,7 @@ class Flow:
             for name, spec in wanted.items():
                 if name not in self._deliveries:
                     self._add(name, spec)
+            self.crawlers.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]
@@ -228,11 +232,20 @@ class Flow:
         (delivery,) = self._chosen(name)
         return delivery.replay()
 
+    @property
+    def store(self) -> Store:
+        """The catalog, for those who serve it."""
+        return self._store
+
     def status(self) -> dict[str, Any]:
         """How every delivery does, and the catalog's own trouble."""
         running = {name: delivery.status() for name, delivery in list(self._deliveries.items())}
         refused = {name: {"last_error": reason} for name, reason in self._refused.items()}
-        return {"deliveries": {**running, **refused}, "trouble": self._store.trouble}
+        return {
+            "deliveries": {**running, **refused},
+            "crawlers": self.crawlers.status(),
+            "trouble": self._store.trouble,
+        }
 
     def _chosen(self, name: str | None) -> list[Delivery]:
         if name is None:
@@ -257,6 +270,7 @@ class Flow:
                 thread.join()
         self._pool.shutdown(cancel_futures=True)
         self.lake.stop()
+        self.crawlers.stop()
         self._store.close()
 
     # --- its own threads ---

@@ -89,3 +89,20 @@ CREATE TABLE ledger(
   removed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 """
+
+# What later came beside the tables above. Each statement may run again; who does not know these tables
+# has no use for them, so the format stays the same.
+ADDITIONS = """
+-- Definitions that a table had before; `version` is its doc's `revision` (see catalog/register.py).
+CREATE TABLE IF NOT EXISTS table_versions(
+  table_id INTEGER NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL, doc TEXT NOT NULL,
+  updated INTEGER NOT NULL, PRIMARY KEY(table_id, version)
+) WITHOUT ROWID;
+-- One run of a crawler. `state`: running, completed, failed, cancelled. `doc` is JSON: what it changed,
+-- why it failed, what it had seen (see catalog/crawl/runs.py).
+CREATE TABLE IF NOT EXISTS crawls(
+  id TEXT PRIMARY KEY, crawler TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER,
+  doc TEXT NOT NULL DEFAULT '{}'
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS crawls_crawler ON crawls(crawler, started);
+"""

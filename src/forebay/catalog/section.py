@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from forebay.catalog.cron import Cron
+from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
 from forebay.project.model import Location, Spec
@@ -68,15 +70,30 @@ class TableSpec(Spec, frozen=True, kw_only=True):
     was: Annotated[str | None, WAS] = None
 
 
+class ClassifierSpec(Spec, frozen=True, kw_only=True):
+    """What a crawler is told of JSON (`json_path`) or else of CSV files, instead of finding it out."""
+
+    json_path: Annotated[str | None, Field("Where the records are in a JSON file.", example='"$[*]"')] = None
+    delimiter: Annotated[str | None, Field("CSV: what separates fields.", example='";"')] = None
+    quote: Annotated[str, Field("CSV: what encloses a field.")] = '"'
+    header: Annotated[
+        Literal["unknown", "present", "absent"], Field("CSV: whether the first line names the columns.")
+    ] = "unknown"
+    names: Annotated[list[str], Field("CSV: the columns' names.", example="[id, amount]")] = []
+    single: Annotated[bool, Field("CSV: a single column is enough.")] = False
+    trim: Annotated[bool, Field("CSV: fields are looked at without the blanks around them.")] = True
+    serde: Annotated[Literal["OpenCSVSerDe", "LazySimpleSerDe"] | None, Field("CSV: the table's SerDe.")] = (
+        None
+    )
+
+
 class CrawlerSpec(Spec, frozen=True, kw_only=True):
     """A crawler: it finds tables and partitions under a prefix, or the shape of a stream's events."""
 
     crawl: Annotated[
-        str,
+        list[str],
         Field(
-            "What it looks at: a place in the lake or a stream.",
-            example="lake.orders/processed/",
-            later="crawlers are not built yet",
+            "What it looks at: places in the lake, or a stream.", example="lake.orders/processed/", one=True
         ),
     ]
     prefix: Annotated[str, Field("Begins the names of its tables.", example="tbl_")] = ""
@@ -86,9 +103,62 @@ class CrawlerSpec(Spec, frozen=True, kw_only=True):
     every: Annotated[
         float | None,
         Field(
-            "How often it runs. Otherwise when an object arrives.", example="1h", kind="duration", minimum=1
+            "How often it runs. Without this and a schedule: when an object arrives.",
+            example="1h",
+            kind="duration",
+            minimum=1,
         ),
     ] = None
+    schedule: Annotated[
+        str | None, Field("When it runs, as AWS writes it, in UTC.", example="cron(15 12 * * ? *)")
+    ] = None
+    on_arrival: Annotated[
+        bool | None, Field("Run when an object arrives or goes. Otherwise: if nothing else makes it run.")
+    ] = None
+    exclude: Annotated[
+        list[str],
+        Field(
+            "Glob patterns, relative to the place, of what it passes over.", example='["**.tmp"]', one=True
+        ),
+    ] = []
+    group: Annotated[
+        Literal["similar", "combine"],
+        Field("Whether files are one table where their schemas are similar, or whatever their schemas are."),
+    ] = "similar"
+    level: Annotated[
+        int | None,
+        Field(
+            "The folder level at which tables are; the bucket is level 1. Otherwise by similarity.", minimum=1
+        ),
+    ] = None
+    on_change: Annotated[
+        Literal["update", "add", "log"],
+        Field("A changed schema replaces the table's, adds its new columns, or is only noted."),
+    ] = "update"
+    on_delete: Annotated[
+        Literal["deprecate", "delete", "log"],
+        Field("A table whose objects are gone is marked, removed, or only noted."),
+    ] = "deprecate"
+    inherit: Annotated[bool, Field("Partitions take their columns from the table.")] = False
+    recrawl: Annotated[
+        Literal["everything", "new"], Field("Whether a later run looks at every folder or at new ones.")
+    ] = "everything"
+    sample: Annotated[
+        int | None, Field("Look at so many files of each folder. Otherwise at all.", minimum=1, maximum=249)
+    ] = None
+    most_tables: Annotated[
+        int | None, Field("Fail, and change nothing, where more tables than this are found.", minimum=1)
+    ] = None
+    classifiers: Annotated[
+        list[ClassifierSpec],
+        Field("Tried before the built-in ones.", example='[{json_path: "$[*]"}]', one=True),
+    ] = []
+
+    @property
+    def arrives(self) -> bool:
+        """Whether an object's arrival makes it run."""
+        timed = self.every is not None or self.schedule is not None
+        return not timed if self.on_arrival is None else self.on_arrival
 
 
 def _retypes(old: Spec, new: Spec) -> list[str]:
@@ -113,12 +183,18 @@ def _check(check: Check) -> None:
             check.add("DuplicateTable", ("catalog", name), f"the table {full} is also there as {seen[full]}")
         _check_table(check, ("catalog", name), spec)
     for name, crawler in check.entries("catalog", CrawlerSpec):
-        noun, _, stream = crawler.crawl.partition(".")
-        if noun == "streams" and stream not in check.known["streams"]:
-            check.add("UnknownReference", ("catalog", name, "crawl"), f"there is no {crawler.crawl}")
-        elif noun != "streams" and not crawler.crawl.startswith(("lake.", "s3://")):
-            message = f"{crawler.crawl!r} is neither a place in the lake nor a stream"
-            check.add("BadValue", ("catalog", name, "crawl"), message, fix="lake.orders/processed/")
+        for target in crawler.crawl:
+            noun, _, stream = target.partition(".")
+            if noun == "streams" and stream not in check.known["streams"]:
+                check.add("UnknownReference", ("catalog", name, "crawl"), f"there is no {target}")
+            elif noun != "streams" and not target.startswith(("lake.", "s3://")):
+                message = f"{target!r} is neither a place in the lake nor a stream"
+                check.add("BadValue", ("catalog", name, "crawl"), message, fix="lake.orders/processed/")
+        if crawler.schedule is not None:
+            try:
+                Cron(crawler.schedule)
+            except UsageError as error:
+                check.add("BadValue", ("catalog", name, "schedule"), error.message)
 
 
 def _check_table(check: Check, here: Part, spec: TableSpec) -> None:

@@ -43,6 +43,7 @@ def open_writer(path: Path) -> apsw.Connection:
     Raises ForebayError `StateTooNew`, with the file untouched, if a newer forebay wrote it.
     """
     db = open_versioned(path, format=schema.FORMAT, ddl=schema.DDL, page_size=16384)
+    db.execute(schema.ADDITIONS)
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute("PRAGMA journal_size_limit = 67108864")
     return db

@@ -26,7 +26,7 @@ from forebay.layout import Layout
 from forebay.ports import Transform
 from forebay.project.model import Project
 from forebay.project.secrets import secrets_of
-from forebay.runtime import endpoints
+from forebay.runtime import catalog_ops, endpoints
 from forebay.runtime.documents import effective_at
 from forebay.runtime.options import Options
 from forebay.sections import SECTIONS
@@ -114,7 +114,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         return {}
 
     own = {"flush": flush, "status": status, "replay": replay, "reload": reload, "drain": drain}
-    return {**own, **flow.lake.operations()}
+    return {**own, **flow.lake.operations(), **catalog_ops.handlers(flow)}
 
 
 def _on_error(operation: str, error: Exception) -> None:

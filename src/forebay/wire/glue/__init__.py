@@ -1,0 +1,8 @@
+"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers."""
+
+from __future__ import annotations
+
+from forebay.wire.glue import catalog, classifiers, crawlers, crawls, jobs, partitions, tables, tags
+from forebay.wire.glue.base import SERVICE
+
+__all__ = ["SERVICE", "catalog", "classifiers", "crawlers", "crawls", "jobs", "partitions", "tables", "tags"]
