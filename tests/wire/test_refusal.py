@@ -40,7 +40,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("dynamodb", "GetItem", {"TableName": "t", "Key": {"id": {"S": "1"}}}),
     ("events", "PutEvents", {"Entries": [{"Source": "s", "DetailType": "t", "Detail": "{}"}]}),
     ("athena", "StartQueryExecution", {"QueryString": "SELECT 1"}),
-    ("glue", "GetTables", {"DatabaseName": "d"}),
+    ("glue", "GetConnections", {}),
     ("logs", "DescribeLogGroups", {}),
     ("sns", "Publish", {"Message": "m", "TopicArn": "arn:aws:sns:us-east-1:000000000000:t"}),
     ("sts", "GetCallerIdentity", {}),

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "glue": "forebay.wire.glue",
+}
