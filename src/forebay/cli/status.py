@@ -55,8 +55,9 @@ def _show(found: dict[str, Any]) -> None:
         click.secho(f"  {key} does not add up", fg="red")
     if found["doors"]:
         click.echo()
-        rows = [[key, *entry.values()] for key, entry in found["doors"].items()]
-        _table(["doors", "accepted", "duplicate", "refused"], rows)
+        rates = found["rates"]
+        rows = [[key, *entry.values(), rates.get(key, 0)] for key, entry in found["doors"].items()]
+        _table(["doors", "accepted", "duplicate", "refused", "a second"], rows)
     for key, entry in found["flow"].get("deliveries", {}).items():
         if entry.get("last_error"):
             click.secho(f"  delivery {key}: {entry['last_error']}", fg="yellow")

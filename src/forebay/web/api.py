@@ -42,12 +42,14 @@ class Status:
         *,
         project: Callable[[], Project],
         doors: Callable[[], Doors],
+        rates: Callable[[], dict[str, float]],
     ) -> None:
         self._layout = layout
         self._logs = logs
         self._flow = flow
         self._project = project
         self._doors = doors
+        self._rates = rates
         self._catalog = CatalogFacts(layout.catalog)
         self._reading = asyncio.Lock()
 
@@ -66,6 +68,7 @@ class Status:
             **_head(self._layout, project),
             "ledger": ledger(self._logs.readers, consumers, self._logs.facts),
             "doors": self._doors(),
+            "rates": self._rates(),
             "resources": resources(project),
             "flow": flow,
             "problems": problems,
@@ -97,6 +100,7 @@ def offline(layout: Layout, project: Project) -> dict[str, Any]:
         **_head(layout, project),
         "ledger": found,
         "doors": read_doors_at(layout.state),
+        "rates": {},
         "resources": resources(project),
         "flow": {},
         "problems": [],

@@ -36,6 +36,7 @@ from forebay.telemetry.log import loud
 from forebay.web.api import Status
 from forebay.web.ingest import IngestApp
 from forebay.web.logs import Logs
+from forebay.web.rates import Rates
 from forebay.web.serve import Door
 from forebay.web.state import Doors, added, open_state, read_doors, save_doors
 from forebay.web.tail import Tail
@@ -79,6 +80,7 @@ class Front:
         self.project = effective(self._declared, self._documents, SECTIONS)
         self._before = read_doors(self._db)
         self._saved: Doors = {}
+        self._rates = Rates()
         self._keys = Keys(self._db)
         self.logs = Logs(layout)
         self.logs.open(self.project)
@@ -87,7 +89,12 @@ class Front:
         self._guard = _guard(self.project, options)
         self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard)
         self._status = Status(
-            layout, self.logs, self._flow, project=lambda: self.project, doors=self._counted
+            layout,
+            self.logs,
+            self._flow,
+            project=lambda: self.project,
+            doors=self._counted,
+            rates=self._per_second,
         )
         self._tail = Tail(layout, self.logs)
         self._doors: dict[str, Door] = {}
@@ -177,8 +184,12 @@ class Front:
     def _counted(self) -> Doors:
         return added(self._before, self._ingest.doors())
 
+    def _per_second(self) -> dict[str, float]:
+        return self._rates.per_second(_accepted(self._counted()))
+
     def _save(self) -> None:
         now = self._counted()
+        self._rates.note(_accepted(now))
         if now == self._saved:
             return
         try:
@@ -280,6 +291,10 @@ class Front:
 
     async def _drain(self, _: dict[str, Any]) -> None:
         self._draining.set()
+
+
+def _accepted(doors: Doors) -> dict[str, int]:
+    return {name: counts["accepted"] for name, counts in doors.items()}
 
 
 def _guard(project: Project, options: Options) -> Guard:
