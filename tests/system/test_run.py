@@ -254,3 +254,30 @@ def test_a_module_in_the_current_folder_does_not_pass_for_the_standard_library(t
         assert done.returncode == 0, done
     finally:
         forebay("stop", str(folder))
+
+
+def test_the_projects_simulators_run_when_asked_for(running: Running, tmp_path: Path) -> None:
+    text = (
+        PLAIN + 'simulate:\n  made: {function: "simulate/made.py:events", rate: 200/s, to: ingest.events}\n'
+    )
+    made = "import itertools\n\n\ndef events(simulation):\n    for n in itertools.count():\n        yield {'id': str(n)}\n"
+    system = running(project(tmp_path / "p", text, **{"simulate/made.py": made}), "--simulate", sql=False)
+    until(lambda: system.status()["ledger"]["delivery.events"]["accepted"] > 20)
+    system.kill("front")
+    until(lambda: system.restarts("front") == 1)
+    before = until(lambda: system.status()["ledger"]["delivery.events"]["accepted"])
+    until(lambda: system.status()["ledger"]["delivery.events"]["accepted"] > before)
+    assert "simulate:made" in {process["role"] for process in system.status()["processes"]}
+
+
+def test_a_saved_change_does_not_open_a_door_that_a_start_would_refuse(
+    running: Running, tmp_path: Path
+) -> None:
+    locked = PLAIN.replace("to: delivery.events}", "to: delivery.events, key: required}")
+    folder = project(tmp_path / "p", locked)
+    system = running(
+        folder, "--host", EVERYWHERE, "--behind-proxy", "127.0.0.1", "--allow-host", "127.0.0.1", sql=False
+    )
+    project(folder, PLAIN)
+    until(lambda: "refusing to listen" in system.errors())
+    assert system.post("/events", {"id": "1"}).status == 401

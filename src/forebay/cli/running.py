@@ -24,12 +24,14 @@ from forebay.project.plan import plan, refused
 from forebay.runtime import apply
 from forebay.runtime.development import Development
 from forebay.runtime.doors import open_doors
+from forebay.runtime.exposure import refuse_exposure
 from forebay.runtime.lock import Lock
 from forebay.runtime.options import PORTS, Options
-from forebay.runtime.preflight import prepare
+from forebay.runtime.preflight import check_formats, prepare
 from forebay.runtime.supervisor import Supervisor
 from forebay.sections import SECTIONS
 from forebay.telemetry import log
+from forebay.web.state import FORMAT as STATE_FORMAT
 
 logger = logging.getLogger("forebay.supervisor")
 
@@ -66,8 +68,9 @@ class Run:
         if not self.as_json:
             show_findings(found.findings, self.root)
         project = found.project
-        _refuse_open_doors(self.options, project)
+        refuse_exposure(self.options, project)
         prepare(self.layout)
+        check_formats(self.layout, {self.layout.state: STATE_FORMAT})
         lock = Lock(self.layout)
         lock.take()
         log.configure(self.layout.logs, "supervisor")
@@ -100,6 +103,7 @@ class Run:
             launch=self._launch,
             loudly=_loudly,
             on_ready=lambda: self._announce(project, urls),
+            on_drain=lambda: _say("draining; Ctrl-C again ends it now"),
             simulators=list(project.sections.get("simulate", {})) if self.simulate else [],
         )
         if self.options.development and self.root is not None:
@@ -108,7 +112,7 @@ class Run:
                 self.root,
                 SECTIONS,
                 project,
-                self.options.accept,
+                self.options,
                 pause=supervisor.pause,
                 say=_say,
                 show=lambda findings: show_findings(findings, self.root),
@@ -159,34 +163,6 @@ def _nothing(layout: Layout) -> apply.Read:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path.resolve())
-
-
-def _refuse_open_doors(options: Options, project: Project) -> None:
-    """Beyond loopback, a door without keys and TLS would be everybody's."""
-    if (options.tls_cert is None) != (options.tls_key is None):
-        raise UsageError("HalfTls", "a certificate and its key go together", fix="--tls-cert with --tls-key")
-    if options.loopback:
-        return
-    why = f"{options.host} can be reached from other machines"
-    if options.tls_cert is None and not options.behind_proxy:
-        raise UsageError(
-            "NoTls",
-            f"refusing to listen on {options.host} without TLS",
-            why=why,
-            fix="--tls-cert and --tls-key, or --behind-proxy with the proxy's address",
-        )
-    keyless = [
-        name
-        for name, spec in project.sections.get("ingest", {}).items()
-        if getattr(spec, "key", "") != "required"
-    ]
-    if keyless:
-        raise UsageError(
-            "NoKeys",
-            f"refusing to listen on {options.host}: anybody could send events to {', '.join(keyless)}",
-            why=why,
-            fix="say `key: required` of each route, and make keys with forebay keys create",
-        )
 
 
 def _say(text: str) -> None:

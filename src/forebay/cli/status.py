@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from forebay.cli.find import applied_project, find_layout, front, json_option, state_option
+from forebay.errors import NoServer
+from forebay.layout import Layout
 from forebay.runtime.lock import holder
 
+PATIENCE = 5.0
 _TERMS = ("accepted", "delivered", "dropped", "rejected", "expired", "erased", "buffered")
 
 
@@ -22,7 +26,7 @@ def command(folder: Path | None, state: Path | None, as_json: bool) -> int:
     """Resources, processes, and where every accepted event is. Also of a system that does not run."""
     layout = find_layout(state, folder)
     if holder(layout) is not None:
-        found: dict[str, Any] = front(layout).call("status", timeout=10.0)
+        found = _ask(layout)
     else:
         from forebay.web.api import offline  # noqa: PLC0415 - only where no front can be asked
 
@@ -32,6 +36,24 @@ def command(folder: Path | None, state: Path | None, as_json: bool) -> int:
         return 0
     _show(found)
     return 0
+
+
+def _ask(layout: Layout) -> dict[str, Any]:
+    """The front's answer; one that is being restarted is waited for."""
+    client = front(layout)
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while True:
+            try:
+                found: dict[str, Any] = client.call("status", timeout=10.0)
+            except NoServer:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return found
+    finally:
+        client.close()
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ from forebay.project.model import Project
 from forebay.project.plan import plan, refused
 from forebay.project.section import Section
 from forebay.runtime import apply, watch
+from forebay.runtime.exposure import refuse_exposure
+from forebay.runtime.options import Options
 from forebay.runtime.rename import renames
 
 RELOADED = ("front", "flow", "query")
@@ -30,7 +32,7 @@ class Development:
         root: Path,
         sections: Sequence[Section],
         project: Project,
-        accept: Sequence[str],
+        options: Options,
         *,
         pause: Callable[[Callable[[], None]], None],
         say: Callable[[str], None],
@@ -40,7 +42,7 @@ class Development:
         self._root = root
         self._sections = sections
         self._project = project
-        self._accept = accept
+        self._options = options
         self._pause = pause
         self._say = say
         self._show = show
@@ -67,8 +69,9 @@ class Development:
                 self._show(found.findings)
                 self._say(f"{_names(files)} changed; the project as it was runs on until this is mended")
                 return
+            refuse_exposure(self._options, found.project)
             steps = plan(self._project, found.project, self._sections)
-            needed = refused(steps, found.project, self._accept)
+            needed = refused(steps, found.project, self._options.accept)
             for step in steps:
                 self._say(f"  {step}")
             if needed:

@@ -39,8 +39,8 @@ Launch = Callable[[str, Mapping[str, int]], "subprocess.Popen[bytes]"]
 
 
 class Supervisor:
-    """One running system. `loudly` tells the user what went wrong, `on_ready` is called once, when the front
-    first serves.
+    """One running system. `loudly` tells the user what went wrong; `on_ready` is called once, when the front
+    first serves, `on_drain` when it is to end.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Supervisor:
         launch: Launch,
         loudly: Callable[[str], None],
         on_ready: Callable[[], None],
+        on_drain: Callable[[], None],
         simulators: Sequence[str] = (),
     ) -> None:
         self.layout = layout
@@ -64,6 +65,7 @@ class Supervisor:
         self._launch = launch
         self._loudly = loudly
         self._on_ready = on_ready
+        self._on_drain = on_drain
         self._tick: Callable[[], None] | None = None
         self._started = now_us()
         self._stops = 0
@@ -195,6 +197,7 @@ class Supervisor:
 
     def _drain(self) -> None:
         """Accept nothing more, then end all; a second signal cuts it short."""
+        self._on_drain()
         for door in self._doors.values():
             door.close()
         self._end()
