@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import duckdb
 
 from forebay.errors import QueryFailed
-from forebay.query.sql.parse import PREFIX, Statement, failed
+from forebay.query.sql.normal import PREFIX
+from forebay.query.sql.parse import Statement, failed
 
 _COLUMN = re.compile(r'Referenced column "((?:[^"]|"")+)" not found')
 _IN_TABLE = re.compile(

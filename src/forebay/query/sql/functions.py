@@ -261,7 +261,7 @@ def _map_lambda(which: str) -> Builder:
 def _swap(function: exp.Lambda, swaps: dict[str, exp.Expr]) -> exp.Expr:
     """The function's body with its parameters replaced."""
     wanted = {name.lower(): value for name, value in swaps.items()}
-    holder = exp.Paren(this=function.this.copy())
+    holder = exp.Paren(this=function.this)
     for found in list(holder.find_all(exp.Identifier)):
         swap = wanted.get(str(found.this).lower())
         if swap is None or isinstance(found.parent, (exp.Column, exp.TableAlias)):
@@ -308,8 +308,109 @@ def _format(args: Args) -> exp.Expr:
 def _sort(args: Args) -> exp.Expr:
     _need(args, 1, 2)
     if len(args) == 2:
-        raise Arity("with a comparator is not supported")
+        return _sort_by(args[0], args[1])
     return call("list_sort", args[0], text("ASC"), text("NULLS LAST"))
+
+
+def _sort_by(items: exp.Expr, compare: exp.Expr) -> exp.Expr:
+    """Sorted by a comparator: an element's place is how many others it says come before it."""
+    if not isinstance(compare, exp.Lambda) or len(compare.expressions) != 2:
+        raise Arity("needs a function of two elements")
+    first, second = (str(part.name) for part in compare.expressions)
+    x, i, y, j = (exp.to_identifier(f"fb_{name}") for name in "xiyj")
+    said = _swap(compare, {first: y, second: x})
+    before = exp.or_(
+        exp.LT(this=said, expression=number(0)),
+        exp.and_(exp.EQ(this=said.copy(), expression=number(0)), exp.LT(this=j.copy(), expression=i.copy())),
+    )
+    earlier = call("list_filter", items.copy(), exp.Lambda(this=before, expressions=[y.copy(), j.copy()]))
+    ranked = exp.Lambda(this=call("row", call("len", earlier), x.copy()), expressions=[x.copy(), i.copy()])
+    pairs = call("list_sort", call("list_transform", items, ranked))
+    return _field_of(pairs, 2)
+
+
+def _field_of(rows: exp.Expr, place: int) -> exp.Expr:
+    row = exp.to_identifier("fb_row")
+    body = call("struct_extract", row.copy(), number(place))
+    return call("list_transform", rows, exp.Lambda(this=body, expressions=[row]))
+
+
+def _zip(args: Args) -> exp.Expr:
+    _need(args, 2, 5)
+    row = exp.to_identifier("fb_row")
+    fields = [
+        exp.PropertyEQ(
+            this=exp.to_identifier(f"field{i}"), expression=call("struct_extract", row.copy(), number(i + 1))
+        )
+        for i in range(len(args))
+    ]
+    return call(
+        "list_transform",
+        call("list_zip", *args),
+        exp.Lambda(this=exp.Struct(expressions=fields), expressions=[row]),
+    )
+
+
+def _combinations(args: Args) -> exp.Expr:
+    _need(args, 2)
+    size = int(str(args[1].this)) if isinstance(args[1], exp.Literal) and not args[1].is_string else -1
+    if not 0 < size <= 5:
+        raise Arity("needs a size from 1 to 5, as a number")
+
+    def choose(items: exp.Expr, left: int) -> exp.Expr:
+        one = exp.to_identifier(f"fb_c{left}")
+        if left == 1:
+            return call(
+                "list_transform",
+                items,
+                exp.Lambda(this=exp.Array(expressions=[one.copy()]), expressions=[one]),
+            )
+        at, rest = exp.to_identifier(f"fb_i{left}"), exp.to_identifier(f"fb_r{left}")
+        after = call(
+            "list_slice",
+            items.copy(),
+            exp.Add(this=at.copy(), expression=number(1)),
+            call("len", items.copy()),
+        )
+        with_it = exp.Lambda(this=call("list_prepend", one.copy(), rest.copy()), expressions=[rest])
+        each = exp.Lambda(
+            this=call("list_transform", choose(after, left - 1), with_it), expressions=[one, at]
+        )
+        return call("flatten", call("list_transform", items, each))
+
+    return choose(args[0], size)
+
+
+def _map_zip_with(args: Args) -> exp.Expr:
+    _need(args, 3)
+    first, second, function = args
+    if not isinstance(function, exp.Lambda) or len(function.expressions) != 3:
+        raise Arity("needs a function of key and two values")
+    key, one, two = (str(part.name) for part in function.expressions)
+    k = exp.to_identifier("fb_k")
+
+    def value(of: exp.Expr) -> exp.Expr:
+        return call("list_extract", call("map_extract", of.copy(), k.copy()), number(1))
+
+    body = _swap(function, {key: k, one: value(first), two: value(second)})
+    keys = call("fb_array_union", call("map_keys", first.copy()), call("map_keys", second.copy()))
+    values = call("list_transform", keys, exp.Lambda(this=body, expressions=[k]))
+    return call("map", keys.copy(), values)
+
+
+def _replace(args: Args) -> exp.Expr:
+    _need(args, 2, 3)
+    return call("replace", *args, *([text("")] if len(args) == 2 else []))
+
+
+def _by(name: str) -> Builder:
+    """max_by, min_by: the value may be NULL."""
+
+    def build(args: Args) -> exp.Expr:
+        _need(args, 2, 3)
+        return call(f"arg_{name}_null" if len(args) == 2 else f"arg_{name}", *args)
+
+    return build
 
 
 def _map(args: Args) -> exp.Expr:
@@ -463,6 +564,12 @@ _same = [
 
 FUNCTIONS: dict[str, str | Builder] = {name: name for name in _same if not name.endswith("_")}
 FUNCTIONS |= {
+    "replace": _replace, "ends_with": "ends_with", "cbrt": "fb_cbrt", "array_histogram": "fb_array_histogram",
+    "combinations": _combinations, "contains_sequence": "fb_contains_sequence", "shuffle": "fb_shuffle",
+    "dot_product": "fb_dot_product", "euclidean_distance": "fb_euclidean_distance",
+    "cosine_similarity": "fb_cosine_similarity", "multimap_from_entries": "fb_multimap_from_entries",
+    "map_zip_with": _map_zip_with, "split_to_multimap": "fb_split_to_multimap", "map_entries": "fb_map_entries",
+    "max_by": _by("max"), "min_by": _by("min"), "[]": "fb_subscript",
     # text
     "concat": _concat, "substr": "fb_substr", "char_length": "length", "character_length": "length",
     "chr": "fb_chr", "codepoint": "fb_codepoint", "lpad": "fb_lpad", "rpad": "fb_rpad", "ltrim": "fb_ltrim",
@@ -507,7 +614,7 @@ FUNCTIONS |= {
     "sequence": "fb_sequence", "slice": "fb_slice", "trim_array": "fb_trim_array",
     "transform": _with_lambda("list_transform"), "filter": _with_lambda("list_filter"), "reduce": _reduce,
     "any_match": _match("any_match"), "all_match": _match("all_match"), "none_match": _match("none_match"),
-    "zip": "list_zip", "zip_with": _zip_with, "ngrams": "fb_ngrams",
+    "zip": _zip, "zip_with": _zip_with, "ngrams": "fb_ngrams",
     "array_first": "fb_array_first", "array_last": "fb_array_last",
     # maps
     "map": _map, "map_concat": "map_concat", "transform_keys": _map_lambda("transform_keys"),

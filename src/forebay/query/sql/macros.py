@@ -89,7 +89,16 @@ array_max(a) AS CASE WHEN list_count(a) = len(a) THEN list_max(a) END
 array_min(a) AS CASE WHEN list_count(a) = len(a) THEN list_min(a) END
 array_position(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END
 array_remove(a, x) AS CASE WHEN x IS NOT NULL THEN list_filter(a, lambda y: y IS NULL OR y <> x) END
-arrays_overlap(a, b) AS list_has_any(a, b)
+arrays_overlap(a, b) AS CASE WHEN list_has_any(a, b) THEN true WHEN len(a) > 0 AND len(b) > 0 AND (list_count(a) < len(a) OR list_count(b) < len(b)) THEN NULL ELSE list_has_any(a, b) END
+contains_sequence(a, b) AS len(b) = 0 OR list_contains(list_transform(range(1, len(a) - len(b) + 2), lambda i: list_slice(a, i, i + len(b) - 1)), b)
+shuffle(a) AS list_transform(list_sort(list_transform(a, lambda x: row(random(), x))), lambda p: struct_extract(p, 2))
+dot_product(a, b) AS list_dot_product(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
+euclidean_distance(a, b) AS list_distance(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
+cosine_similarity(a, b) AS list_cosine_similarity(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
+array_histogram(a) AS map(fb_array_distinct(list_filter(a, lambda x: x IS NOT NULL)), list_transform(fb_array_distinct(list_filter(a, lambda x: x IS NOT NULL)), lambda x: CAST(len(list_filter(a, lambda y: y = x)) AS BIGINT)))
+subscript(a, i) AS a[i]
+map_entries(m) AS list_transform(map_entries(m), lambda e: {{'field0': e.key, 'field1': e.value}})
+cbrt(x) AS CASE WHEN pow(round(cbrt(x)), 3) = x THEN round(cbrt(x)) ELSE cbrt(x) END
 array_first(a) AS a[1]
 array_last(a) AS a[-1]
 repeat(x, n) AS list_transform(range(CAST(n AS BIGINT)), lambda i: x)
@@ -102,6 +111,8 @@ none_match(l) AS NOT fb_any_match(l)
 map_of(k, v) AS map(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), list_transform(list_filter(range(1, len(k) + 1), lambda i: k[i] IS NOT NULL AND list_position(k, k[i]) = i), lambda i: v[i]))
 map_agg(k, v) AS fb_map_of(list(k), list(v))
 multimap_of(k, v) AS map(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), list_transform(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), lambda y: list_filter(v, lambda z, j: k[j] = y)))
+split_to_multimap(s, e, k) AS fb_multimap_of(list_transform(string_split(s, e), lambda x: split_part(x, k, 1)), list_transform(string_split(s, e), lambda x: split_part(x, k, 2)))
+multimap_from_entries(l) AS fb_multimap_of(list_transform(l, lambda e: struct_extract(e, 1)), list_transform(l, lambda e: struct_extract(e, 2)))
 multimap_agg(k, v) AS fb_multimap_of(list(k), list(v))
 histogram(x) AS map_from_entries(list_transform(map_entries(histogram(x)), lambda e: row(e.key, CAST(e.value AS BIGINT))))
 set_agg(x) AS fb_array_distinct(list(x))

@@ -18,8 +18,8 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from forebay.errors import QueryFailed
+from forebay.query.sql.normal import PREFIX, normalize
 
-PREFIX = "athena__"
 MAX_BYTES = 262_144
 """Athena's longest query string."""
 
@@ -284,12 +284,24 @@ def _tree(text: str, tokens: list[Token]) -> exp.Query:
         raise failed("SYNTAX_ERROR", "the query is nested too deep", (1, 1)) from None
     except (ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         raise failed("SYNTAX_ERROR", f"the query cannot be read ({error})", (1, 1)) from None
-    tree = found[0] if len(found) == 1 else None
+    tree = normalize(found[0]) if len(found) == 1 and found[0] is not None else None
     if isinstance(tree, exp.Subquery) and not tree.alias:
         tree = exp.Select(expressions=[exp.Star()]).from_(tree) if not _bare(tree) else tree.unnest()
+    if isinstance(tree, exp.Values):
+        tree = _named(tree)
     if not isinstance(tree, exp.Query):
         raise failed("SYNTAX_ERROR", "this is not a query", locate(text, tokens[0].start))
     return tree
+
+
+def _named(tree: exp.Values) -> exp.Select:
+    """VALUES as a query: its columns are `_col<n>`."""
+    first = tree.expressions[0] if tree.expressions else None
+    width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
+    columns = [exp.to_identifier(f"_col{i}") for i in range(width)]
+    inner = tree.copy()
+    inner.set("alias", exp.TableAlias(this=exp.to_identifier("fb_values"), columns=columns))
+    return exp.Select(expressions=[exp.Star()]).from_(inner)
 
 
 def _bare(tree: exp.Subquery) -> bool:

@@ -21,7 +21,8 @@ from sqlglot.errors import ErrorLevel
 from forebay.errors import QueryFailed
 from forebay.query.sql import typed, unnest
 from forebay.query.sql.functions import FUNCTIONS, Arity, call
-from forebay.query.sql.parse import PREFIX, Statement, failed, locate
+from forebay.query.sql.normal import PREFIX, SUBSCRIPT
+from forebay.query.sql.parse import Statement, failed, locate
 from forebay.query.sql.typing import Types
 
 _ALLOWED: tuple[type[exp.Expr], ...] = (
@@ -32,13 +33,15 @@ _ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.Or, exp.Not, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.Is, exp.Null, exp.Boolean,
     exp.Between, exp.In, exp.Like, exp.Escape, exp.Exists, exp.Any, exp.All, exp.Case, exp.If, exp.Cast, exp.TryCast,
     exp.DataType, exp.DataTypeParam, exp.ColumnDef, exp.Interval, exp.Var, exp.Extract, exp.Anonymous, exp.Coalesce,
-    exp.Nullif, exp.Array, exp.Bracket, exp.Dot, exp.AtTimeZone, exp.CurrentDate, exp.CurrentTime,
+    exp.Nullif, exp.Array, exp.Dot, exp.AtTimeZone, exp.CurrentDate, exp.CurrentTime,
     exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp, exp.Trim, exp.StrPosition, exp.GroupConcat,
     exp.WithinGroup, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.Cube, exp.Rollup, exp.GroupingSets,
     exp.TableSample, exp.ParseJSON, exp.Struct, exp.Substring, exp.NullSafeEQ, exp.NullSafeNEQ, exp.HexString,
-    exp.UnicodeString, exp.IntervalSpan, exp.PropertyEQ,
+    exp.UnicodeString, exp.LimitOptions, exp.IntervalSpan, exp.PropertyEQ,
 )  # fmt: skip
 _KINDS = frozenset(_ALLOWED)
+MEANT = "meant"
+"""On a node that the user wrote and whose meaning depends on types: the function's name, or nothing."""
 MAX_NODES = 20_000
 CATALOG = "awsdatacatalog"
 """The only catalog there is, as Athena names it."""
@@ -123,17 +126,18 @@ class Rewriter:
         self.uses: list[Use] = []
         self.generated: set[str] = set()
         self.zones: dict[str, str] = {}
-        self.typed: list[tuple[exp.Expr, typed.Finish]] = []
+        self.widened: list[tuple[exp.Expr, typed.Finish]] = []
 
     def run(self) -> Rewritten:
         """All the steps. Raises QueryFailed; a duckdb.Error where the query cannot be bound."""
-        if isinstance(self.tree, exp.Values):
-            self.tree = _named_values(self.tree)
         self._check(self.tree)
         self._relations(self.tree, 0)
         self._name_outputs()
         for i, found in enumerate(list(self.tree.find_all(exp.Unnest))):
-            self.typed += unnest.rewrite(found, i)
+            self.widened += unnest.rewrite(found, i)
+        for part in self.tree.dfs():
+            if type(part) in typed.NODES:
+                part.meta[MEANT] = ""
         for part in reversed(list(self.tree.dfs())):
             self._rewrite(part)
         self._finish()
@@ -193,6 +197,10 @@ class Rewriter:
                                 f"{key.upper()} is not supported in a query",
                                 self._place(node),
                             )
+                case exp.LimitOptions() if node.args.get("percent") or node.args.get("with_ties"):
+                    raise failed(
+                        "NOT_SUPPORTED", "only FETCH FIRST n ROWS ONLY is supported", self._place(node)
+                    )
                 case exp.Distinct() if node.args.get("on"):
                     raise failed("SYNTAX_ERROR", "DISTINCT ON is not Athena's SQL", self._place(node))
                 case exp.Star() if any(
@@ -202,6 +210,8 @@ class Rewriter:
 
     def _known_function(self, node: exp.Anonymous) -> None:
         name = node.this
+        if name == SUBSCRIPT:
+            return
         if isinstance(name, str) and name.startswith(PREFIX) and name.removeprefix(PREFIX) in FUNCTIONS:
             return
         shown = str(getattr(name, "this", name)).removeprefix(PREFIX)
@@ -285,11 +295,9 @@ class Rewriter:
                 made = (
                     call(target, *node.expressions) if isinstance(target, str) else target(node.expressions)
                 )
-                finish = typed.FUNCTIONS.get(name)
-                if finish is not None:
-                    self.typed.append((made, finish))
+                if name in typed.FUNCTIONS:
+                    made.meta[MEANT] = name
                 node.replace(made)
-                made.meta["athena"] = name
                 return
             simple = typed.SIMPLE.get(type(node))
             if simple is not None:
@@ -297,9 +305,6 @@ class Rewriter:
                 if fresh is not node:
                     node.replace(fresh)
                 return
-            later = typed.NODES.get(type(node))
-            if later is not None:
-                self.typed.append((node, later))
         except Arity as error:
             shown = str(node.this).removeprefix(PREFIX) if isinstance(node, exp.Anonymous) else "the query"
             raise failed(
@@ -308,16 +313,19 @@ class Rewriter:
 
     def _finish(self) -> None:
         types = Types(self._columns_of, lambda: self.bind(self._text().empty()), json=self._has_json())
-        for node, finish in self.typed:
-            if node.parent is None and node is not self.tree:
-                continue
+        for node, finish in self.widened:
+            finish(node, types)
+        waiting = [node for node in reversed(list(self.tree.dfs())) if MEANT in node.meta]
+        for node in waiting:
+            finish = typed.FUNCTIONS.get(node.meta[MEANT]) or typed.NODES[type(node)]
             fresh = finish(node, types)
-            if fresh is not None and fresh is not node:
-                zone = fresh.meta.pop("zone", None)
-                holder = node.parent
-                node.replace(fresh)
-                if zone and isinstance(holder, exp.Alias) and holder.parent is self.tree:
-                    self.zones[holder.alias.lower()] = zone
+            if fresh is None or fresh is node:
+                continue
+            zone = fresh.meta.pop("zone", None)
+            holder = node.parent
+            node.replace(fresh)
+            if zone and isinstance(holder, exp.Alias) and holder.parent is self.tree:
+                self.zones[holder.alias.lower()] = zone
 
     def _has_json(self) -> bool:
         columns = (kind for use in self.uses for kind in use.relation.columns.values())
@@ -393,15 +401,6 @@ def _inside(node: exp.IgnoreNulls) -> None:
 def _sql(node: exp.Expr) -> str:
     """DuckDB's text. What cannot be said in it was refused before."""
     return node.sql(dialect="duckdb", identify=True, unsupported_level=ErrorLevel.IGNORE)
-
-
-def _named_values(tree: exp.Values) -> exp.Select:
-    first = tree.expressions[0] if tree.expressions else None
-    width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
-    columns = [exp.to_identifier(f"_col{i}") for i in range(width)]
-    inner = tree.copy()
-    inner.set("alias", exp.TableAlias(this=exp.to_identifier("fb_values"), columns=columns))
-    return exp.Select(expressions=[exp.Star()]).from_(inner)
 
 
 def _is_cte(table: exp.Table) -> bool:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from forebay.query.sql.functions import Arity, call, number, text
 from forebay.query.sql.typing import Types, is_decimal, is_integer, precision
+from forebay.query.types import split_top
 
 Finish = Callable[[exp.Expr, Types], "exp.Expr | None"]
 """Gives what replaces a node, now that types can be asked for; None to leave it."""
@@ -84,64 +85,42 @@ def _pipe(node: exp.Expr, types: Types) -> exp.Expr | None:
 
 
 def _subscript(node: exp.Expr, types: Types) -> exp.Expr | None:
-    assert isinstance(node, exp.Bracket)
-    if len(node.expressions) != 1:
-        return None
-    kind = types.of(node.this)
+    assert isinstance(node, exp.Anonymous)
+    subject, index = node.expressions
+    kind = types.of(subject)
     if kind is None:
         return None
-    subject = node.this
-    index = node.expressions[0]
     if kind.endswith("]"):
-        place = _shifted(index)
         outside = exp.or_(
-            exp.GT(this=place.copy(), expression=call("len", subject.copy())),
-            exp.LT(this=place.copy(), expression=number(1)),
+            exp.GT(this=index.copy(), expression=call("len", subject.copy())),
+            exp.LT(this=index.copy(), expression=number(1)),
         )
         message = "INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: "
         return exp.Case(
-            ifs=[exp.If(this=outside, true=_error(message, place.copy()))],
-            default=call("list_extract", subject.copy(), place),
+            ifs=[exp.If(this=outside, true=_error(message, index.copy()))],
+            default=call("list_extract", subject.copy(), index.copy()),
         )
     if kind.startswith("MAP("):
-        key = (
-            _shifted(index)
-            if kind.startswith(("MAP(INT", "MAP(BIG", "MAP(SMALL", "MAP(TINY"))
-            else index.copy()
-        )
         missing = exp.and_(
-            exp.Not(this=call("map_contains", subject.copy(), key.copy())),
-            exp.Not(this=exp.Is(this=key.copy(), expression=exp.Null())),
+            exp.Not(this=call("map_contains", subject.copy(), index.copy())),
+            exp.Not(this=exp.Is(this=index.copy(), expression=exp.Null())),
         )
+        message = "INVALID_FUNCTION_ARGUMENT: Key not present in map: "
         return exp.Case(
-            ifs=[
-                exp.If(
-                    this=missing,
-                    true=_error("INVALID_FUNCTION_ARGUMENT: Key not present in map: ", key.copy()),
-                )
-            ],
-            default=call("list_extract", call("map_extract", subject.copy(), key), number(1)),
+            ifs=[exp.If(this=missing, true=_error(message, index.copy()))],
+            default=call("list_extract", call("map_extract", subject.copy(), index.copy()), number(1)),
         )
-    if kind.startswith("STRUCT(") and isinstance(index, exp.Literal):
-        from forebay.query.types import split_top  # noqa: PLC0415 - rarely needed
-
-        field = split_top(kind[7:-1])[int(str(index.this))]
-        return call("struct_extract", subject.copy(), text(field.partition(" ")[0].strip('"')))
+    names = field_names(kind)
+    if names and isinstance(index, exp.Literal) and 0 < int(str(index.this)) <= len(names):
+        return call("struct_extract", subject.copy(), text(names[int(str(index.this)) - 1]))
     return None
 
 
-def _shifted(index: exp.Expr) -> exp.Expr:
-    """The parser counts from 0; Trino, and the functions that we call, from 1."""
-    if isinstance(index, exp.Literal) and not index.is_string:
-        return number(int(str(index.this)) + 1)
-    if (
-        isinstance(index, exp.Sub)
-        and isinstance(index.expression, exp.Literal)
-        and index.expression.name == "1"
-    ):
-        left: exp.Expr = index.this.copy()
-        return left
-    return exp.Add(this=exp.Paren(this=index.copy()), expression=number(1))
+def field_names(kind: str) -> list[str]:
+    """The fields of a STRUCT type, as DuckDB names them."""
+    if not kind.startswith("STRUCT(") or kind.endswith("]"):
+        return []
+    return [part.partition(" ")[0].strip('"') for part in split_top(kind[7:-1])]
 
 
 # ── casts ───────────────────────────────────────────────────────────────────────────────────────
@@ -369,12 +348,35 @@ def _cardinality(node: exp.Expr, types: Types) -> exp.Expr | None:
     return cast(node.copy(), "BIGINT")
 
 
+def _reverse(node: exp.Expr, types: Types) -> exp.Expr | None:
+    assert isinstance(node, exp.Anonymous)
+    kind = types.of(node.expressions[0]) or ""
+    return call("list_reverse", node.expressions[0].copy()) if kind.endswith("]") else None
+
+
+def _entries(node: exp.Expr, types: Types) -> exp.Expr | None:
+    """map_from_entries takes rows whatever their fields are called."""
+    assert isinstance(node, exp.Anonymous)
+    names = field_names((types.of(node.expressions[0]) or "").removesuffix("[]"))
+    if len(names) != 2:
+        return None
+    item = exp.to_identifier("fb_x")
+    sides = [
+        call(
+            "list_transform",
+            node.expressions[0].copy(),
+            exp.Lambda(this=call("struct_extract", item.copy(), text(name)), expressions=[item.copy()]),
+        )
+        for name in names
+    ]
+    return call("map" if str(node.this) == "map_from_entries" else "fb_multimap_of", *sides)
+
+
 NODES: dict[type[exp.Expr], Finish] = {
     exp.Div: _divide,
     exp.Add: _plus_minus,
     exp.Sub: _plus_minus,
     exp.DPipe: _pipe,
-    exp.Bracket: _subscript,
     exp.Cast: _cast,
     exp.TryCast: _cast,
     exp.AtTimeZone: _zone,
@@ -397,6 +399,10 @@ FUNCTIONS: dict[str, Finish] = {
     "with_timezone": _with_zone,
     "at_timezone": _zone,
     "cardinality": _cardinality,
+    "[]": _subscript,
+    "reverse": _reverse,
+    "map_from_entries": _entries,
+    "multimap_from_entries": _entries,
 }
 
 
@@ -443,6 +449,11 @@ def _row(node: exp.Expr) -> exp.Expr:
     return exp.Struct(expressions=named)
 
 
+def _tuple(node: exp.Expr) -> exp.Expr:
+    """`(a, b)` is a row where a value stands; in IN, VALUES and GROUP BY it is syntax."""
+    return _row(node) if isinstance(node.parent, (exp.Lambda, exp.Array, exp.Alias, exp.Anonymous)) else node
+
+
 def _json_literal(node: exp.Expr) -> exp.Expr:
     return call("fb_json_parse", node.this)
 
@@ -452,5 +463,6 @@ SIMPLE: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Substring: _substring,
     exp.Extract: _extract,
     exp.Struct: _row,
+    exp.Tuple: _tuple,
     exp.ParseJSON: _json_literal,
 }
