@@ -15,6 +15,7 @@ import re
 import uuid
 from importlib import import_module
 from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 
@@ -61,7 +62,8 @@ class WireApp:
             said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
             _json(proto, 413, said)
             return
-        path = scope.path
+        # The server decodes paths; encoded again as SDKs do, `%41` and `A` stay apart, and `?` and `#` in keys.
+        path = quote(scope.path, safe="/-._~")
         bucket = _BUCKET_HOST.fullmatch(host.lower())
         if bucket is not None and bucket[1] != "s3":
             path = f"/{bucket[1]}{path}"

@@ -18,11 +18,18 @@ from forebay.wire.protocol.detect import Call, detect, rest_operation
 from forebay.wire.protocol.encode import encode, encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.model import operation_model
-from forebay.wire.protocol.validate import validate
 from forebay.wire.service import Asked, Service, translated
 from forebay.wire.services import MODULES
 
 logger = logging.getLogger("forebay.wire")
+
+# Operations whose method and path are those of the ones that took their place.
+_RENAMED = {
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
+}
 
 # The protocol's errors are the same for a service whose model is not known; any of that protocol will do.
 _STAND_IN = {"query": "sns", "rest-json": "lambda", "rest-xml": "s3", "smithy-rpc-v2-cbor": "cloudwatch"}
@@ -67,7 +74,7 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
     if model is None:
         raise AwsError("UnknownOperationException", f"Unknown operation {name}", http=400)
     given = decode(call.protocol, model, request)
-    validate(model.input_shape, given, code=service.validation)
+    service.check(model, given, asked)
     output = await service.operations[name](asked, given)
     return encode(call.service, call.protocol, model, output or {}, request.request_id)
 
@@ -77,6 +84,7 @@ def _rest_name(call: Call, request: Request) -> str:
         name = rest_operation(call.service, request)
     except UnknownServiceError:
         return ""
+    name = _RENAMED.get(name, name)
     if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
         name = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(name, name)
     elif name in ("PutObject", "UploadPart"):
@@ -86,7 +94,9 @@ def _rest_name(call: Call, request: Request) -> str:
 
 def _error(call: Call, error: AwsError, request: Request) -> Response:
     try:
-        return encode_error(call.service, call.protocol, error, request.request_id, resource=request.path)
+        answer = encode_error(call.service, call.protocol, error, request.request_id, resource=request.path)
     except UnknownServiceError:
         stand_in = _STAND_IN.get(call.protocol, "kinesis")
-        return encode_error(stand_in, call.protocol, error, request.request_id, resource=request.path)
+        answer = encode_error(stand_in, call.protocol, error, request.request_id, resource=request.path)
+    answer.headers |= error.headers
+    return answer

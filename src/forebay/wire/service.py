@@ -16,10 +16,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.model import OperationModel
+
 from forebay.arn import ACCOUNT, REGION, arn
 from forebay.errors import ForebayError, NotFound, Throttled, Unavailable
 from forebay.runtime.system import System
 from forebay.wire.protocol.message import AwsError, Request, Response
+from forebay.wire.protocol.validate import validate
 
 Json = dict[str, Any]
 
@@ -60,6 +63,10 @@ class Service:
         self.partial: dict[str, str] = {}
         self.fast: dict[str, Fast] = {}
         self.streaming: set[str] = set()
+
+    def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
+        """Refuse what breaks the constraints of the model; a service with words of its own overrides this."""
+        validate(model.input_shape, given, code=self.validation)
 
     def operation(self, name: str, *, partial: str | None = None) -> Callable[[Operation], Operation]:
         """Offer the decorated coroutine function as operation `name`."""

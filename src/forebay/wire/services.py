@@ -4,4 +4,5 @@ from __future__ import annotations
 
 MODULES: dict[str, str] = {
     "glue": "forebay.wire.glue",
+    "s3": "forebay.wire.s3",
 }

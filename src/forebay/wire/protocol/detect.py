@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from forebay.wire.protocol.decode import match_uri
 from forebay.wire.protocol.message import AwsError, Request
-from forebay.wire.protocol.model import service_model
+from forebay.wire.protocol.model import service_model, wire_name
 
 TARGETS: Mapping[str, str] = {
     "Kinesis_20131202": "kinesis",
@@ -104,11 +104,24 @@ def _routes(service: str) -> list[tuple[str, str, str, frozenset[tuple[str, str]
     for name in model.operation_names:
         http = model.operation_model(name).http
         path, _, query = http["requestUri"].partition("?")
-        needs = frozenset(parse_qsl(query, keep_blank_values=True))
+        needs = frozenset(parse_qsl(query, keep_blank_values=True)) | _required(service, name)
         routes.append((http["method"], path, name, needs))
     # More literal paths, and more required parameters, first.
     routes.sort(key=lambda route: (-len(route[3]), route[1].count("{"), -len(route[1])))
     return routes
+
+
+def _required(service: str, name: str) -> frozenset[tuple[str, str]]:
+    """Parameters without which it is another operation: S3 tells UploadPart from PutObject by them only."""
+    shape = service_model(service).operation_model(name).input_shape
+    if service != "s3" or shape is None:
+        return frozenset()
+    members = ((each, shape.members[each]) for each in shape.required_members)
+    return frozenset(
+        (wire_name(each, member), "")
+        for each, member in members
+        if member.serialization.get("location") == "querystring"
+    )
 
 
 def rest_operation(service: str, request: Request) -> str:

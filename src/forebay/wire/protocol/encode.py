@@ -1,6 +1,7 @@
 """Answers and errors as AWS's services send them, by the operation's output shape.
 
-Only members that the model knows are sent. Timestamps may be aware datetimes or UTC seconds.
+Only members that the model knows are sent, and `_status` and `_headers`, for what no member can say.
+Timestamps may be aware datetimes or UTC seconds.
 """
 
 from __future__ import annotations
@@ -257,7 +258,7 @@ def _rest(
 ) -> Response:
     status = int(output.get("_status") or operation.http.get("responseCode", 200))
     key = "x-amz-request-id" if service == "s3" else "x-amzn-requestid"
-    response = Response(status, {key: request_id})
+    response = Response(status, {key: request_id, **output.get("_headers", {})})
     shape = operation.output_shape
     if shape is None:
         return response

@@ -103,13 +103,14 @@ class AwsError(ForebayError):
     """An error that AWS documents: `code` is its code, `message` what clients and test suites match on.
 
     `members` are further members of the error's shape (`Resource`, `BucketName`, ...). `http` is the
-    status where the service's model does not say it.
+    status where the service's model does not say it. `headers` go with the answer.
     """
 
     def __init__(self, code: str, message: str, *, http: int | None = None, **members: Any) -> None:
         super().__init__(code, message)
         self.http = http
         self.members = members
+        self.headers: dict[str, str] = {}
 
 
 def not_offered(service: str, operation: str) -> AwsError:

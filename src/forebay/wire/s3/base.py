@@ -1,0 +1,207 @@
+"""What every S3 operation needs: the service, its errors, the buckets, the lake to read and to change."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeVar
+
+from botocore.model import OperationModel
+
+from forebay.arn import ACCOUNT
+from forebay.errors import ForebayError, Unavailable
+from forebay.lake.section import buckets
+from forebay.lake.shelf import Shelf
+from forebay.layout import Layout
+from forebay.project.model import Project
+from forebay.runtime.system import System
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.protocol.validate import validate
+from forebay.wire.service import Asked, Json, Operation, Service
+
+T = TypeVar("T")
+
+OWNER = {"DisplayName": "forebay", "ID": hashlib.sha256(ACCOUNT.encode()).hexdigest()}
+"""Who owns every bucket and object: the canonical user of the local account."""
+
+MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+MAX_KEY = 1024
+THREADS = ThreadPoolExecutor(16, thread_name_prefix="s3")
+"""Where files are written and read, and the catalog is asked."""
+
+
+class S3(Service):
+    """S3's way with broken constraints: those of a document are MalformedXML, others have errors of their own."""
+
+    def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
+        """Refuse what is no key, and documents that break the model."""
+        if "Key" in given:
+            check_key(given["Key"])
+        shape = model.input_shape
+        payload = shape.serialization.get("payload") if shape is not None else None
+        if payload is None or shape.members[payload].type_name != "structure":
+            return
+        if payload not in given:
+            if payload in shape.required_members:
+                raise AwsError("MissingRequestBodyError", "Request Body is empty", http=400)
+            return
+        try:
+            validate(shape.members[payload], given[payload])
+        except AwsError:
+            raise malformed() from None
+
+
+SERVICE = S3("s3")
+
+
+def malformed(message: str = MALFORMED) -> AwsError:
+    """The refusal of a document."""
+    return AwsError("MalformedXML", message, http=400)
+
+
+def invalid(message: str, name: str | None = None, value: Any = None) -> AwsError:
+    """The refusal of an argument."""
+    members = {} if name is None else {"ArgumentName": name, "ArgumentValue": "" if value is None else value}
+    return AwsError("InvalidArgument", message, http=400, **members)
+
+
+def check_key(key: str) -> None:
+    """Refuse keys that are not UTF-8 or too long."""
+    size = len(key.encode("utf-8", "surrogatepass"))
+    if size > MAX_KEY:
+        raise AwsError("KeyTooLongError", "Your key is too long", http=400, Size=size, MaxSizeAllowed=MAX_KEY)
+    if "\ufffd" in key:  # what the server makes of bytes that are not UTF-8
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
+
+
+_STATUS = {
+    "NoSuchKey": 404,
+    "NoSuchVersion": 404,
+    "NoSuchUpload": 404,
+    "NoSuchBucket": 404,
+    "PreconditionFailed": 412,
+    "MethodNotAllowed": 405,
+    "BucketNotEmpty": 409,
+}
+_MEMBERS = {
+    "key": "Key",
+    "version": "VersionId",
+    "upload": "UploadId",
+    "bucket": "BucketName",
+    "condition": "Condition",
+}
+
+
+def operation(name: str, *, partial: str | None = None) -> Callable[[Operation], Operation]:
+    """Offer an operation; errors of the lake that have S3's codes leave as S3's errors."""
+
+    def register(function: Operation) -> Operation:
+        @functools.wraps(function)
+        async def translated(asked: Asked, given: Json) -> Json | None:
+            try:
+                return await function(asked, given)
+            except AwsError:
+                raise
+            except ForebayError as error:
+                raise_as_s3(error)
+
+        SERVICE.operation(name, partial=partial)(translated)
+        return translated
+
+    return register
+
+
+def raise_as_s3(error: ForebayError) -> NoReturn:
+    """Raise the S3 error that `error` is, or `error` itself."""
+    if error.code in _STATUS:
+        members = {_MEMBERS[name]: value for name, value in error.extra.items() if name in _MEMBERS}
+        raise AwsError(error.code, error.message, http=_STATUS[error.code], **members) from None
+    if isinstance(error, Unavailable):
+        raise AwsError("SlowDown", "Please reduce your request rate.", http=503) from error
+    raise error
+
+
+# Buckets.
+
+
+@functools.lru_cache(maxsize=4)
+def _named(project: Identity) -> frozenset[str]:
+    return frozenset(buckets(project.project))
+
+
+class Identity:
+    """A project as a key: by identity, as it never changes."""
+
+    __slots__ = ("project",)
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def __hash__(self) -> int:
+        return id(self.project)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and other.project is self.project
+
+
+def bucket_names(system: System) -> frozenset[str]:
+    """Every bucket there is."""
+    return _named(Identity(system.project()))
+
+
+def no_such_bucket(name: str) -> AwsError:
+    """The error for a bucket that is not."""
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", http=404, BucketName=name)
+
+
+def need_bucket(asked: Asked, given: Json) -> str:
+    """The bucket that is asked about. Raises NoSuchBucket, or AccessDenied for another's account."""
+    name: str = given["Bucket"]
+    if name not in bucket_names(asked.system):
+        raise no_such_bucket(name)
+    owner = given.get("ExpectedBucketOwner")
+    if owner is not None and owner != asked.account:
+        if not re.fullmatch(r"\d{12}", owner):
+            message = "The value of the expected bucket owner parameter must be an AWS account ID"
+            raise AwsError("InvalidBucketOwnerAWSAccountID", f"{message}... [{owner}]", http=400)
+        raise AwsError("AccessDenied", "Access Denied", http=403)
+    return name
+
+
+# The lake.
+
+
+@functools.cache
+def _shelf(layout: Layout) -> Shelf:
+    return Shelf(layout.catalog, layout.lake)
+
+
+def shelf(asked: Asked) -> Shelf:
+    """The catalog, to read; in a thread."""
+    return _shelf(asked.system.layout)
+
+
+async def in_thread(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Run what blocks outside of the event loop."""
+    call = functools.partial(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(THREADS, call)
+
+
+async def change(asked: Asked, op: str, /, **args: Any) -> Any:
+    """Have the flow change the lake."""
+    return await asked.system.flow.call(op, timeout=60.0, **args)
+
+
+def caller(asked: Asked) -> dict[str, str]:
+    """Who asks, for those who are told of it."""
+    request = asked.request
+    return {"ip": request.client, "principal": asked.principal, "request": request.request_id}
+
+
+async def setting(asked: Asked, bucket: str, name: str) -> Any:
+    """A bucket's setting; None if there is none."""
+    return await in_thread(shelf(asked).setting, bucket, name)

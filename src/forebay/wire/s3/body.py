@@ -1,0 +1,213 @@
+"""A body on its way to disk: hashed as it comes, fsynced, at a path of its own; never more in memory than a
+few pieces of it.
+
+Nothing of it is an object before the flow registers it, so a torn or refused body never shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from forebay.crash import crash_point
+from forebay.lake.files import Files
+from forebay.layout import Layout
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import sums
+from forebay.wire.s3.base import in_thread
+from forebay.wire.s3.chunked import Chunked, incomplete
+from forebay.wire.service import Asked, Json
+
+MAX_PUT = 5 << 30
+BLOCK = 1 << 20
+SMALL = 1 << 17
+_HASHING = ThreadPoolExecutor(4, thread_name_prefix="s3-md5")
+
+
+@cache
+def files_of(layout: Layout) -> Files:
+    """The lake's files."""
+    return Files(layout.lake)
+
+
+@dataclass(slots=True)
+class Received:
+    """A body on disk. `path` as in `objects.path`; `stamp` is the file's mtime in ns."""
+
+    place: Path
+    path: str
+    size: int
+    md5: bytes
+    sums: dict[str, str]
+    stamp: int
+    tail: str | None = None
+
+    @property
+    def etag(self) -> str:
+        """The ETag of an object that is this body: its MD5, or what the parts it was joined of say (`tail`)."""
+        return self.tail or self.md5.hex()
+
+
+class Sink:
+    """A new file of the lake, and the hashes of what is written to it. Its methods block."""
+
+    def __init__(self, files: Files, algorithms: list[str], *, sha256: bool) -> None:
+        self._files = files
+        self.place, self.path = files.fresh()
+        self._fd = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.hashes = {name: sums.new(name) for name in algorithms}
+        self.sha256 = hashlib.sha256() if sha256 else None
+        self.size = 0
+        self.stamp = 0
+        self._hashing: Future[None] | None = None
+
+    def write(self, block: bytes) -> None:
+        """Take more; a large block's MD5, the slowest of all, is computed beside the rest."""
+        if self._hashing is not None:
+            self._hashing.result()
+            self._hashing = None
+        if len(block) > SMALL:
+            self._hashing = _HASHING.submit(self.md5.update, block)
+        else:
+            self.md5.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        for each in self.hashes.values():
+            each.update(block)
+        if self.sha256 is not None:
+            self.sha256.update(block)
+        self.size += len(block)
+
+    def finish(self) -> None:
+        """Be on disk, name and all."""
+        crash_point("put.written")
+        os.fsync(self._fd)
+        self.stamp = os.fstat(self._fd).st_mtime_ns
+        os.close(self._fd)
+        self._fd = -1
+        self._files.sync_folders(self.place)
+        crash_point("put.synced")
+        if self._hashing is not None:
+            self._hashing.result()
+
+    def whole(self, block: bytes) -> None:
+        """All of a small body at once."""
+        self.write(block)
+        self.finish()
+
+    def discard(self) -> None:
+        """Leave nothing."""
+        if self._hashing is not None:
+            with contextlib.suppress(Exception):
+                self._hashing.result()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        with contextlib.suppress(OSError):
+            self.place.unlink()
+
+
+async def receive(asked: Asked, given: Json, *, default: bool = True) -> Received:
+    """The request's body on disk, held against every length, hash and checksum that came with it.
+
+    Without a checksum asked for, and with `default`, CRC64NVME is computed, as S3 does.
+    """
+    request = asked.request
+    headers = request.headers
+    length = _length(headers)
+    md5 = sums.md5_of(headers)
+    algorithm, stated = sums.asked_for(given, headers)
+    payload = headers.get("x-amz-content-sha256", "")
+    hashed = len(payload) == 64
+    chunked = None
+    pieces = request.pieces()
+    if payload.startswith("STREAMING-") or "aws-chunked" in headers.get("content-encoding", ""):
+        chunked = Chunked(pieces, request.chunks)
+        pieces = chunked.data()
+    wanted = [algorithm] if algorithm is not None else ["CRC64NVME"] if default else []
+    sink = await in_thread(Sink, files_of(asked.system.layout), wanted, sha256=hashed)
+    try:
+        await _fill(sink, pieces, length)
+        if chunked is not None and algorithm is not None and stated is None:
+            stated = chunked.trailers.get(sums.header(algorithm))
+            if stated is not None:
+                sums.check_form(algorithm, stated)
+        found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
+        if stated is not None and algorithm is not None and found[algorithm] != stated:
+            raise sums.mismatch(algorithm)
+        sums.check_md5(md5, sink.md5.digest())
+        if sink.sha256 is not None and sink.sha256.hexdigest() != payload:
+            raise AwsError(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+                http=400,
+                ClientComputedContentSHA256=payload,
+                S3ComputedContentSHA256=sink.sha256.hexdigest(),
+            )
+    except BaseException:
+        await asyncio.shield(in_thread(sink.discard))
+        raise
+    return Received(sink.place, sink.path, sink.size, sink.md5.digest(), found, sink.stamp)
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """How many bytes of data are to come. Raises AwsError `MissingContentLength`, `EntityTooLarge`."""
+    text = headers.get("x-amz-decoded-content-length") or headers.get("content-length")
+    if text is None:
+        message = "You must provide the Content-Length HTTP header."
+        raise AwsError("MissingContentLength", message, http=411)
+    if not text.isdigit():
+        raise AwsError("InvalidArgument", "Content-Length is no number", http=400)
+    if int(text) > MAX_PUT:
+        raise AwsError(
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+            http=400,
+            ProposedSize=int(text),
+            MaxSizeAllowed=MAX_PUT,
+        )
+    return int(text)
+
+
+async def _fill(sink: Sink, pieces: AsyncIterator[bytes], length: int) -> None:
+    """Write what comes, a block at a time while the next is coming. Raises AwsError `IncompleteBody`."""
+    block: list[bytes] = []
+    size = total = 0
+    writing: asyncio.Future[Any] | None = None
+    try:
+        async for piece in pieces:
+            block.append(piece)
+            size += len(piece)
+            total += len(piece)
+            if total > length:
+                raise incomplete()
+            if size >= BLOCK:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(in_thread(sink.write, b"".join(block)))
+                block, size = [], 0
+        if total != length:
+            raise incomplete()
+    except BaseException:
+        if writing is not None:
+            await asyncio.wait({writing})
+        raise
+    if writing is not None:
+        await writing
+    await in_thread(sink.whole, b"".join(block))
+
+
+def discard(received: Received) -> None:
+    """Remove a body that became no object."""
+    with contextlib.suppress(OSError):
+        received.place.unlink()

@@ -1,0 +1,170 @@
+"""Buckets: made, removed, listed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from forebay.clock import now_us, to_datetime
+from forebay.errors import UsageError
+from forebay.runtime.documents import refuse_declared
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.base import OWNER, bucket_names, change, invalid, need_bucket, no_such_bucket, operation
+from forebay.wire.s3.headers import CANNED
+from forebay.wire.service import Asked, Json
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
+_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d|EU")
+_SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/([^/]+)/s3/aws4_request")
+HOME = "us-east-1"
+
+
+def check_name(name: str) -> None:
+    """Raise AwsError `InvalidBucketName` for what is no bucket's name on S3."""
+    wrong = not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or ".." in name
+    if wrong or name.startswith(_RESERVED) or name.endswith(_ENDS):
+        raise AwsError("InvalidBucketName", "The specified bucket is not valid.", http=400, BucketName=name)
+
+
+def _meta(asked: Asked, name: str) -> Json:
+    """When a bucket was made, and where. Of one that the project has: when it was first asked about."""
+    documents = asked.system.documents
+    doc = documents.get("lake", name) or documents.get("s3.bucket", name)
+    if doc is None:
+        doc = {"meta": {"created": now_us(), "region": HOME}}
+        documents.put("s3.bucket", name, doc)
+    meta: Json = doc.get("meta", {})
+    return meta
+
+
+@operation("CreateBucket", partial="object lock is refused")
+async def create_bucket(asked: Asked, given: Json) -> Json:
+    """Make a bucket; one that is there already is the caller's own."""
+    name = given["Bucket"]
+    check_name(name)
+    signed = _SCOPE.search(asked.request.headers.get("authorization", ""))
+    region = signed[1] if signed else asked.region
+    constraint = (given.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
+    if given.get("ObjectLockEnabledForBucket"):
+        raise AwsError("NotImplemented", "forebay does not lock objects", http=501)
+    if given.get("ACL") is not None and given["ACL"] not in CANNED:
+        raise invalid("", "x-amz-acl", given["ACL"])
+    place = _place(region, constraint)
+    if name in bucket_names(asked.system):
+        if region != HOME:
+            message = "Your previous request to create the named bucket succeeded and you already own it."
+            raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
+        return {"Location": f"/{name}"}
+    await change(asked, "bucket_open", bucket=name)
+    meta = {"created": now_us(), "region": place}
+    asked.system.documents.put("lake", name, {"spec": {}, "meta": meta})
+    tags = (given.get("CreateBucketConfiguration") or {}).get("Tags")
+    for key, doc in (
+        ("tags", {tag["Key"]: tag["Value"] for tag in tags} if tags else None),
+        (
+            "ownership",
+            {"Rules": [{"ObjectOwnership": given["ObjectOwnership"]}]}
+            if given.get("ObjectOwnership")
+            else None,
+        ),
+        ("acl", given.get("ACL")),
+    ):
+        if doc is not None:
+            await change(asked, "bucket_set", bucket=name, name=key, doc=doc)
+    await asked.system.apply()
+    return {
+        "Location": f"/{name}" if place == HOME else f"http://{name}.s3.amazonaws.com/",
+        "BucketArn": f"arn:aws:s3:::{name}",
+    }
+
+
+def _place(region: str, constraint: str | None) -> str:
+    """The region of a new bucket. Raises AwsError where the two do not fit."""
+    if constraint is None:
+        if region != HOME:
+            raise AwsError(
+                "IllegalLocationConstraintException",
+                "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
+                http=400,
+            )
+        return HOME
+    if constraint == HOME or not _REGION.fullmatch(constraint):
+        message = "The specified location-constraint is not valid"
+        raise AwsError("InvalidLocationConstraint", message, http=400, LocationConstraint=constraint)
+    if region not in (HOME, constraint) and not (constraint == "EU" and region == "eu-west-1"):
+        message = (
+            f"The {constraint} location constraint is incompatible for the region specific endpoint "
+            "this request was sent to."
+        )
+        raise AwsError("IllegalLocationConstraintException", message, http=400)
+    return constraint
+
+
+@operation("DeleteBucket")
+async def delete_bucket(asked: Asked, given: Json) -> Json:
+    """Remove an empty bucket that was made over the wire."""
+    name = need_bucket(asked, given)
+    documents = asked.system.documents
+    doc = documents.get("lake", name)
+    try:
+        refuse_declared(asked.system.declared(), "lake", name)
+    except UsageError as error:
+        raise AwsError("InvalidBucketState", error.message, http=409, BucketName=name) from None
+    if doc is None:
+        message = f"{name} is written to by the project in forebay.yaml and is removed with what does so"
+        raise AwsError("InvalidBucketState", message, http=409, BucketName=name)
+    await change(asked, "bucket_close", bucket=name)
+    documents.delete("lake", name)
+    documents.delete("s3.bucket", name)
+    await asked.system.apply()
+    return {"_status": 204}
+
+
+@operation("ListBuckets")
+async def list_buckets(asked: Asked, given: Json) -> Json:
+    """Every bucket, by name."""
+    prefix = given.get("Prefix") or ""
+    after = given.get("ContinuationToken") or ""
+    most = given.get("MaxBuckets")
+    if most is not None and not 1 <= most <= 10_000:
+        raise invalid("Argument max-buckets must be an integer between 1 and 10000", "max-buckets", most)
+    found: list[Json] = []
+    more = False
+    for name in sorted(bucket_names(asked.system)):
+        if not name.startswith(prefix) or name <= after:
+            continue
+        meta = _meta(asked, name)
+        if given.get("BucketRegion") not in (None, meta.get("region", HOME)):
+            continue
+        if most is not None and len(found) == most:
+            more = True
+            break
+        each: Json = {"Name": name, "CreationDate": to_datetime(meta["created"]).replace(microsecond=0)}
+        if most is not None or given.get("BucketRegion") is not None or prefix:
+            each["BucketRegion"] = meta.get("region", HOME)
+        found.append(each)
+    answer: Json = {"Buckets": found, "Owner": OWNER}
+    if prefix:
+        answer["Prefix"] = prefix
+    if more:
+        answer["ContinuationToken"] = found[-1]["Name"]
+    return answer
+
+
+@operation("HeadBucket")
+async def head_bucket(asked: Asked, given: Json) -> Json:
+    """Whether a bucket is there."""
+    if given["Bucket"] not in bucket_names(asked.system):
+        raise no_such_bucket(given["Bucket"])
+    name = need_bucket(asked, given)
+    return {"BucketRegion": _meta(asked, name).get("region", HOME), "AccessPointAlias": False}
+
+
+@operation("GetBucketLocation")
+async def get_bucket_location(asked: Asked, given: Json) -> Json:
+    """Where a bucket is said to be; nothing for us-east-1, as on S3."""
+    region: Any = _meta(asked, need_bucket(asked, given)).get("region", HOME)
+    return {"LocationConstraint": "" if region == HOME else region}

@@ -1,0 +1,185 @@
+"""Copies of objects, within a bucket or between buckets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from forebay.lake.files import Files
+from forebay.lake.shelf import Object
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import body, sums
+from forebay.wire.s3.base import (
+    bucket_names,
+    in_thread,
+    invalid,
+    need_bucket,
+    no_such_bucket,
+    operation,
+    setting,
+)
+from forebay.wire.s3.headers import (
+    check_source,
+    checksums,
+    encryption,
+    expiration,
+    meta_of,
+    moment,
+    write_conditions,
+)
+from forebay.wire.s3.objects import ENCRYPTED, open_object, register
+from forebay.wire.service import Asked, Json
+
+BLOCK = 1 << 20
+MAX_COPY = 5 << 30
+SAME = (
+    "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+    "metadata, storage class, website redirect location or encryption attributes."
+)
+
+
+@dataclass(slots=True)
+class Source:
+    """What is copied: an object, open."""
+
+    bucket: str
+    found: Object
+    fd: int
+    versioned: bool
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self.fd)
+
+    def shown(self) -> Json:
+        """The member that names the version that was copied."""
+        return {"CopySourceVersionId": self.found.version} if self.versioned else {}
+
+
+async def read_source(asked: Asked, given: Json) -> Source:
+    """The object that `x-amz-copy-source` names, under the request's conditions on it."""
+    text = given["CopySource"]
+    path, _, query = text.partition("?")
+    bucket, slash, key = unquote(path).removeprefix("/").partition("/")
+    version = None
+    if query:
+        name, _, version = query.partition("=")
+        if name != "versionId" or not version:
+            raise invalid(
+                "Invalid copy source version id"
+                if name == "versionId"
+                else "Unsupported copy source parameter.",
+                "x-amz-copy-source",
+                text,
+            )
+        version = unquote(version)
+    if not slash or not key:
+        raise invalid("Invalid copy source object key", "x-amz-copy-source", text)
+    if bucket not in bucket_names(asked.system):
+        raise no_such_bucket(bucket)
+    try:
+        found, fd = await open_object(asked, bucket, key, version)
+    except AwsError as error:
+        if error.code == "MethodNotAllowed":
+            message = (
+                "The source of a copy request may not specifically refer to a delete marker by version id."
+            )
+            raise AwsError("InvalidRequest", message, http=400) from None
+        raise
+    source = Source(bucket, found, fd, await setting(asked, bucket, "versioning") is not None)
+    try:
+        check_source(given, found)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def copied(files: Files, source: Source, algorithms: list[str], span: tuple[int, int]) -> body.Received:
+    """A durable file with a range of the source's bytes, and their hashes."""
+    sink = body.Sink(files, algorithms, sha256=False)
+    try:
+        at, beyond = span
+        while at < beyond:
+            block = os.pread(source.fd, min(BLOCK, beyond - at), at)
+            if not block:
+                raise OSError("the file ended before its object does")
+            sink.write(block)
+            at += len(block)
+        sink.finish()
+    except BaseException:
+        sink.discard()
+        raise
+    found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
+    return body.Received(sink.place, sink.path, sink.size, sink.md5.digest(), found, sink.stamp)
+
+
+@operation("CopyObject", partial=ENCRYPTED)
+async def copy_object(asked: Asked, given: Json) -> Json:
+    """Copy an object, with its metadata and tags or with those of the request."""
+    bucket, key = need_bucket(asked, given), given["Key"]
+    conditions = write_conditions(given)
+    directives: dict[str, Any] = {}
+    for name in ("MetadataDirective", "TaggingDirective"):
+        directives[name] = given.get(name) or "COPY"
+        if directives[name] not in ("COPY", "REPLACE"):
+            what = "metadata" if name == "MetadataDirective" else "tagging"
+            raise invalid(f"Unknown {what} directive.", f"x-amz-{what}-directive", directives[name])
+    asked_meta = meta_of(asked, given)
+    source = await read_source(asked, given)
+    try:
+        found = source.found
+        meta = _meta(given, found, asked_meta, directives)
+        if (
+            (source.bucket, found.key) == (bucket, key)
+            and found.latest
+            and given["CopySource"].find("versionId=") < 0
+        ):
+            _check_changed(given, directives)
+        if found.size > MAX_COPY:
+            message = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY}"
+            raise AwsError("InvalidRequest", message, http=400)
+        algorithm = given.get("ChecksumAlgorithm") or next(iter(found.meta.get("sums", {})), "CRC64NVME")
+        if algorithm not in sums.SIZES:
+            raise invalid("Invalid checksum algorithm", "x-amz-checksum-algorithm", algorithm)
+        received = await in_thread(
+            copied, body.files_of(asked.system.layout), source, [algorithm], (0, found.size)
+        )
+    finally:
+        source.close()
+    meta |= {"sums": received.sums, "stat": received.stamp}
+    done = await register(asked, bucket, key, received, meta, op="object_put", how="Copy", **conditions)
+    made = Object(key, received.size, received.etag, done["modified"], received.place, meta)
+    summed = checksums(meta)
+    return {
+        "CopyObjectResult": {
+            "ETag": f'"{received.etag}"',
+            "LastModified": moment(done["modified"]),
+            **summed,
+        },
+        "VersionId": done["version"],
+        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), made),
+        **source.shown(),
+        **encryption(meta),
+    }
+
+
+_HEADERS = ("type", "encoding", "language", "disposition", "cache", "expires", "user")
+
+
+def _meta(given: Json, found: Object, asked: Json, directives: dict[str, str]) -> Json:
+    meta = {name: value for name, value in asked.items() if name not in (*_HEADERS, "tags")}
+    given_from = asked if directives["MetadataDirective"] == "REPLACE" else found.meta
+    meta |= {name: given_from[name] for name in _HEADERS if name in given_from}
+    tags = asked if directives["TaggingDirective"] == "REPLACE" else found.meta
+    if tags.get("tags"):
+        meta["tags"] = tags["tags"]
+    return meta
+
+
+def _check_changed(given: Json, directives: dict[str, str]) -> None:
+    names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "ChecksumAlgorithm")
+    if directives["MetadataDirective"] != "REPLACE" and not any(given.get(name) for name in names):
+        raise AwsError("InvalidRequest", SAME, http=400)

@@ -1,0 +1,295 @@
+"""What an object carries beside its bytes: from a request's headers to `meta`, and from there to an answer's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from forebay.clock import to_datetime
+from forebay.lake.lifecycle import expiry
+from forebay.lake.shelf import Object
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import sums
+from forebay.wire.s3.base import invalid
+from forebay.wire.s3.tagset import check_tags
+from forebay.wire.service import Asked, Json
+
+DEFAULT_TYPE = "binary/octet-stream"
+DEFAULT_ENCRYPTION = "AES256"
+"""What S3 says of every object. The files are not encrypted by forebay: that is the disk's part."""
+MAX_METADATA = 2048
+CLASSES = frozenset(
+    [
+        "STANDARD",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER",
+        "DEEP_ARCHIVE",
+        "OUTPOSTS",
+        "GLACIER_IR",
+        "SNOW",
+        "EXPRESS_ONEZONE",
+        "FSX_OPENZFS",
+        "FSX_ONTAP",
+    ]
+)
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+CANNED = frozenset(
+    [
+        "private",
+        "public-read",
+        "public-read-write",
+        "authenticated-read",
+        "aws-exec-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+    ]
+)
+_KEPT = {
+    "ContentType": "type",
+    "ContentEncoding": "encoding",
+    "ContentLanguage": "language",
+    "ContentDisposition": "disposition",
+    "CacheControl": "cache",
+    "WebsiteRedirectLocation": "redirect",
+    "SSEKMSKeyId": "kms",
+}
+
+
+def meta_of(asked: Asked, given: Json) -> Json:
+    """An object's `meta`, as a request to make it says. Raises AwsError for what S3 refuses."""
+    refuse_unbuilt(given)
+    meta: Json = {}
+    for name, key in _KEPT.items():
+        value = given.get(name)
+        if value:
+            meta[key] = value
+    if "encoding" in meta:
+        codings = [part.strip() for part in meta["encoding"].split(",")]
+        rest = ",".join(part for part in codings if part and part != "aws-chunked")
+        meta["encoding"] = rest
+        if not rest:
+            del meta["encoding"]
+    if (expires := asked.request.headers.get("expires")) and given.get("Expires") is not None:
+        meta["expires"] = expires
+    storage = given.get("StorageClass")
+    if storage is not None and storage != "STANDARD":
+        check_class(storage)
+        meta["class"] = storage
+    if given.get("ServerSideEncryption") not in (None, DEFAULT_ENCRYPTION):
+        meta["sse"] = given["ServerSideEncryption"]
+        if meta["sse"] not in ("aws:kms", "aws:kms:dsse"):
+            raise invalid(
+                "The encryption method specified is not supported",
+                "x-amz-server-side-encryption",
+                meta["sse"],
+            )
+    if given.get("BucketKeyEnabled"):
+        meta["bucket_key"] = True
+    if (canned := given.get("ACL")) is not None:
+        if canned not in CANNED:
+            raise invalid("", "x-amz-acl", canned)
+        meta["acl"] = canned
+    user = given.get("Metadata") or {}
+    if user:
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in user.items())
+        if size > MAX_METADATA:
+            message = "Your metadata headers exceed the maximum allowed metadata size"
+            raise AwsError("MetadataTooLarge", message, http=400, Size=size, MaxSizeAllowed=MAX_METADATA)
+        meta["user"] = dict(user)
+    if given.get("Tagging"):
+        meta["tags"] = tags_of(given["Tagging"])
+    return meta
+
+
+def refuse_unbuilt(given: Json) -> None:
+    """Refuse what would have to be done, and is not: keys of the caller's own, object lock."""
+    if given.get("SSECustomerAlgorithm") or given.get("SSECustomerKey"):
+        raise AwsError("NotImplemented", "forebay does not encrypt with customer keys (SSE-C)", http=501)
+    if any(
+        given.get(name)
+        for name in ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
+    ):
+        raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration", http=400)
+
+
+def check_class(name: str) -> None:
+    """Raise AwsError `InvalidStorageClass` for what is none."""
+    if name not in CLASSES or name == "OUTPOSTS":
+        message = "The storage class you specified is not valid"
+        raise AwsError("InvalidStorageClass", message, http=400, StorageClassRequested=name)
+
+
+def tags_of(header: str) -> dict[str, str]:
+    """The tags of an `x-amz-tagging` header. Raises AwsError `InvalidArgument`, `InvalidTag`."""
+    message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
+    pairs = parse_qsl(header, keep_blank_values=True)
+    tags = dict(pairs)
+    if len(tags) != len(pairs) or (header and not pairs):
+        raise invalid(message, "x-amz-tagging", header)
+    check_tags([{"Key": key, "Value": value} for key, value in pairs], most=10, noun="Object")
+    return tags
+
+
+def moment(us: int) -> dt.datetime:
+    """An object's time as S3 shows it: whole seconds in headers, milliseconds in documents."""
+    return to_datetime(us)
+
+
+def encryption(meta: Mapping[str, Any]) -> Json:
+    """The members that say how an object is encrypted."""
+    found: Json = {"ServerSideEncryption": meta.get("sse", DEFAULT_ENCRYPTION)}
+    if "kms" in meta:
+        found["SSEKMSKeyId"] = meta["kms"]
+    if meta.get("bucket_key"):
+        found["BucketKeyEnabled"] = True
+    return found
+
+
+def checksums(meta: Mapping[str, Any]) -> Json:
+    """The members that say an object's checksum and its type."""
+    found = meta.get("sums")
+    if not found:
+        return {}
+    members: Json = {sums.member(name): value for name, value in found.items()}
+    members["ChecksumType"] = "COMPOSITE" if meta.get("composite") else "FULL_OBJECT"
+    return members
+
+
+def described(found: Object) -> Json:
+    """The members of a GET or HEAD that come of the object itself."""
+    meta = found.meta
+    members: Json = {
+        "AcceptRanges": "bytes",
+        "LastModified": moment(found.modified),
+        "ETag": f'"{found.etag}"',
+        "ContentType": meta.get("type", DEFAULT_TYPE),
+        "Metadata": meta.get("user", {}),
+        **encryption(meta),
+    }
+    for name, key in _KEPT.items():
+        if name not in ("ContentType", "SSEKMSKeyId") and key in meta:
+            members[name] = meta[key]
+    if "class" in meta:
+        members["StorageClass"] = meta["class"]
+    return members
+
+
+_OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+
+
+def overrides(given: Json) -> Json:
+    """What `response-*` parameters put in place of the object's own headers."""
+    return {to: given[name] for name, to in _OVERRIDES.items() if given.get(name) is not None}
+
+
+def expiration(config: Mapping[str, Any] | None, found: Object) -> str | None:
+    """`x-amz-expiration`, where a lifecycle rule takes the object."""
+    when = expiry(config, found.key, found.size, found.modified, found.meta.get("tags", {}))
+    if when is None:
+        return None
+    date = format_datetime(to_datetime(when[0]), usegmt=True)
+    return f'expiry-date="{date}", rule-id="{when[1]}"'
+
+
+# Ranges and conditions.
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def byte_range(text: str, size: int) -> tuple[int, int] | None:
+    """(first, beyond) of a range header; None where S3 takes no notice. Raises AwsError `InvalidRange`."""
+    found = _RANGE.fullmatch(text.strip().replace(" ", ""))
+    if found is None or (not found[1] and not found[2]):
+        return None
+    if not found[1]:
+        n = int(found[2])
+        first, beyond = max(0, size - n), size
+        wrong = n == 0 or size == 0
+    else:
+        first = int(found[1])
+        beyond = min(int(found[2]) + 1, size) if found[2] else size
+        if found[2] and int(found[2]) < first:
+            return None
+        wrong = first >= size
+    if wrong:
+        message = "The requested range is not satisfiable"
+        raise AwsError("InvalidRange", message, http=416, ActualObjectSize=size, RangeRequested=text)
+    return first, beyond
+
+
+def unquoted(etag: str) -> str:
+    """An ETag without its quotes."""
+    return etag.strip().removeprefix("W/").strip('"')
+
+
+def _any(header: str, etag: str) -> bool:
+    return any(unquoted(one) in ("*", etag) for one in header.split(","))
+
+
+def not_modified(given: Json, found: Object) -> bool:
+    """Whether the answer is 304. Raises AwsError `PreconditionFailed` where a condition asks for another."""
+    modified = to_datetime(found.modified).replace(microsecond=0)
+    if (wanted := given.get("IfMatch")) is not None:
+        if not _any(wanted, found.etag):
+            raise failed("If-Match")
+    elif (since := given.get("IfUnmodifiedSince")) is not None and modified > since:
+        raise failed("If-Unmodified-Since")
+    if (unwanted := given.get("IfNoneMatch")) is not None:
+        return _any(unwanted, found.etag)
+    since = given.get("IfModifiedSince")
+    return since is not None and modified <= since <= dt.datetime.now(dt.UTC)
+
+
+def check_source(given: Json, found: Object) -> None:
+    """Hold the conditions on a copy's source against it. Raises AwsError `PreconditionFailed`."""
+    names = ("IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince")
+    asked = {name: given.get(f"CopySource{name}") for name in names}
+    try:
+        unchanged = not_modified(asked, found)
+    except AwsError as error:
+        raise failed(f"x-amz-copy-source-{error.members['Condition']}") from None
+    if unchanged:
+        name = "If-None-Match" if asked["IfNoneMatch"] is not None else "If-Modified-Since"
+        raise failed(f"x-amz-copy-source-{name}")
+
+
+def failed(condition: str) -> AwsError:
+    """The refusal of what was asked under a condition that does not hold."""
+    message = "At least one of the pre-conditions you specified did not hold"
+    return AwsError("PreconditionFailed", message, http=412, Condition=condition)
+
+
+def write_conditions(given: Json) -> Json:
+    """The conditions on what a write replaces, as the lake takes them. Raises AwsError 501 as S3 does."""
+    wanted, unwanted = given.get("IfMatch"), given.get("IfNoneMatch")
+    name = None
+    if wanted is not None and unwanted is not None:
+        name, more = "If-Match,If-None-Match", "Multiple conditional request headers present in the request"
+    elif (unwanted is not None and unwanted != "*") or wanted == "*":
+        name, more = (
+            "If-None-Match",
+            "We don't accept the provided value of If-None-Match header for this API",
+        )
+    if name is not None:
+        message = "A header you provided implies functionality that is not implemented"
+        raise AwsError("NotImplemented", message, http=501, Header=name, additionalMessage=more)
+    found: Json = {}
+    if wanted is not None:
+        found["if_match"] = unquoted(wanted)
+    if unwanted is not None:
+        found["if_none_match"] = "*"
+    return found

@@ -1,0 +1,301 @@
+"""Multipart uploads: begun, parts put or copied, completed, aborted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from forebay.lake.files import append
+from forebay.lake.shelf import Object, Part, Upload
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import body, sums
+from forebay.wire.s3.base import (
+    change,
+    in_thread,
+    invalid,
+    malformed,
+    need_bucket,
+    operation,
+    setting,
+    shelf,
+)
+from forebay.wire.s3.copy import copied, read_source
+from forebay.wire.s3.headers import (
+    checksums,
+    encryption,
+    expiration,
+    meta_of,
+    moment,
+    unquoted,
+    write_conditions,
+)
+from forebay.wire.s3.listing import need_upload
+from forebay.wire.s3.objects import ENCRYPTED, register
+from forebay.wire.service import Asked, Json
+
+MIN_PART = 5 << 20
+MOST_PARTS = 10_000
+_CRCS = ("CRC32", "CRC32C", "CRC64NVME")
+
+
+@operation("CreateMultipartUpload", partial=ENCRYPTED)
+async def create_multipart_upload(asked: Asked, given: Json) -> Json:
+    """Begin an upload; what the object will carry is said now."""
+    bucket = need_bucket(asked, given)
+    meta = meta_of(asked, given)
+    algorithm, kind = given.get("ChecksumAlgorithm"), given.get("ChecksumType")
+    if algorithm is not None:
+        algorithm = algorithm.upper()
+        if algorithm not in sums.SIZES:
+            message = (
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+                "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            )
+            raise AwsError("InvalidRequest", message, http=400)
+    if kind is not None:
+        _check_kind(algorithm, kind)
+    elif algorithm is not None:
+        kind = "FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE"
+    id = secrets.token_urlsafe(48)
+    doc = {"meta": meta, "algorithm": algorithm, "sum_type": kind}
+    await change(asked, "upload_begin", id=id, bucket=bucket, key=given["Key"], doc=doc)
+    answer: Json = {"Bucket": bucket, "Key": given["Key"], "UploadId": id, **encryption(meta)}
+    if algorithm is not None:
+        answer |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+    return answer
+
+
+def _check_kind(algorithm: str | None, kind: str) -> None:
+    if algorithm is None:
+        message = "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        raise AwsError("InvalidRequest", message, http=400)
+    wrong = (kind == "FULL_OBJECT" and algorithm not in _CRCS) or (
+        kind == "COMPOSITE" and algorithm == "CRC64NVME"
+    )
+    if wrong:
+        message = f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        raise AwsError("InvalidRequest", message, http=400)
+
+
+def _check_number(given: Json) -> int:
+    number: int = given["PartNumber"]
+    if not 1 <= number <= MOST_PARTS:
+        message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+        raise invalid(message, "partNumber", number)
+    return number
+
+
+@operation("UploadPart")
+async def upload_part(asked: Asked, given: Json) -> Json:
+    """PUT of one part."""
+    bucket = need_bucket(asked, given)
+    number = _check_number(given)
+    upload = await need_upload(asked, bucket, given)
+    wanted = upload.doc.get("algorithm")
+    algorithm, _ = sums.asked_for(given, asked.request.headers)
+    if wanted is not None and algorithm is not None and algorithm != wanted:
+        raise AwsError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
+            f"actual checksum Type: {algorithm.lower()}",
+            http=400,
+        )
+    if wanted is not None and algorithm is None:
+        given = {**given, "ChecksumAlgorithm": wanted}
+    received = await body.receive(asked, given)
+    await _add(asked, upload, number, received)
+    shown = {} if algorithm is None else {sums.member(algorithm): received.sums[algorithm]}
+    return {"ETag": f'"{received.etag}"', **shown, **encryption(upload.doc["meta"])}
+
+
+async def _add(asked: Asked, upload: Upload, number: int, received: body.Received) -> None:
+    args: Json = {"size": received.size, "etag": received.etag, "path": received.path, "sums": received.sums}
+    await change(asked, "upload_part", upload=upload.id, number=number, **args)
+
+
+@operation("UploadPartCopy")
+async def upload_part_copy(asked: Asked, given: Json) -> Json:
+    """A part that is a range of an object."""
+    bucket = need_bucket(asked, given)
+    number = _check_number(given)
+    upload = await need_upload(asked, bucket, given)
+    source = await read_source(asked, given)
+    try:
+        first, beyond = _range(given.get("CopySourceRange"), source.found)
+        algorithm = upload.doc.get("algorithm")
+        names = [algorithm] if algorithm else ["CRC64NVME"]
+        received = await in_thread(copied, body.files_of(asked.system.layout), source, names, (first, beyond))
+    finally:
+        source.close()
+    await _add(asked, upload, number, received)
+    result: Json = {"ETag": f'"{received.etag}"', "LastModified": moment(received.stamp // 1000)}
+    if algorithm:
+        result[sums.member(algorithm)] = received.sums[algorithm]
+    return {"CopyPartResult": result, **source.shown(), **encryption(upload.doc["meta"])}
+
+
+def _range(text: str | None, found: Object) -> tuple[int, int]:
+    if text is None:
+        return 0, found.size
+    start, dash, end = text.removeprefix("bytes=").partition("-")
+    if not (text.startswith("bytes=") and dash and start.isdigit() and end.isdigit()) or int(start) > int(
+        end
+    ):
+        message = (
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy"
+        )
+        raise invalid(message, "x-amz-copy-source-range", text)
+    if int(end) >= found.size:
+        message = f"Range specified is not valid for source object of size: {found.size}"
+        raise invalid(message, "x-amz-copy-source-range", text)
+    return int(start), int(end) + 1
+
+
+@operation("AbortMultipartUpload")
+async def abort_multipart_upload(asked: Asked, given: Json) -> Json:
+    """Forget an upload and its parts."""
+    bucket = need_bucket(asked, given)
+    upload = await need_upload(asked, bucket, given)
+    await change(asked, "upload_abort", upload=upload.id)
+    return {"_status": 204}
+
+
+@operation("CompleteMultipartUpload", partial=ENCRYPTED)
+async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
+    """Join the parts that are named into an object."""
+    bucket = need_bucket(asked, given)
+    conditions = write_conditions(given)
+    wanted = (given.get("MultipartUpload") or {}).get("Parts") or []
+    upload = await need_upload(asked, bucket, given)
+    if not wanted:
+        raise malformed()
+    there = {part.number: part for part in await in_thread(shelf(asked).parts, upload.id)}
+    parts = _chosen(upload, wanted, there)
+    meta = dict(upload.doc["meta"])
+    meta |= _sums(given, upload, parts)
+    size = sum(part.size for part in parts)
+    if given.get("MpuObjectSize") not in (None, size):
+        message = f"The provided 'x-amz-mp-object-size' header value {given['MpuObjectSize']} does not match what was computed: {size}"
+        raise AwsError("InvalidRequest", message, http=400)
+    meta["parts"] = [[part.size, _own(upload, part)] for part in parts]
+    etag = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False).hexdigest()
+    received = await in_thread(joined, body.files_of(asked.system.layout), parts)
+    received.tail = f"{etag}-{len(parts)}"
+    meta["stat"] = received.stamp
+    more = {**conditions, "upload": upload.id, "how": "CompleteMultipartUpload"}
+    done = await register(asked, bucket, upload.key, received, meta, op="upload_complete", **more)
+    found = Object(upload.key, size, received.etag, done["modified"], received.place, meta)
+    host = asked.request.headers.get("host", "localhost")
+    return {
+        "Bucket": bucket,
+        "Key": upload.key,
+        "Location": f"http://{host}/{bucket}/{upload.key}",
+        "ETag": f'"{received.etag}"',
+        "VersionId": done["version"],
+        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), found),
+        **encryption(meta),
+        **checksums(meta),
+    }
+
+
+def _own(upload: Upload, part: Part) -> dict[str, str]:
+    algorithm = upload.doc.get("algorithm")
+    return {algorithm: part.sums[algorithm]} if algorithm in part.sums else {}
+
+
+def _chosen(upload: Upload, wanted: Sequence[Json], there: dict[int, Part]) -> list[Part]:
+    """The parts in the order they are joined. Raises AwsError for what S3 refuses."""
+    numbers = [part.get("PartNumber", 0) for part in wanted]
+    if numbers != sorted(set(numbers)):
+        message = "The list of parts was not in ascending order. Parts must be ordered by part number."
+        raise AwsError("InvalidPartOrder", message, http=400, UploadId=upload.id)
+    algorithm = upload.doc.get("algorithm")
+    found = []
+    for asked_for in wanted:
+        number, etag = asked_for.get("PartNumber", 0), unquoted(asked_for.get("ETag", ""))
+        part = there.get(number)
+        stated = {
+            name: asked_for.get(sums.member(name)) for name in sums.SIZES if asked_for.get(sums.member(name))
+        }
+        if (
+            part is None
+            or part.etag != etag
+            or any(part.sums.get(n) not in (None, v) for n, v in stated.items())
+        ):
+            raise AwsError(
+                "InvalidPart",
+                "One or more of the specified parts could not be found.  The part may not have been uploaded, "
+                "or the specified entity tag may not match the part's entity tag.",
+                http=400,
+                UploadId=upload.id,
+                PartNumber=number,
+                ETag=etag,
+            )
+        if algorithm and upload.doc["sum_type"] == "COMPOSITE" and algorithm not in stated:
+            message = (
+                f"The upload was created using a {algorithm.lower()} checksum. The complete request must include "
+                f"the checksum for each part. It was missing for part {number} in the request."
+            )
+            raise AwsError("InvalidRequest", message, http=400)
+        found.append(part)
+    for part in found[:-1]:
+        if part.size < MIN_PART:
+            raise AwsError(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+                http=400,
+                ProposedSize=part.size,
+                MinSizeAllowed=MIN_PART,
+                PartNumber=part.number,
+                ETag=part.etag,
+            )
+    return found
+
+
+def _sums(given: Json, upload: Upload, parts: Sequence[Part]) -> Json:
+    """The object's checksum, of the parts'. Raises AwsError `BadDigest`, `InvalidRequest`."""
+    algorithm: str | None = upload.doc.get("algorithm")
+    kind = upload.doc.get("sum_type")
+    if given.get("ChecksumType") is not None and algorithm is not None and given["ChecksumType"] != kind:
+        message = f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum mode."
+        raise AwsError("InvalidRequest", message, http=400)
+    if algorithm is None:
+        algorithm, kind = "CRC64NVME", "FULL_OBJECT"
+    if any(algorithm not in part.sums for part in parts):
+        return {}
+    stated = given.get(sums.member(algorithm))
+    if kind == "COMPOSITE":
+        found = sums.composite(algorithm, (part.sums[algorithm] for part in parts))
+        if stated is not None and stated.partition("-")[0] != found.partition("-")[0]:
+            raise sums.mismatch(algorithm.lower())
+        return {"sums": {algorithm: found}, "composite": True}
+    found = sums.combined(algorithm, [(part.sums[algorithm], part.size) for part in parts])
+    if stated is not None:
+        sums.check_form(algorithm, stated)
+        if stated != found:
+            raise sums.mismatch(algorithm.lower())
+    return {"sums": {algorithm: found}}
+
+
+def joined(files: Any, parts: Sequence[Part]) -> body.Received:
+    """One durable file of all the parts' bytes."""
+    place, path = files.fresh()
+    fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    size = 0
+    try:
+        for part in parts:
+            source = os.open(part.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                size += append(source, fd)
+            finally:
+                os.close(source)
+        os.fsync(fd)
+        stamp = os.fstat(fd).st_mtime_ns
+    finally:
+        os.close(fd)
+    files.sync_folders(place)
+    return body.Received(place, path, size, b"", {}, stamp)

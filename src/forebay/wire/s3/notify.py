@@ -1,0 +1,137 @@
+"""Who a bucket tells of its objects: functions and the bus; topics and queues where those are offered."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from forebay.functions.section import FunctionSpec
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.base import change, invalid, need_bucket, operation, setting
+from forebay.wire.service import Asked, Json
+
+PARTIAL = "targets are functions and EventBridge; topics and queues are refused"
+_LISTS = {
+    "LambdaFunctionConfigurations": ("function", "LambdaFunctionArn"),
+    "TopicConfigurations": ("topic", "TopicArn"),
+    "QueueConfigurations": ("queue", "QueueArn"),
+}
+_ARN = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)(?::[$A-Za-z0-9_-]+)?")
+_EVENTS = re.compile(
+    r"s3:(ObjectCreated|ObjectRemoved|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging):(\*|[A-Za-z]+)"
+    r"|s3:(ReducedRedundancyLostObject|TestEvent|LifecycleTransition|IntelligentTiering|ObjectAcl:Put)"
+)
+
+
+@operation("PutBucketNotificationConfiguration", partial=PARTIAL)
+async def put_bucket_notification_configuration(asked: Asked, given: Json) -> Json:
+    """Replace the configuration."""
+    bucket = need_bucket(asked, given)
+    config = given["NotificationConfiguration"]
+    rules = []
+    for name, (kind, target) in _LISTS.items():
+        for each in config.get(name) or ():
+            rules.append(
+                _rule(
+                    asked, each, kind, each.get(target, ""), skip=bool(given.get("SkipDestinationValidation"))
+                )
+            )
+    _check_overlap(rules)
+    doc = {"rules": rules, "bus": "EventBridgeConfiguration" in config} if rules or config else None
+    await change(asked, "bucket_set", bucket=bucket, name="notification", doc=doc)
+    return {}
+
+
+def _rule(asked: Asked, each: Json, kind: str, target: str, *, skip: bool) -> Json:
+    prefix = suffix = ""
+    names: list[Any] = []
+    for rule in ((each.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ():
+        name, value = str(rule.get("Name", "")).lower(), rule.get("Value", "")
+        if name == "prefix":
+            prefix = value
+        elif name == "suffix":
+            suffix = value
+        else:
+            raise invalid(
+                "filter rule name must be either prefix or suffix", "FilterRule.Name", rule.get("Name")
+            )
+        if name in names:
+            message = f"Cannot specify more than one {name} rule in a filter."
+            raise invalid(message, f"FilterRule.{name}")
+        names.append(name)
+    events = each.get("Events") or []
+    if not events or any(not _EVENTS.fullmatch(event) for event in events):
+        raise invalid("The event is not supported for notifications", "Event", ",".join(events))
+    if kind != "function":
+        raise AwsError("NotImplemented", f"forebay does not tell a {kind} of objects yet", http=501)
+    _check_target(asked, target, skip=skip)
+    return {
+        "id": each.get("Id") or secrets.token_urlsafe(36),
+        "kind": kind,
+        "target": target,
+        "events": list(events),
+        "prefix": prefix,
+        "suffix": suffix,
+        "filters": [[name.capitalize(), prefix if name == "prefix" else suffix] for name in names],
+    }
+
+
+def _check_target(asked: Asked, target: str, *, skip: bool) -> None:
+    found = _ARN.fullmatch(target)
+    if found is None:
+        raise invalid("The ARN could not be parsed", "LambdaFunctionArn", target)
+    if not skip and found[1] not in asked.system.project().of(FunctionSpec):
+        message = "Unable to validate the following destination configurations"
+        error = invalid(message)
+        error.members |= {
+            "ArgumentName1": target,
+            "ArgumentValue1": "The destination Lambda does not exist",
+        }
+        raise error
+
+
+def _check_overlap(rules: list[Json]) -> None:
+    """Refuse two rules that could both be told of one event, as S3 does."""
+    for at, one in enumerate(rules):
+        for other in rules[at + 1 :]:
+            same = any(_overlap(a, b) for a in one["events"] for b in other["events"])
+            prefixes = one["prefix"].startswith(other["prefix"]) or other["prefix"].startswith(one["prefix"])
+            suffixes = one["suffix"].endswith(other["suffix"]) or other["suffix"].endswith(one["suffix"])
+            if same and prefixes and suffixes:
+                message = (
+                    "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+                    if not one["filters"] and not other["filters"]
+                    else "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the "
+                    "prefixes are overlapping for the same event type."
+                )
+                raise invalid(message)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or any(
+        a.endswith(":*") and b.startswith(a[:-1]) for a, b in ((one, other), (other, one))
+    )
+
+
+@operation("GetBucketNotificationConfiguration", partial=PARTIAL)
+async def get_bucket_notification_configuration(asked: Asked, given: Json) -> Json:
+    """The configuration, as it was put."""
+    doc = await setting(asked, need_bucket(asked, given), "notification") or {}
+    answer: Json = {}
+    for name, (kind, target) in _LISTS.items():
+        found = []
+        for rule in doc.get("rules", ()):
+            if rule["kind"] != kind:
+                continue
+            each: Json = {"Id": rule["id"], target: rule["target"], "Events": rule["events"]}
+            if rule["filters"]:
+                each["Filter"] = {
+                    "Key": {"FilterRules": [{"Name": n, "Value": v} for n, v in rule["filters"]]}
+                }
+            found.append(each)
+        if found:
+            answer[name] = found
+    if doc.get("bus"):
+        answer["EventBridgeConfiguration"] = {}
+    return answer

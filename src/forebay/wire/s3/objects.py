@@ -1,0 +1,361 @@
+"""Objects: put, get, head, delete, and what they are made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+from forebay.errors import NotFound
+from forebay.lake.shelf import Object, Shelf
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import body, sums
+from forebay.wire.s3.base import (
+    SERVICE,
+    caller,
+    change,
+    in_thread,
+    invalid,
+    malformed,
+    need_bucket,
+    operation,
+    setting,
+    shelf,
+)
+from forebay.wire.s3.headers import (
+    byte_range,
+    checksums,
+    described,
+    encryption,
+    expiration,
+    meta_of,
+    moment,
+    not_modified,
+    overrides,
+    refuse_unbuilt,
+    unquoted,
+    write_conditions,
+)
+from forebay.wire.service import Asked, Json
+
+SMALL = 1 << 18
+BLOCK = 1 << 20
+MAX_DELETED = 1000
+ENCRYPTED = (
+    "x-amz-server-side-encryption is answered as S3 does, but forebay does not encrypt files: the disk may. "
+    "Customer keys (SSE-C) and object lock are refused."
+)
+
+SERVICE.streaming |= {"PutObject", "UploadPart"}
+
+
+@operation("PutObject", partial=ENCRYPTED)
+async def put_object(asked: Asked, given: Json) -> Json:
+    """PUT of a body."""
+    bucket = need_bucket(asked, given)
+    meta = meta_of(asked, given)
+    conditions = write_conditions(given)
+    received = await body.receive(asked, given)
+    meta |= {"sums": received.sums, "stat": received.stamp}
+    done = await register(
+        asked, bucket, given["Key"], received, meta, op="object_put", how="Put", **conditions
+    )
+    found = Object(given["Key"], received.size, received.etag, done["modified"], received.place, meta)
+    return {
+        "ETag": f'"{received.etag}"',
+        "VersionId": done["version"],
+        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), found),
+        **encryption(meta),
+        **checksums(meta),
+    }
+
+
+async def register(
+    asked: Asked, bucket: str, key: str, received: body.Received, meta: Json, /, *, op: str, **more: Any
+) -> Json:
+    """Have the flow make an object of a file that is on disk; the file goes if it refuses."""
+    try:
+        done: Json = await change(
+            asked,
+            op,
+            bucket=bucket,
+            key=key,
+            path=received.path,
+            size=received.size,
+            meta=meta,
+            **{"etag": received.etag, "caller": caller(asked), **more},
+        )
+    except NotFound:
+        body.discard(received)
+        raise
+    return done
+
+
+def opened(at: Shelf, bucket: str, key: str, version: str | None) -> tuple[Object, int]:
+    """An object and its file, open. Raises NotFound, OSError where the file is not what the catalog says."""
+    for attempt in range(3):
+        found = at.find(bucket, key, version)
+        if found.marker:
+            return found, -1
+        try:
+            fd = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            if attempt == 2:
+                raise
+            continue
+        info = os.fstat(fd)
+        if info.st_size == found.size and info.st_mtime_ns == found.meta.get("stat", info.st_mtime_ns):
+            return found, fd
+        os.close(fd)
+    raise FileNotFoundError(found.path)
+
+
+async def open_object(asked: Asked, bucket: str, key: str, version: str | None) -> tuple[Object, int]:
+    """An object and its file; a file that was changed or removed by hand is looked at first."""
+    try:
+        found, fd = await in_thread(opened, shelf(asked), bucket, key, version)
+    except OSError:
+        await change(asked, "object_look", bucket=bucket, key=key)
+        found, fd = await in_thread(opened, shelf(asked), bucket, key, version)
+    if found.marker:
+        raise deleted(found, version)
+    return found, fd
+
+
+def deleted(found: Object, version: str | None) -> AwsError:
+    """What who asks for a delete marker is told."""
+    if version is None:
+        error = AwsError("NoSuchKey", "The specified key does not exist.", http=404, Key=found.key)
+    else:
+        error = AwsError(
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+            http=405,
+            Method="GET",
+            ResourceType="DeleteMarker",
+        )
+        error.headers["allow"] = "DELETE"
+        error.headers["last-modified"] = moment(found.modified).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    error.headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": found.version}
+    return error
+
+
+@operation("GetObject", partial=ENCRYPTED)
+async def get_object(asked: Asked, given: Json) -> Json:
+    """The bytes, or a range or part of them."""
+    return await _read(asked, given, wanted=True)
+
+
+@operation("HeadObject", partial=ENCRYPTED)
+async def head_object(asked: Asked, given: Json) -> Json:
+    """All but the bytes."""
+    return await _read(asked, given, wanted=False)
+
+
+async def _read(asked: Asked, given: Json, *, wanted: bool) -> Json:
+    bucket = need_bucket(asked, given)
+    refuse_unbuilt(given)
+    version = _version(given)
+    found, fd = await open_object(asked, bucket, given["Key"], version)
+    keep = False
+    try:
+        answer = described(found) | overrides(given)
+        status = await in_thread(shelf(asked).setting, bucket, "versioning")
+        if status is not None:
+            answer["VersionId"] = found.version
+        lifecycle = await in_thread(shelf(asked).setting, bucket, "lifecycle")
+        answer["Expiration"] = expiration(lifecycle, found)
+        if "expires" in found.meta and "Expires" not in answer:
+            answer["_headers"] = {"expires": found.meta["expires"]}
+        if not_modified(given, found):
+            return {"_status": 304} | {k: answer[k] for k in ("ETag", "LastModified") if k in answer}
+        if "tags" in found.meta and wanted:
+            answer["TagCount"] = len(found.meta["tags"])
+        first, beyond = _span(given, found, answer)
+        answer["ContentLength"] = beyond - first
+        if given.get("ChecksumMode") == "ENABLED" and (first, beyond) == (0, found.size):
+            answer |= checksums(found.meta)
+        if not wanted:
+            return answer
+        if beyond - first <= SMALL:
+            answer["Body"] = await in_thread(os.pread, fd, beyond - first, first)
+        else:
+            answer["Body"] = _pieces(fd, first, beyond)
+            keep = True
+        return answer
+    finally:
+        if not keep:
+            os.close(fd)
+
+
+def _version(given: Json) -> str | None:
+    version = given.get("VersionId")
+    if version == "":
+        raise invalid("Version id cannot be the empty string", "versionId", "")
+    return version
+
+
+def _span(given: Json, found: Object, answer: Json) -> tuple[int, int]:
+    """(first, beyond) of the bytes that are asked for; 206 and the range go into `answer`."""
+    text, number = given.get("Range"), given.get("PartNumber")
+    span: tuple[int, int] | None = None
+    if number is not None:
+        if text is not None:
+            raise AwsError(
+                "InvalidRequest", "Cannot specify both Range header and partNumber query parameter", http=400
+            )
+        span = _part(found, number, answer)
+    elif text is not None:
+        span = byte_range(text, found.size)
+    if span is None:
+        return 0, found.size
+    answer["_status"] = 206
+    if found.size:
+        answer["ContentRange"] = f"bytes {span[0]}-{span[1] - 1}/{found.size}"
+    return span
+
+
+def _part(found: Object, number: int, answer: Json) -> tuple[int, int]:
+    parts = found.meta.get("parts")
+    count = len(parts) if parts else 1
+    if not 1 <= number <= count:
+        message = "The requested partnumber is not satisfiable"
+        members = {"PartNumberRequested": number, "ActualPartCount": count}
+        raise AwsError("InvalidPartNumber", message, http=416, **members)
+    if not parts:
+        return 0, found.size
+    answer["PartsCount"] = count
+    first = sum(size for size, *_ in parts[: number - 1])
+    return first, first + int(parts[number - 1][0])
+
+
+async def _pieces(fd: int, first: int, beyond: int) -> AsyncIterator[bytes]:
+    try:
+        while first < beyond:
+            piece = await in_thread(os.pread, fd, min(BLOCK, beyond - first), first)
+            if not piece:
+                raise OSError("the file ended before its object does")
+            first += len(piece)
+            yield piece
+    finally:
+        os.close(fd)
+
+
+@operation("DeleteObject")
+async def delete_object(asked: Asked, given: Json) -> Json:
+    """Delete a key, or one version of it for good."""
+    bucket = need_bucket(asked, given)
+    args: Json = {"bucket": bucket, "key": given["Key"], "version": _version(given), "caller": caller(asked)}
+    if given.get("IfMatch") is not None:
+        args["if_match"] = unquoted(given["IfMatch"])
+    done = await change(asked, "object_delete", **args)
+    answer: Json = {"_status": 204}
+    if done["version"] is not None:
+        answer["VersionId"] = done["version"]
+    if done["marker"]:
+        answer["DeleteMarker"] = True
+    return answer
+
+
+@operation("DeleteObjects")
+async def delete_objects(asked: Asked, given: Json) -> Json:
+    """Delete up to a thousand keys or versions in one transaction."""
+    bucket = need_bucket(asked, given)
+    _check_whole(asked, given)
+    items = given["Delete"].get("Objects") or []
+    if not items or len(items) > MAX_DELETED:
+        raise malformed()
+    quiet = bool(given["Delete"].get("Quiet"))
+    wanted = [
+        {
+            "key": item["Key"],
+            "version": item.get("VersionId"),
+            "if_match": unquoted(item["ETag"]) if item.get("ETag") else None,
+        }
+        for item in items
+    ]
+    answers = await change(asked, "objects_delete", bucket=bucket, items=wanted, caller=caller(asked))
+    deleted_: list[Json] = []
+    errors: list[Json] = []
+    for item, done in zip(wanted, answers, strict=True):
+        named: Json = {"Key": item["key"]}
+        if item["version"] is not None:
+            named["VersionId"] = item["version"]
+        if "error" in done:
+            errors.append({**named, "Code": done["error"]["code"], "Message": done["error"]["message"]})
+            continue
+        if done["marker"]:
+            named |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["version"]}
+        if not quiet:
+            deleted_.append(named)
+    return {"Deleted": deleted_ or None, "Errors": errors or None}
+
+
+def _check_whole(asked: Asked, given: Json) -> None:
+    """Hold a document that must come with a checksum against it."""
+    headers = asked.request.headers
+    stated = sums.md5_of(headers)
+    algorithm, value = sums.asked_for(given, headers)
+    if stated is None and value is None and "x-amz-trailer" not in headers:
+        message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+        raise AwsError("InvalidRequest", message, http=400)
+    if stated is not None:
+        digest = sums.md5()
+        digest.update(asked.request.body)
+        sums.check_md5(stated, digest.digest())
+    if value is not None and algorithm is not None:
+        found = sums.new(algorithm)
+        found.update(asked.request.body)
+        if sums.text(found.digest()) != value:
+            raise sums.mismatch(algorithm)
+
+
+@operation("GetObjectAttributes")
+async def get_object_attributes(asked: Asked, given: Json) -> Json:
+    """The attributes that are asked for by name."""
+    bucket = need_bucket(asked, given)
+    version = _version(given)
+    found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
+    if found.marker:
+        raise deleted(found, version)
+    wanted = {name.strip() for each in given.get("ObjectAttributes") or () for name in each.split(",")}
+    known = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
+    if not wanted or wanted - known:
+        raise invalid("Invalid attribute name specified.", "x-amz-object-attributes")
+    answer: Json = {"LastModified": moment(found.modified)}
+    if await in_thread(shelf(asked).setting, bucket, "versioning") is not None:
+        answer["VersionId"] = found.version
+    if "ETag" in wanted:
+        answer["ETag"] = found.etag
+    if "StorageClass" in wanted:
+        answer["StorageClass"] = found.meta.get("class", "STANDARD")
+    if "ObjectSize" in wanted:
+        answer["ObjectSize"] = found.size
+    if "Checksum" in wanted and (members := checksums(found.meta)):
+        answer["Checksum"] = {
+            name: value.partition("-")[0] if name != "ChecksumType" else value
+            for name, value in members.items()
+        }
+    if "ObjectParts" in wanted and (parts := found.meta.get("parts")):
+        answer["ObjectParts"] = _parts(given, found, parts)
+    return answer
+
+
+def _parts(given: Json, found: Object, parts: list[Any]) -> Json:
+    answer: Json = {"TotalPartsCount": len(parts)}
+    if not found.meta.get("composite"):
+        return answer
+    after = int(given.get("PartNumberMarker") or 0)
+    most = int(given.get("MaxParts") or 1000)
+    page = list(enumerate(parts, 1))[after : after + most]
+    last = page[-1][0] if page else after
+    return answer | {
+        "PartNumberMarker": after,
+        "MaxParts": most,
+        "IsTruncated": last < len(parts),
+        "NextPartNumberMarker": last,
+        "Parts": [
+            {"PartNumber": n, "Size": size, **{sums.member(name): value for name, value in own.items()}}
+            for n, (size, own) in page
+        ],
+    }

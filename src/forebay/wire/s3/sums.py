@@ -1,0 +1,210 @@
+"""The checksums of S3: what they are called, how they are computed, and joined for multipart uploads.
+
+CRC32 is zlib's; CRC32C and CRC64NVME are AWS's own C library's, which is loaded when first needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
+
+from forebay.wire.protocol.message import AwsError
+
+SIZES = {"CRC32": 4, "CRC32C": 4, "SHA1": 20, "SHA256": 32, "CRC64NVME": 8}
+_POLYNOMIALS = {"CRC32": (32, 0xEDB88320), "CRC32C": (32, 0x82F63B78), "CRC64NVME": (64, 0x9A6C9329AC4BC9B5)}
+
+
+class Hash(Protocol):
+    """A checksum under way."""
+
+    def update(self, data: Any, /) -> None:
+        """Take more bytes."""
+
+    def digest(self) -> bytes:
+        """The checksum of all of them."""
+
+
+class _Crc:
+    def __init__(self, step: Callable[[Any, int], int], size: int) -> None:
+        self._step = step
+        self._size = size
+        self._value = 0
+
+    def update(self, data: Any, /) -> None:
+        self._value = self._step(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._size, "big")
+
+
+@cache
+def _awscrt(name: str) -> Callable[[Any, int], int]:
+    found: Callable[[Any, int], int] = getattr(import_module("awscrt.checksums"), name)
+    return found
+
+
+def new(algorithm: str) -> Hash:
+    """A checksum of no bytes yet."""
+    match algorithm:
+        case "CRC32":
+            return _Crc(zlib.crc32, 4)
+        case "CRC32C":
+            return _Crc(_awscrt("crc32c"), 4)
+        case "CRC64NVME":
+            return _Crc(_awscrt("crc64nvme"), 8)
+        case "SHA1":
+            return hashlib.sha1(usedforsecurity=False)
+        case _:
+            return hashlib.sha256()
+
+
+def header(algorithm: str) -> str:
+    """The header of a checksum."""
+    return f"x-amz-checksum-{algorithm.lower()}"
+
+
+def member(algorithm: str) -> str:
+    """The member of a checksum in input and output."""
+    return f"Checksum{algorithm}"
+
+
+def asked_for(given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The algorithm that a request names and the value it states, as far as its headers say.
+
+    Raises AwsError `InvalidRequest` for what is no algorithm or no value of it, or more than one.
+    """
+    stated = {name: given[member(name)] for name in SIZES if given.get(member(name)) is not None}
+    if len(stated) > 1:
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise AwsError("InvalidRequest", message, http=400)
+    named = given.get("ChecksumAlgorithm") or headers.get("x-amz-checksum-algorithm")
+    trailer = headers.get("x-amz-trailer", "").strip().lower()
+    found = re.fullmatch(r"x-amz-checksum-(\w+)", trailer)
+    algorithm = next(iter(stated), None)
+    if algorithm is None and found is not None:
+        algorithm = found[1].upper()
+    elif algorithm is None and named is not None and not headers.get("x-amz-sdk-checksum-algorithm"):
+        algorithm = named.upper()
+    elif algorithm is None and named is not None:
+        raise AwsError(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+            http=400,
+        )
+    if algorithm is not None and algorithm not in SIZES:
+        message = (
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+        )
+        raise AwsError("InvalidRequest", message, http=400)
+    value = stated.get(algorithm) if algorithm is not None else None
+    if value is not None:
+        check_form(algorithm or "", value)
+    return algorithm, value
+
+
+def check_form(algorithm: str, value: str) -> None:
+    """Raise AwsError `InvalidRequest` unless `value` could be a checksum of this kind."""
+    if not _fits(value.partition("-")[0], SIZES[algorithm]):
+        raise AwsError("InvalidRequest", f"Value for {header(algorithm)} header is invalid.", http=400)
+
+
+def _fits(value: str, size: int) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == size
+    except (binascii.Error, ValueError):
+        return False
+
+
+def text(digest: bytes) -> str:
+    """A checksum as S3 writes it."""
+    return base64.b64encode(digest).decode()
+
+
+def mismatch(algorithm: str) -> AwsError:
+    """The refusal of a body whose checksum is another."""
+    message = f"The {algorithm} you specified did not match the calculated checksum."
+    return AwsError("BadDigest", message, http=400)
+
+
+def md5() -> Hash:
+    """An MD5 of no bytes yet."""
+    return hashlib.md5(usedforsecurity=False)
+
+
+def md5_of(headers: Mapping[str, str]) -> bytes | None:
+    """What `Content-MD5` says. Raises AwsError `InvalidDigest`."""
+    stated = headers.get("content-md5")
+    if stated is None:
+        return None
+    try:
+        found = base64.b64decode(stated, validate=True)
+    except (binascii.Error, ValueError):
+        found = b""
+    if len(found) != 16:
+        message = "The Content-MD5 you specified was invalid."
+        raise AwsError("InvalidDigest", message, http=400, **{"Content-MD5": stated})
+    return found
+
+
+def check_md5(stated: bytes | None, found: bytes) -> None:
+    """Raise AwsError `BadDigest` if the body is not what its sender hashed."""
+    if stated is not None and stated != found:
+        raise AwsError(
+            "BadDigest",
+            "The Content-MD5 you specified did not match what we received.",
+            http=400,
+            ExpectedDigest=text(stated),
+            CalculatedDigest=text(found),
+        )
+
+
+# Of several parts.
+
+
+def composite(algorithm: str, parts: Iterable[str]) -> str:
+    """The checksum of the parts' checksums, with how many there are."""
+    whole = new(algorithm)
+    count = 0
+    for part in parts:
+        whole.update(base64.b64decode(part))
+        count += 1
+    return f"{text(whole.digest())}-{count}"
+
+
+def combined(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
+    """The CRC of the whole from those of its parts (base64, size), without reading a byte of them."""
+    width, polynomial = _POLYNOMIALS[algorithm]
+    crc = 0
+    for value, size in parts:
+        crc = _shift(crc, size, width, polynomial) ^ int.from_bytes(base64.b64decode(value), "big")
+    return text(crc.to_bytes(width // 8, "big"))
+
+
+def _times(matrix: list[int], vector: int) -> int:
+    total = at = 0
+    while vector:
+        if vector & 1:
+            total ^= matrix[at]
+        vector >>= 1
+        at += 1
+    return total
+
+
+def _shift(crc: int, size: int, width: int, polynomial: int) -> int:
+    """A CRC after `size` zero bytes: the step for one zero bit, as a matrix over GF(2), squared as needed."""
+    matrix = [polynomial] + [1 << n for n in range(width - 1)]
+    bits = size * 8
+    while bits and crc:
+        if bits & 1:
+            crc = _times(matrix, crc)
+        matrix = [_times(matrix, row) for row in matrix]
+        bits >>= 1
+    return crc

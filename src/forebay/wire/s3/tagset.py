@@ -1,0 +1,39 @@
+"""Tag sets: what S3 accepts as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.base import malformed
+
+_ALLOWED = re.compile(r"[\w\s+\-=._:/@]*", re.UNICODE)
+
+
+def check_tags(tags: Sequence[Mapping[str, Any]], *, most: int, noun: str) -> dict[str, str]:
+    """The tags by key. Raises AwsError `InvalidTag`, `BadRequest`, `MalformedXML`."""
+    if len(tags) > most:
+        raise AwsError("BadRequest", f"{noun} tags cannot be greater than {most}", http=400)
+    found: dict[str, str] = {}
+    for tag in tags:
+        if "Key" not in tag or "Value" not in tag:
+            raise malformed()
+        key, value = tag["Key"], tag["Value"]
+        if key in found:
+            message = "Cannot provide multiple Tags with the same key"
+            raise AwsError("InvalidTag", message, http=400, TagKey=key)
+        if key.startswith("aws:"):
+            if noun == "Object":
+                message = "Your TagKey cannot be prefixed with aws:"
+            else:
+                message = "System tags cannot be added/updated by requester"
+            raise AwsError("InvalidTag", message, http=400, TagKey=key)
+        if not key or len(key) > 128 or not _ALLOWED.fullmatch(key):
+            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", http=400, TagKey=key)
+        if len(value) > 256 or not _ALLOWED.fullmatch(value):
+            message = "The TagValue you have provided is invalid"
+            raise AwsError("InvalidTag", message, http=400, TagKey=key, TagValue=value)
+        found[key] = value
+    return found
