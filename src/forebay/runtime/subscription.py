@@ -1,9 +1,7 @@
-"""The name under which a log keeps a declared consumer.
-
-The consumer of a delivery that is put to directly has the name of its log, and a log's own name stands for
-"nobody reads this"; so a consumer's carries a prefix.
-"""
+"""The name under which a log keeps a declared consumer: `streams.keep.PREFIX`, for those above the nouns."""
 
 from __future__ import annotations
 
-PREFIX = "by:"
+from forebay.streams.keep import PREFIX
+
+__all__ = ["PREFIX"]

@@ -14,6 +14,9 @@ import apsw
 
 from forebay.clock import SECOND
 
+PREFIX = "by:"
+"""A declared consumer's name in its log begins so: that of a delivery which is put to directly is the name
+of the log itself, and a log's own name stands for "nobody reads this"."""
 SLICE_ROWS = 512
 SLICE_BYTES = 64 << 20
 # Free pages are reused by the next events, so they are given back only where much of the file is free.
@@ -65,10 +68,11 @@ class Keeper:
                 now.position = old.position
                 self._moved.add(name)
 
-    def declare(self, names: Iterable[str]) -> None:
+    def declare(self, names: Iterable[str], begin: int | None = None) -> None:
         """Make `names` the declared subscriptions, within a transaction.
 
-        A new one counts from the oldest event still kept. With none, the log is its own.
+        A new one counts from the offset `begin`, or from the oldest event still kept. With none, the log is
+        its own.
         """
         wanted = set(names) or {self._name}
         for name in list(self.subscriptions):
@@ -76,8 +80,9 @@ class Keeper:
                 self._db.execute("DELETE FROM subscriptions WHERE name=?", (name,))
                 del self.subscriptions[name]
         for name in sorted(wanted - self.subscriptions.keys()):
-            self._db.execute("INSERT INTO subscriptions VALUES(?,?,?,0)", (name, self.start, self.start))
-            self.subscriptions[name] = Subscription(name, self.start, self.start)
+            start = self.start if begin is None or name == self._name else begin
+            self._db.execute("INSERT INTO subscriptions VALUES(?,?,?,0)", (name, start, start))
+            self.subscriptions[name] = Subscription(name, start, start)
 
     def advance(self, name: str, position: int) -> None:
         """A subscription has consumed up to `position`; kept with the next commit (older is safe)."""
