@@ -25,6 +25,8 @@ from forebay.errors import ForebayError
 from forebay.ports import BufferRow, ObjectRow, Progress, Registration, Rewrite, Seal, SegmentRow
 
 NOUN = "delivery."
+COPIES = "#copies"
+"""Behind a log's name: the events that several rules gave to one consumer, beyond the first time each."""
 
 
 class Deliveries:
@@ -36,12 +38,21 @@ class Deliveries:
         self._ids = itertools.count((row[0] if row else 0) + 1)
         self._lock = threading.Lock()
 
-    def attach(self, consumer: str, log: str, start: int) -> int:
-        """The consumer's position, which is `start` the first time."""
+    def attach(self, consumer: str, log: str, start: int, *, skip: bool = False) -> int:
+        """The consumer's position, which is `start` the first time.
+
+        With `skip` it is at least `start`: what lies before is none of the consumer's events.
+        """
 
         def work(db: apsw.Connection) -> int:
             db.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?, ?)", (consumer, log, start, start))
             db.execute("INSERT OR IGNORE INTO ledger(consumer) VALUES (?)", (consumer,))
+            if skip:
+                db.execute(
+                    "UPDATE positions SET start = start + ?1 - position, position = ?1"
+                    " WHERE consumer = ?2 AND log = ?3 AND position < ?1",
+                    (start, consumer, log),
+                )
             row = db.execute("SELECT position FROM positions WHERE consumer = ? AND log = ?", (consumer, log))
             return int(row.get)
 
@@ -161,7 +172,7 @@ def _buffer(row: tuple[Any, ...]) -> BufferRow:
 def commit_progress(db: apsw.Connection, progress: Progress) -> None:
     """Move a position with what it produced. Raises ForebayError `LedgerMismatch`, `PositionMoved`."""
     ended = sum(segment.inputs for segment in progress.segments) + progress.dropped
-    if ended != progress.position - progress.before:
+    if ended != progress.position - progress.before + progress.copies:
         raise ForebayError(
             "LedgerMismatch",
             f"{progress.consumer} read {progress.position - progress.before} events of {progress.log} "
@@ -174,6 +185,11 @@ def commit_progress(db: apsw.Connection, progress: Progress) -> None:
     if db.changes() != 1:
         raise ForebayError(
             "PositionMoved", f"{progress.consumer} is no longer at {progress.before} of {progress.log}"
+        )
+    if progress.copies:  # as events of a log of their own: accepted once more, and with an end each
+        db.execute(
+            "INSERT INTO positions VALUES (?, ?, 0, ?) ON CONFLICT DO UPDATE SET position = position + excluded.position",
+            (progress.consumer, progress.log + COPIES, progress.copies),
         )
     insert_rows(db, progress.buffers, progress.segments)
     if progress.dropped:

@@ -215,7 +215,9 @@ class Filter:
                 return _Literal(follows[1])
             name = value.strip("`").lower()
             if name not in self._keys:
-                raise UsageError("InvalidInput", f"Unknown column '{value}'")
+                raise UsageError(
+                    "InvalidInput", "Invalid partition expression!", why=f"no key is named {value}"
+                )
             return self._keys[name]
         raise self._bad()
 

@@ -39,9 +39,12 @@ TICK = 0.25
 AT_ONCE = 2
 LOOK_LEAST, LOOK_MOST, LOOK_SHARE = 1.0, 30.0, 20.0
 """Places are looked at every second, or less often where looking costs more than a twentieth of the time."""
-SHOWN = 0.6
-"""A run that was asked for is seen as running, and one that is being stopped as stopping, so long at least:
-who starts a crawler and waits for its end must see that it began."""
+SHOWN = 1.0
+"""A run that was asked for counts as running until somebody has seen that, but no longer than this: who
+starts a crawler and waits for its end must see that it began."""
+
+WATCHED = 0.3
+"""Who looks at the runs of a crawler that is running waits so long for its end."""
 
 
 @dataclass(slots=True)
@@ -59,7 +62,9 @@ class _Run:
     trigger: str
     began: float
     cancel: threading.Event = field(default_factory=threading.Event)
-    stopped: float | None = None
+    stopping: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+    seen: threading.Event = field(default_factory=threading.Event)
 
 
 class Crawlers:
@@ -122,7 +127,7 @@ class Crawlers:
             case "states":
                 return {crawler: self._state(crawler) for crawler in args["crawlers"]}
             case "runs":
-                return runs.of(self._store.reader, str(args["crawler"]))
+                return self._runs(str(args["crawler"]))
             case "forget":
                 self._store.write(lambda db: runs.forget(db, str(args["crawler"])))
                 return None
@@ -130,15 +135,41 @@ class Crawlers:
 
     def status(self) -> Doc:
         """Every crawler: its state and last run."""
-        return {name: self._state(name) for name in list(self._specs)}
+        return {name: self._state(name, seen=False) for name in list(self._specs)}
 
-    def _state(self, name: str) -> Doc:
+    def _state(self, name: str, *, seen: bool = True) -> Doc:
         with self._lock:
             run = self._running.get(name)
-        last = runs.last(self._store.reader, name)
-        state = "READY" if run is None else "STOPPING" if run.stopped is not None else "RUNNING"
+            state = "READY" if run is None else "STOPPING" if run.stopping else "RUNNING"
         elapsed = 0 if run is None else round((time.monotonic() - run.began) * 1000)
+        last = runs.last(self._store.reader, name)
+        if seen and run is not None:
+            if last is not None and last["id"] == run.id:
+                last = None
+            self._saw(name, run)
         return {"state": state, "elapsed_ms": elapsed, "last": last}
+
+    def _runs(self, name: str) -> list[Doc]:
+        with self._lock:
+            run = self._running.get(name)
+        if run is not None:
+            run.done.wait(WATCHED)
+        found = runs.of(self._store.reader, name)
+        if run is not None:
+            found = [
+                {**one, "state": "running", "ended": None} if one["id"] == run.id else one for one in found
+            ]
+            self._saw(name, run)
+        return found
+
+    def _saw(self, name: str, run: _Run) -> None:
+        """Somebody has seen that it runs: if it does so no longer, it ends now."""
+        with self._lock:
+            if not run.done.is_set() or run.seen.is_set():
+                return
+            run.seen.set()
+            self._running.pop(name, None)
+        self._store.write(lambda db: runs.ended_now(db, run.id))
 
     def _start(self, name: str) -> str:
         if name not in self._specs:
@@ -155,9 +186,9 @@ class Crawlers:
                 if name not in self._specs:
                     raise NotFound("NoSuchCrawler", f"Crawler {name} not found.")
                 raise UsageError("CrawlerNotRunning", f"Crawler with name {name} isn't running")
-            if run.stopped is not None:
+            if run.stopping:
                 raise UsageError("CrawlerStopping", f"Crawler with name {name} is already stopping")
-            run.stopped = time.monotonic()
+            run.stopping = True
             run.cancel.set()
 
     # --- runs ---
@@ -217,18 +248,15 @@ class Crawlers:
                 self._store.write(lambda db: runs.end(db, run.id, state, doc))
         except ForebayError as error:
             log.error("the run of crawler %s could not be recorded: %s", name, error)
-        self._linger(run)
         with self._lock:
-            self._running.pop(name, None)
+            run.done.set()
             if state != "cancelled":
                 self._arrivals.setdefault(name, _Arrivals()).crawled = mark
-
-    def _linger(self, run: _Run) -> None:
-        if run.trigger != "demand":
-            return
-        run.cancel.wait(max(0.0, run.began + SHOWN - time.monotonic()))
-        if run.stopped is not None:
-            self._stopping.wait(max(0.0, run.stopped + SHOWN - time.monotonic()))
+        if run.trigger == "demand" and not self._stopping.is_set():
+            run.seen.wait(SHOWN)
+        with self._lock:
+            if self._running.get(name) is run:
+                del self._running[name]
 
     # --- when ---
 

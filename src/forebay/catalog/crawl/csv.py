@@ -64,7 +64,7 @@ def classify(text: str, *, whole: bool, custom: Custom | None = None) -> Found |
         return None
     best: tuple[int, str, list[list[str]]] | None = None
     for delimiter in [custom.delimiter] if custom.delimiter else DELIMITERS:
-        rows = _rows(text, delimiter, custom.quote)
+        rows = _rows(text, delimiter, custom.quote) if delimiter in text or custom.single else []
         width = _width(rows)
         if width >= (1 if custom.single else 2) and (best is None or width > best[0]):
             best = (width, delimiter, rows)
@@ -85,8 +85,6 @@ def classify(text: str, *, whole: bool, custom: Custom | None = None) -> Found |
 
 
 def _rows(text: str, delimiter: str, quote: str) -> list[list[str]]:
-    if delimiter not in text:
-        return []
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None)
     try:

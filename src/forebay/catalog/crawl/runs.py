@@ -33,6 +33,11 @@ def end(db: apsw.Connection, id: str, state: str, doc: Doc) -> None:
     )
 
 
+def ended_now(db: apsw.Connection, id: str) -> None:
+    """A run that ended is over for those who watch."""
+    db.execute("UPDATE crawls SET ended = ? WHERE id = ?", (now_us(), id))
+
+
 def interrupt(db: apsw.Connection) -> list[tuple[str, str]]:
     """Record as failed what ran when the process died; (crawler, trigger) of each."""
     rows: list[Any] = db.execute("SELECT id, crawler, doc FROM crawls WHERE state = 'running'").fetchall()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import operator
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from forebay.wire.glue.base import SERVICE, after, crawler, invalid, page, present, seconds, token
+from forebay.wire.glue.base import SERVICE, after, crawler, invalid, not_found, page, present, seconds, token
 from forebay.wire.glue.crawlers import (
     LOG_GROUP,
     MOST,
@@ -122,46 +124,59 @@ def _crawl_of(name: str, run: Json) -> Json:
     )
 
 
-def _passes(crawl: Json, wanted: Json) -> bool:
-    member = {"CRAWL_ID": "CrawlId", "STATE": "State", "START_TIME": "StartTime", "END_TIME": "EndTime"}.get(
-        wanted.get("FieldName") or "", "DPUHour"
-    )
-    value: Any = wanted.get("FieldValue") or ""
-    found: Any = crawl.get(member)
-    if found is None:
-        return False
-    if member in ("StartTime", "EndTime", "DPUHour"):
+_MEMBERS = {
+    "CRAWL_ID": "CrawlId",
+    "STATE": "State",
+    "START_TIME": "StartTime",
+    "END_TIME": "EndTime",
+    "DPU_HOUR": "DPUHour",
+}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "EQ": operator.eq,
+    "NE": operator.ne,
+    "GT": operator.gt,
+    "GE": operator.ge,
+    "LT": operator.lt,
+    "LE": operator.le,
+}
+
+
+def _filter(wanted: Json) -> Callable[[Json], bool]:
+    """A filter of ListCrawls. Raises InvalidInputException."""
+    name, mark, text = (wanted.get(key) for key in ("FieldName", "FilterOperator", "FieldValue"))
+    if not name or not mark or text is None:
+        parts = ", ".join(
+            f"{key}: {wanted.get(key) or 'null'}" for key in ("FieldName", "FilterOperator", "FieldValue")
+        )
+        raise invalid(f"Invalid Filter Provided: {parts}")
+    if name in ("STATE", "CRAWL_ID") and mark not in ("EQ", "NE"):
+        raise invalid(f"Only EQ or NE operator is allowed for field : {name}")
+    member, compare = _MEMBERS[name], _COMPARE[mark]
+    value: Any = text if name in ("STATE", "CRAWL_ID") else _number(text, moment=name != "DPU_HOUR")
+    return lambda crawl: crawl.get(member) is not None and compare(crawl[member], value)
+
+
+def _number(text: str, *, moment: bool) -> float:
+    try:
+        value = float(text)
+    except ValueError:
         try:
-            value = float(value)
+            found = dt.datetime.fromisoformat(text)
         except ValueError:
-            try:
-                value = dt.datetime.fromisoformat(value).timestamp()
-            except ValueError:
-                raise invalid(f"Invalid FieldValue {value}") from None
-        if member != "DPUHour" and value > 1e11:
-            value /= 1000  # milliseconds
-    match wanted.get("FilterOperator"):
-        case "GT":
-            return bool(found > value)
-        case "GE":
-            return bool(found >= value)
-        case "LT":
-            return bool(found < value)
-        case "LE":
-            return bool(found <= value)
-        case "NE":
-            return bool(found != value)
-    return bool(found == value)
+            raise invalid(f"Invalid Filter Provided: {text} is no time and no number") from None
+        return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp()
+    return value / 1000 if moment and value > 1e11 else value  # milliseconds
 
 
 @SERVICE.operation("ListCrawls")
 async def list_crawls(asked: Asked, given: Json) -> Json:
     """The runs, newest first, with what each changed."""
     name = given["CrawlerName"]
-    document(asked, name)
+    if name not in crawler_names(asked):
+        raise not_found(f"Crawler entry with name {name} does not exist")
+    filters = [_filter(wanted) for wanted in given.get("Filters") or ()]
     crawls = [_crawl_of(name, run) for run in await crawler(asked, "runs", crawler=name)]
-    for wanted in given.get("Filters") or ():
-        crawls = [crawl for crawl in crawls if _passes(crawl, wanted)]
+    crawls = [crawl for crawl in crawls if all(passes(crawl) for passes in filters)]
     start = after(given)
     at = int(start) if start.isdigit() else 0
     limit = given.get("MaxResults") or 20
