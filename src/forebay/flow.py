@@ -50,6 +50,8 @@ from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
 from forebay.flow_tables import declare, qualified
+from forebay.flow_triggers import Functions, plain_host
+from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.lake import listing
 from forebay.lake.files import Files
@@ -77,7 +79,9 @@ OpenTransform = Callable[[str, DeliverySpec, Project], Transform | None]
 class Flow:
     """Everything that moves events from the logs into the lake, between `start` and `stop`."""
 
-    def __init__(self, layout: Layout, project: Project, open_transform: OpenTransform) -> None:
+    def __init__(
+        self, layout: Layout, project: Project, open_transform: OpenTransform, host: Host | None = None
+    ) -> None:
         self.layout = layout
         self.project = project
         self._open_transform = open_transform
@@ -86,6 +90,7 @@ class Flow:
         self._files = Files(layout.lake)
         self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
+        self.functions = Functions(self._store, self.lake, self._files, host or plain_host(layout))
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -113,6 +118,7 @@ class Flow:
             self._writer(name).add([Sealed(*sealed) for sealed in self._catalog.seals(name)])
         self.apply(self.project)
         self.crawlers.start()
+        self.functions.start()
         for thread in self._threads:
             thread.start()
         self.lake.start()
@@ -137,6 +143,7 @@ class Flow:
                 if name not in self._deliveries:
                     self._add(name, spec)
             self.crawlers.apply(project)
+            self.functions.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]
@@ -244,6 +251,7 @@ class Flow:
         return {
             "deliveries": {**running, **refused},
             "crawlers": self.crawlers.status(),
+            "functions": self.functions.status(),
             "trouble": self._store.trouble,
         }
 
@@ -258,6 +266,7 @@ class Flow:
     def stop(self) -> None:
         """Finish the batches under way, commit, close. What is buffered stays buffered: it is on disk."""
         self._stopping.set()
+        self.functions.stop()
         deadline = time.monotonic() + STOP_SECONDS
         for delivery in self._deliveries.values():
             delivery.stop(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from forebay.clock import iso, now_us
@@ -13,8 +13,14 @@ ROTATE = 8 << 20
 
 KEPT = 2
 
+TAIL = 4096
+"""Bytes of an invocation's log that Lambda hands back to who asks for it."""
+
 PER_INVOCATION = 1 << 20
 """Bytes of one invocation's output that are kept; the rest is counted and said."""
+
+
+Tell = Callable[[str, bytes], None]
 
 
 class FunctionLog:
@@ -24,8 +30,10 @@ class FunctionLog:
     to it, and an operator may move it away.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Tell | None = None) -> None:
+        """`tell` is handed what is written, too: (request id, whole lines)."""
         self._path = path
+        self._tell = tell
         self._lock = threading.Lock()
         self._hidden: list[bytes] = []
 
@@ -38,6 +46,12 @@ class FunctionLog:
         """Write `***` wherever one of these stands. Values under 4 characters would garble everything."""
         self._hidden = sorted({value.encode() for value in values if len(value) >= 4}, key=len, reverse=True)
 
+    def redacted(self, text: bytes) -> bytes:
+        """`text` without the values of secrets."""
+        for value in self._hidden:
+            text = text.replace(value, b"***")
+        return text
+
     def redact(self, text: str) -> str:
         """`text` without the values of secrets."""
         for value in self._hidden:
@@ -48,8 +62,7 @@ class FunctionLog:
         """Append `text`, whole lines, each behind the time and `request_id` (`-` where there is none)."""
         if not text:
             return
-        for value in self._hidden:
-            text = text.replace(value, b"***")
+        text = self.redacted(text)
         prefix = f"{iso(now_us())} {request_id or '-'} ".encode()
         body = prefix + text.removesuffix(b"\n").replace(b"\n", b"\n" + prefix) + b"\n"
         with self._lock:
@@ -59,6 +72,8 @@ class FunctionLog:
                 size = file.tell()
             if size >= ROTATE:
                 self._rotate()
+        if self._tell is not None:
+            self._tell(request_id, text)
 
     def _rotate(self) -> None:
         for n in range(KEPT, 0, -1):
@@ -77,14 +92,24 @@ class Output:
         self._partial = b""
         self._kept = 0
         self._lost = 0
+        self._tail = bytearray()
+
+    @property
+    def tail(self) -> bytes:
+        """The end of what the invocation wrote so far."""
+        return self._log.redacted(bytes(self._tail))
 
     def begin(self, request_id: str) -> None:
         """What comes from now on belongs to this invocation."""
         self.finish()
         self._request_id = request_id
+        self._tail.clear()
 
     def feed(self, chunk: bytes) -> None:
         """Take what the worker wrote."""
+        self._tail += chunk
+        if len(self._tail) > 4 * TAIL:
+            del self._tail[:-TAIL]
         room = PER_INVOCATION - self._kept
         if len(chunk) > room:
             self._lost += len(chunk) - room

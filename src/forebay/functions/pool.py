@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from forebay.errors import ForebayError, Unavailable
-from forebay.functions.log import FunctionLog, Output
+from forebay.functions.log import TAIL, FunctionLog, Output
 from forebay.functions.process import Answer, Died, Worker
 from forebay.functions.shapes import RECYCLE_ANSWER
 
@@ -76,6 +76,16 @@ class Code:
 
 
 @dataclass(slots=True)
+class Trace:
+    """One invocation, for who wants to know more than its answer; `log` and what follows are filled in."""
+
+    request_id: str
+    log: bytes = b""
+    peak: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class Stats:
     """Counts since the pool was opened; `seconds` is the sum of invocations' durations."""
 
@@ -116,7 +126,14 @@ class Pool:
         self._broken: tuple[str, dict[str, Signature], float] | None = None
 
     def invoke(
-        self, head: dict[str, Any], body: bytes, *, records: int, fresh: bool = False, progress: bool = False
+        self,
+        head: dict[str, Any],
+        body: bytes,
+        *,
+        records: int,
+        fresh: bool = False,
+        progress: bool = False,
+        trace: Trace | None = None,
     ) -> tuple[Answer, bytes]:
         """Have a worker process `records` events. `fresh`: one that has processed none before.
 
@@ -124,7 +141,7 @@ class Pool:
         """
         with self._slots:
             worker, seen, loaded = self._take(fresh)
-            request_id = str(uuid.uuid4())
+            request_id = trace.request_id if trace is not None else str(uuid.uuid4())
             head["request_id"] = request_id
             head["timeout"] = self.code.timeout
             self.log.write(request_id, b"START RequestId: %s Version: $LATEST" % request_id.encode())
@@ -140,16 +157,23 @@ class Pool:
                 error = f"the worker {died.reason}"
                 raise Invocation(died, worker.calls == 1) from died
             finally:
+                seconds = time.perf_counter() - began
                 worker.output.finish()
+                wrote = worker.output.tail
                 self._give_back(worker, seen, keep)
-                self._report(
+                reported = self._report(
                     request_id,
-                    seconds=time.perf_counter() - began,
+                    seconds=seconds,
                     records=records,
                     peak=peak,
                     loaded=loaded,
                     error=error,
                 )
+                if trace is not None:
+                    start = f"START RequestId: {request_id} Version: $LATEST\n".encode()
+                    gap = b"" if not wrote or wrote.endswith(b"\n") else b"\n"
+                    trace.log = (start + wrote + gap + reported + b"\n")[-TAIL:]
+                    trace.peak, trace.seconds = peak, seconds
 
     def _report(
         self,
@@ -160,7 +184,7 @@ class Pool:
         peak: int,
         loaded: float | None,
         error: str | None,
-    ) -> None:
+    ) -> bytes:
         ms = seconds * 1000
         lines = [f"END RequestId: {request_id}"]
         if error is not None:
@@ -172,13 +196,15 @@ class Pool:
         if loaded is not None:
             report += f" Init Duration: {loaded * 1000:.2f} ms"
         lines.append(report)
-        self.log.write(request_id, "\n".join(lines).encode())
+        text = "\n".join(lines).encode()
+        self.log.write(request_id, text)
         with self.stats.lock:
             self.stats.invocations += 1
             self.stats.seconds += seconds
             if error is not None:
                 self.stats.errors += 1
                 self.stats.last_error = self.log.redact(error)
+        return self.log.redacted(text)
 
     def _take(self, fresh: bool) -> tuple[Worker, dict[str, Signature], float | None]:
         while True:
@@ -243,6 +269,7 @@ class Pool:
         for file in worker.files:  # what was imported since is watched from now on
             if file not in seen:
                 seen[file] = _signature(file)
+        worker.idle_since = time.monotonic()
         with self._lock:
             self._busy.discard(worker)
             if not self.stop.is_set():
@@ -260,6 +287,14 @@ class Pool:
         with self._lock:
             workers = [*self._busy, *(worker for worker, _ in self._idle)]
         return [worker.pid for worker in workers if worker.alive]
+
+    def reap(self, before: float) -> None:
+        """End the workers that have been idle since `before` (monotonic seconds)."""
+        with self._lock:
+            old = [entry for entry in self._idle if entry[0].idle_since < before]
+            self._idle = [entry for entry in self._idle if entry[0].idle_since >= before]
+        for worker, _ in old:
+            worker.close()
 
     def close(self) -> None:
         """End all workers; a call under way raises Unavailable."""

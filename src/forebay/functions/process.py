@@ -78,6 +78,7 @@ class Worker:
         """Starts it. `memory` in bytes; `stop` set ends whatever call is under way. Raises OSError."""
         self.files: list[str] = []
         self.calls = 0
+        self.idle_since = 0.0
         self.memory = memory
         self.output = output
         self._stop = stop

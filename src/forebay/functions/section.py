@@ -108,6 +108,53 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
             kind="path",
         ),
     ] = None
+    retries: Annotated[
+        int,
+        Field(
+            "Tries after the first of a call that nobody waits for (a rule's, a bucket's, an asynchronous one).",
+            example="2",
+            minimum=0,
+            maximum=2,
+        ),
+    ] = 2
+    max_age: Annotated[
+        float,
+        Field(
+            "How old such a call may become before it is given up.",
+            example="6h",
+            kind="duration",
+            minimum=60,
+            maximum=21600,
+        ),
+    ] = 21600.0
+    on_failure: Annotated[
+        Ref | None,
+        Field(
+            "Which function is told of such a call that was given up.",
+            example="functions.alarm",
+            refs=("functions",),
+            feeds="to",
+        ),
+    ] = None
+    on_success: Annotated[
+        Ref | None,
+        Field(
+            "Which function is told of such a call's answer.",
+            example="functions.next",
+            refs=("functions",),
+            feeds="to",
+        ),
+    ] = None
+    errors: Annotated[
+        Location | None,
+        Field("Where such calls that were given up are kept.", example="lake.shop/errors/", feeds="to"),
+    ] = None
+    code: Annotated[
+        str | None,
+        Field(
+            "Uploaded code.", later="a project's function is a file of the project; code is uploaded over AWS"
+        ),
+    ] = None
     on: Annotated[
         list[TriggerSpec],
         Field("What calls it.", example="{stream: suspicious, batch: 100}", one=True, later=_LATER),

@@ -5,6 +5,7 @@ status {}                 how every delivery does
 replay {delivery}         process again what lies under the error prefix
 reload {}                 read the applied project again
 drain {}                  commit what is in hand; what is buffered stays buffered, on disk
+invoke {function, ...}    call a function: `flow_triggers.Functions.operations`
 object_*, bucket_*, ...   what changes objects: `lake.lake.Lake.operations`
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import Unavailable
 from forebay.flow import Flow
+from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import open_transform
 from forebay.ipc import Handler, Server
@@ -43,7 +45,8 @@ async def main(layout: Layout, options: Options) -> None:
 
 async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     """Run the applied project's flow until `stop` is set. Raises ForebayError if its state cannot be opened."""
-    flow = Flow(layout, applied(layout), Transforms(layout, options))
+    transforms = Transforms(layout, options)
+    flow = Flow(layout, applied(layout), transforms, transforms.host())
     flow.lake.watching = options.development
     try:
         await asyncio.to_thread(flow.start)
@@ -78,8 +81,6 @@ class Transforms:
         if spec.transform is None:
             return None
         root = Path(project.root)
-        published = endpoints.read(self._layout)
-        aws = published.urls.get("aws") if published is not None else None
         return open_transform(
             spec.transform,
             project.of(FunctionSpec),
@@ -88,8 +89,25 @@ class Transforms:
             log_dir=self._layout.logs / "functions",
             secrets=secrets_of(root),
             watch=self._options.development,
-            environment={"AWS_ENDPOINT_URL": aws} if aws else {},
+            environment=self._environment(name),
         )
+
+    def host(self) -> Host:
+        """What functions are given that are called by themselves."""
+        return Host(
+            logs=self._layout.logs / "functions",
+            code=self._layout.code,
+            venvs=self._layout.venvs,
+            secrets=secrets_of,
+            environment=self._environment,
+            watch=self._options.development,
+        )
+
+    def _environment(self, _: str) -> dict[str, str]:
+        """How a function's own boto3 finds this system."""
+        published = endpoints.read(self._layout)
+        aws = published.urls.get("aws") if published is not None else None
+        return {"AWS_ENDPOINT_URL": aws} if aws else {}
 
 
 def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handler]:
@@ -114,7 +132,12 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         return {}
 
     own = {"flush": flush, "status": status, "replay": replay, "reload": reload, "drain": drain}
-    return {**own, **flow.lake.operations(), **catalog_ops.handlers(flow)}
+    return {
+        **own,
+        **flow.lake.operations(),
+        **catalog_ops.handlers(flow),
+        **flow.functions.operations(),
+    }
 
 
 def _on_error(operation: str, error: Exception) -> None:

@@ -88,6 +88,10 @@ def _runner(config: dict[str, Any], progress: mmap.mmap) -> Runner:
         from forebay.functions.worker.firehose import LambdaRunner  # noqa: PLC0415
 
         return LambdaRunner(config)
+    if kind in ("invoke", "invoke-plain"):
+        from forebay.functions.worker.invoke import InvokeRunner  # noqa: PLC0415
+
+        return InvokeRunner(config)
     if kind == "function":
         from forebay.functions.worker.plain import PlainRunner  # noqa: PLC0415
 
