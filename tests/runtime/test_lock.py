@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from forebay.errors import ForebayError
 from forebay.layout import Layout
-from forebay.runtime.lock import Lock, holder
+from forebay.runtime.lock import Lock, alive, holder
 
 
 @pytest.fixture
@@ -36,3 +39,27 @@ def test_a_lock_file_that_a_dead_process_left_behind_is_held_by_nobody(layout: L
     lock = Lock(layout)
     lock.take()
     lock.release()
+
+
+def test_the_children_of_a_supervisor_that_was_killed_are_waited_for(layout: Layout) -> None:
+    program = (
+        "import os, sys, subprocess, pathlib; from forebay.layout import Layout; from forebay.runtime.lock import Lock;"
+        "lock = Lock(Layout(pathlib.Path(sys.argv[1]))); lock.take();"
+        "child = subprocess.Popen(['sleep', '0.5'], pass_fds=(lock.fileno(),)); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(layout.root)], check=True)
+    assert holder(layout) is not None
+    lock = Lock(layout)
+    lock.take()
+    assert holder(layout) == os.getpid()
+    lock.release()
+
+
+def test_a_process_that_ended_and_was_not_waited_for_does_not_run() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    deadline = time.monotonic() + 10
+    while alive(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(child.pid)
+    child.wait()
+    assert alive(os.getpid())

@@ -329,7 +329,7 @@ if "flow" in sys.orig_argv:
             db.execute("UPDATE positions SET position = ? WHERE consumer = ? AND log = ?", where)
 
         self._store.submit(rows).result()
-        time.sleep(0.05)
+        time.sleep(0.4)
         return self._store.submit(lambda db: move(db, progress.position))
 
     deliveries.Deliveries.commit = commit

@@ -182,6 +182,17 @@ def test_when_the_supervisor_is_killed_its_children_end_and_hold_no_port(
     system.start(sql=False)
 
 
+def test_a_start_right_after_the_supervisor_was_killed_waits_for_its_children(
+    running: Running, tmp_path: Path
+) -> None:
+    system = running(project(tmp_path / "p"), sql=False)
+    for _ in range(3):
+        system.kill("supervisor")
+        system.stop()
+        system.start(sql=False)
+        assert system.post("/events", {"id": "1"}).status == 200
+
+
 def test_what_is_saved_is_applied_without_a_restart(running: Running, tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     system = running(folder, sql=False)

@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fd", action="append", default=[])
     asked = parser.parse_args(arguments)
     fds = {name: int(fd) for name, _, fd in (text.partition("=") for text in asked.fd)}
+    for fd in fds.values():
+        os.set_inheritable(fd, False)  # they are for this process, not for those it starts
     if "lifeline" in fds:
         lifeline.watch(fds["lifeline"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer

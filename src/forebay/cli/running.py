@@ -75,12 +75,12 @@ class Run:
         lock.take()
         log.configure(self.layout.logs, "supervisor")
         try:
-            return self._serve(project)
+            return self._serve(project, lock)
         finally:
             lock.release()
             log.end_logging()
 
-    def _serve(self, project: Project) -> int:
+    def _serve(self, project: Project, lock: Lock) -> int:
         before = apply.applied(self.layout, SECTIONS)
         steps = plan(before, project, SECTIONS)
         needed = refused(steps, project, self.options.accept)
@@ -100,6 +100,7 @@ class Run:
             version=__version__,
             urls=urls,
             doors=doors,
+            lock=lock.fileno(),
             launch=self._launch,
             loudly=_loudly,
             on_ready=lambda: self._announce(project, urls),

@@ -39,8 +39,10 @@ Launch = Callable[[str, Mapping[str, int]], "subprocess.Popen[bytes]"]
 
 
 class Supervisor:
-    """One running system. `loudly` tells the user what went wrong; `on_ready` is called once, when the front
-    first serves, `on_drain` when it is to end.
+    """One running system.
+
+    `lock` is the descriptor of its lock, which each process holds too. `loudly` tells the user what went
+    wrong; `on_ready` is called once, when the front first serves, `on_drain` when it is to end.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Supervisor:
         version: str,
         urls: dict[str, str],
         doors: Mapping[str, socket.socket],
+        lock: int,
         launch: Launch,
         loudly: Callable[[str], None],
         on_ready: Callable[[], None],
@@ -62,6 +65,7 @@ class Supervisor:
         self._version = version
         self._urls = urls
         self._doors = dict(doors)
+        self._lock = lock
         self._launch = launch
         self._loudly = loudly
         self._on_ready = on_ready
@@ -78,7 +82,7 @@ class Supervisor:
             self.children[role] = self._child(role)
 
     def _child(self, role: str) -> Child:
-        fds = {"lifeline": self._lifeline}
+        fds = {"lifeline": self._lifeline, "lock": self._lock}
         if role == "front":
             fds |= {"ready": self._ready_in}
             fds |= {name: door.fileno() for name, door in self._doors.items()}
