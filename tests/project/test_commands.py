@@ -145,23 +145,29 @@ def test_check_finds_the_project_upwards(folder: Folder) -> None:
 
 
 def test_check_shows_what_applying_would_change(folder: Folder) -> None:
-    folder.good("streams:\n  s: {shards: 2}\n  t: {}\n")
+    folder.good("streams:\n  s: {shards: 2}\n  t: {}\ndelivery:\n  d: {from: streams.s, to: lake.shop/d/}\n")
     project, _ = load(folder.root, SECTIONS)
     assert project is not None
     applied = folder.root / ".forebay" / "run" / "project.json"
     applied.parent.mkdir(parents=True)
     applied.write_bytes(project.encode())
-    folder.good("streams:\n  s: {shards: 1}\n  u: {}\n")
+    folder.good("streams:\n  s: {shards: 1}\n  u: {}\ndelivery:\n  d: {to: lake.shop/d/}\n")
     checked = forebay("check", folder.root)
     assert checked.returncode == 0
     assert "warning NeedsAccept" in checked.stderr
-    for line in ("rebuild streams.s: 2 → 1 shards", "add streams.u", "orphan streams.t"):
+    for line in (
+        "change streams.s: shards: 2 → 1",
+        "add streams.u",
+        "orphan streams.t",
+        "rebuild delivery.d",
+    ):
         assert line in checked.stdout
     plan = json.loads(forebay("check", "--json", folder.root).stdout)["plan"]
     assert [(step["action"], step["resource"]) for step in plan] == [
-        ("rebuild", "streams.s"),
+        ("change", "streams.s"),
         ("add", "streams.u"),
         ("orphan", "streams.t"),
+        ("rebuild", "delivery.d"),
     ]
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
 import apsw
 
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, Unavailable
 from forebay.event import encode_records
 from forebay.streams.dedup import Deduplicator, Once, Unique, refuse_other_body
-from forebay.streams.keep import Keeper
+from forebay.streams.keep import SLICE_ROWS, Keeper
 from forebay.streams.schema import PAGE_SIZE
-from forebay.streams.shard import shard_of
+from forebay.streams.shards import ShardMap, load, save
+from forebay.streams.sources import Moved, Sources
 
 T = TypeVar("T")
 
@@ -25,8 +26,9 @@ T = TypeVar("T")
 class Receipt:
     """What became of a submission, once it is on disk.
 
-    `count` events were kept, those at `duplicates` (indexes) were there already. `places` has a
-    (shard, offset, indexes) per shard: the i-th of `indexes` has the sequence number `offset + i`.
+    `arrival` is the stamp of its events (UTC microseconds). `count` events were kept, those at `duplicates`
+    (indexes) were there already. `places` has a (shard, offset, indexes) per shard: the i-th of `indexes` has
+    the offset `offset + i`.
     With an idempotency key, `answer` is what `Once.answer` rendered; `repeated` if it is the first
     request's, nothing being kept then.
     """
@@ -36,6 +38,7 @@ class Receipt:
     duplicates: Sequence[int] = ()
     answer: bytes | None = None
     repeated: bool = False
+    arrival: int = 0
 
     @property
     def offset(self) -> int:
@@ -49,7 +52,10 @@ Result = Receipt | ForebayError
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """What one caller wants kept, and who waits for it. `size` is the records' total length in bytes."""
+    """What one caller wants kept, and who waits for it. `size` is the records' total length in bytes.
+
+    `hashes` has, for the records whose key does not say the shard, the hash key that does (16 bytes).
+    """
 
     records: Sequence[bytes]
     keys: Sequence[bytes] | None
@@ -58,6 +64,8 @@ class Submission:
     size: int
     future: Waiter
     loop: asyncio.AbstractEventLoop | None
+    moved: Moved | None = None
+    hashes: Mapping[int, bytes] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.records)
@@ -96,19 +104,25 @@ class _Row:
 class Committer:
     """Turns groups of submissions into transactions.
 
-    `head` is the next offset, `arrival` the last stamp, `written` about how many bytes went into the WAL
+    `map` is the shards, `head` the next offset, `arrival` the last stamp, `written` about how many bytes went into the WAL
     (whoever checkpoints sets it back). Arrivals never decrease over the whole log,
     hence in each shard, also across restarts and when the clock is set back.
     """
 
     def __init__(
-        self, connection: apsw.Connection, keeper: Keeper, keys: Deduplicator, clock: Callable[[], int]
+        self,
+        connection: apsw.Connection,
+        keeper: Keeper,
+        keys: Deduplicator,
+        clock: Callable[[], int],
+        sources: Sources,
     ) -> None:
         self._db = connection
         self._keeper = keeper
         self._keys = keys
+        self._sources = sources
         self._clock = clock
-        self.shards = 1
+        self.map = load(connection)
         self.written = 0
         self._turn = 0
         self._stale = False
@@ -130,7 +144,9 @@ class Committer:
         its error and the others are kept. Raises what the database raises: then nothing was kept.
         """
         now = max(self._clock(), self.arrival)
-        if self.shards == 1 and not self._stale and all(map(_plain, group)):
+        if not self.map.open:
+            raise Unavailable("LogCleared", "this log was cleared and is about to close")
+        if self.map.single is not None and not self._stale and all(map(_plain, group)):
             results = self._commit_plain(group, now)
         else:
             results, self.head = self.transaction(lambda: self._write(group, now))
@@ -138,21 +154,65 @@ class Committer:
         return results
 
     def _commit_plain(self, group: Sequence[Submission], now: int) -> list[tuple[Submission, Result]]:
-        """The usual case, one row and nothing else: a transaction of one statement.
+        """The usual case, one row of one shard and nothing else: a transaction of one statement.
 
         Each call into SQLite gives up Python's lock and must win it back from a busy event loop, so that
         one call in place of three is what makes commits of single events quick.
         """
         results: list[tuple[Submission, Result]] = []
-        records: list[bytes] = []
+        row = _Row()
+        shard = self.map.single or 0
         for submission in group:
-            first, n = len(records), len(submission.records)
-            records.extend(submission.records)
-            results.append((submission, Receipt(n, [(0, self.head + first, range(n))])))
-        if records:
-            self._insert(self.head, 0, now, records, None)
-        self.head += len(records)
+            n = len(submission.records)
+            receipt = Receipt(n, [(shard, self.head + len(row.records), range(n))], arrival=now)
+            row.add(receipt, range(n), submission)
+            results.append((submission, receipt))
+        if row.records:
+            self._insert(self.head, shard, now, row.records, row.keys if row.keyed else None)
+        self.head += len(row.records)
         return results
+
+    def reshape(self, change: Callable[[ShardMap, int, int], ShardMap], retention: float) -> ShardMap:
+        """Change the shards: `change` makes a map of the present one, the next offset and the present time.
+
+        Raises what it raises, and what the database does; then nothing changed. Closed shards whose events
+        are gone after `retention` seconds go too.
+        """
+        now = max(self._clock(), self.arrival)
+        new = change(self.map, self.head, now)
+        if new is not self.map:
+            live = ShardMap(tuple(new.live(now, retention)), new.wanted)
+            self.transaction(lambda: save(self._db, live))
+            self.map = live
+        return self.map
+
+    def conform(self, count: int, retention: float) -> ShardMap:
+        """Have `count` shards, unless so many were asked for before."""
+        return self.reshape(lambda map, head, now: map.conformed(count, head, now), retention)
+
+    def clear(self) -> None:
+        """Forget all events, shards, keys and subscriptions; offsets go on from where they are."""
+        while self.transaction(self._clear_some):
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.transaction(self._clear_rest)
+        self._keeper.load()
+        self.transaction(lambda: self._keeper.declare(()))
+        self._keys.load()
+        self._sources.load()
+        self.map = load(self._db)
+        self._db.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def _clear_some(self) -> bool:
+        rows = "SELECT offset FROM batches ORDER BY offset LIMIT ?"
+        self._db.execute(f"DELETE FROM batches WHERE offset IN ({rows})", (SLICE_ROWS,))
+        return self._db.changes() > 0
+
+    def _clear_rest(self) -> None:
+        for table in ("once", "unique_keys", "scopes", "subscriptions", "sources", "shards"):
+            self._db.execute(f"DELETE FROM {table}")
+        self._db.execute("UPDATE meta SET value=? WHERE key='start'", (self.head,))
+        self._db.execute("UPDATE meta SET value=? WHERE key='arrival'", (self.arrival,))
+        self._db.execute("DELETE FROM meta WHERE key='shards'")
 
     def _insert(
         self, offset: int, shard: int, now: int, records: list[bytes], keys: list[bytes] | None
@@ -187,6 +247,8 @@ class Committer:
             self._db.execute("ROLLBACK")
         self._keys.load()
         self._keeper.load()
+        self._sources.load()
+        self.map = load(self._db)
         self._stale = False
 
     def _write(self, group: Sequence[Submission], now: int) -> tuple[list[tuple[Submission, Result]], int]:
@@ -199,6 +261,8 @@ class Committer:
             result: Result
             try:
                 once = submission.once
+                if submission.moved is not None:
+                    self._sources.move(submission.moved)
                 if once is None:
                     result = self._place(submission, rows, now)
                 elif (first := firsts.get(id := once.id())) is not None:
@@ -209,8 +273,6 @@ class Committer:
                     result = Receipt(0, [], answer=answer, repeated=True)
                 else:
                     result = self._place(submission, rows, now)
-                    result.answer = once.answer(result.count, len(result.duplicates))
-                    self._keys.keep_answer(once, result.answer, now)
                     firsts[id] = (once, result)
             except ForebayError as error:
                 result = error
@@ -221,6 +283,13 @@ class Committer:
             for receipt, at, indexes in row.parts:
                 receipt.places.append((shard, head + at, indexes))
             head += len(row.records)
+        for once, receipt in firsts.values():
+            receipt.answer = (
+                once.answer(receipt.count, len(receipt.duplicates))
+                if once.answer_placed is None
+                else once.answer_placed(receipt.arrival, receipt.places)
+            )
+            self._keys.keep_answer(once, receipt.answer, now)
         for repeat, first_receipt in repeats:
             repeat.answer = first_receipt.answer
         return results, head
@@ -234,17 +303,21 @@ class Committer:
             if len(kept) < n:
                 new = set(kept)
                 duplicates = [i for i in range(n) if i not in new]
-        receipt = Receipt(len(kept), [], duplicates)
+        receipt = Receipt(len(kept), [], duplicates, arrival=now)
         if not kept:
             return receipt
-        if self.shards == 1 or submission.keys is None:
+        if self.map.single is not None or submission.keys is None:
             # Without keys nothing ties events to a shard: each commit goes to the next one.
-            self._row(rows, self._turn % self.shards).add(receipt, kept, submission)
+            self._row(rows, self.map.turn(self._turn)).add(receipt, kept, submission)
             return receipt
         of: dict[int, list[int]] = {}
-        keys, shards = submission.keys, self.shards
+        keys, of_key, hashes = submission.keys, self.map.of_key, submission.hashes
         for index in kept:
-            of.setdefault(shard_of(keys[index], shards), []).append(index)
+            if hashes is not None and index in hashes:
+                shard = self.map.of_hash(hashes[index])
+            else:
+                shard = of_key(keys[index])
+            of.setdefault(shard, []).append(index)
         for shard, indexes in of.items():
             self._row(rows, shard).add(receipt, indexes, submission)
         return receipt
@@ -258,4 +331,4 @@ class Committer:
 
 
 def _plain(submission: Submission) -> bool:
-    return submission.keys is None and submission.unique is None and submission.once is None
+    return submission.unique is None and submission.once is None and submission.moved is None

@@ -23,7 +23,8 @@ class Once:
     """An idempotency key: `scope` says whose and for what (principal and target), `body` hashes the request.
 
     `answer` renders what the first request is answered, from (accepted, duplicates); it is kept
-    `within` seconds and given verbatim to a repeat.
+    `within` seconds and given verbatim to a repeat. `answer_placed`, where given, does so instead, from
+    the arrival and the places of a receipt.
     """
 
     scope: str
@@ -31,6 +32,7 @@ class Once:
     body: bytes
     answer: Callable[[int, int], bytes]
     within: float = DAY
+    answer_placed: Callable[[int, Sequence[tuple[int, int, Sequence[int]]]], bytes] | None = None
 
     def id(self) -> bytes:
         """What the key is stored under."""

@@ -7,7 +7,11 @@
   and `arrival` (the last stamp of what was trimmed).
 - `subscriptions` has one row per declared consumer, or, while there is none, one named after the log
   itself, whose `expired` counts what retention removed unread.
+- `shards` is the shard map (`streams.shards`), and `shards` in `meta` how many the stream's specification last
+  asked for; a log that has, or had, several has an index by shard.
 - `once` and `unique_keys` are what makes a retry at the door no second event; both commit with the batch.
+- `sources` has one row per consumer of another log whose output this log is: how far it is there, and how
+  many of its inputs led to an event here (`delivered`) or were meant for nobody (`dropped`).
 """
 
 from __future__ import annotations
@@ -17,14 +21,16 @@ from pathlib import Path
 import apsw
 
 from forebay.db import open_versioned
+from forebay.streams import shards
 
-FORMAT = 1
+FORMAT = 2
 
 # 8 KiB pages: half again as fast as 4 KiB for batches of 500 events, and a commit of one event, which
 # rewrites a page, still costs little.
 PAGE_SIZE = 8192
 
-DDL = """
+DDL = (
+    """
 CREATE TABLE batches(
   offset INTEGER PRIMARY KEY, n INTEGER NOT NULL, shard INTEGER NOT NULL, arrival INTEGER NOT NULL,
   blob BLOB NOT NULL
@@ -49,6 +55,28 @@ CREATE TABLE unique_keys(
 ) WITHOUT ROWID;
 CREATE INDEX unique_expires ON unique_keys(scope, expires);
 """
+    + shards.DDL
+)
+
+
+# What later came beside the tables above; who does not know it has no use for it, so the format stays.
+ADDITIONS = """
+CREATE TABLE IF NOT EXISTS sources(
+  consumer TEXT PRIMARY KEY, log TEXT NOT NULL, start INTEGER NOT NULL, position INTEGER NOT NULL,
+  delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+"""
+
+
+def _add_shards(db: apsw.Connection) -> None:
+    """Format 1 had no shard map: the rule of even ranges over as many shards as the project said."""
+    db.execute(shards.DDL)
+    last = db.execute("SELECT max(shard) FROM batches").get
+    if last:
+        shards.index(db)
+
+
+MIGRATIONS = {1: _add_shards}
 
 
 def open_log(path: Path) -> apsw.Connection:
@@ -57,7 +85,8 @@ def open_log(path: Path) -> apsw.Connection:
     Checkpoints are the writer's to time, so SQLite's own are off. Raises ForebayError `StateTooNew`
     (the file is left untouched), `DatabaseCorrupt`, or Unavailable `DiskFull`.
     """
-    connection = open_versioned(path, format=FORMAT, ddl=DDL, migrations={}, page_size=PAGE_SIZE)
+    connection = open_versioned(path, format=FORMAT, ddl=DDL, migrations=MIGRATIONS, page_size=PAGE_SIZE)
+    connection.execute(ADDITIONS)
     connection.execute("PRAGMA wal_autocheckpoint=0")
     connection.execute(f"PRAGMA journal_size_limit={64 << 20}")
     connection.execute("PRAGMA cache_size=-16384")

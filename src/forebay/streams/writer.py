@@ -19,8 +19,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,9 +38,11 @@ from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.owner import own
 from forebay.streams.schema import open_log
 from forebay.streams.settle import again, deliver, settle
+from forebay.streams.shards import ShardMap
+from forebay.streams.sources import Moved, Source, Sources
 from forebay.streams.upkeep import Upkeep
 
-__all__ = ["Log", "Once", "Receipt", "Unique"]
+__all__ = ["Log", "Moved", "Once", "Receipt", "Source", "Unique"]
 
 T = TypeVar("T")
 logger = logging.getLogger("forebay.streams")
@@ -49,8 +52,7 @@ GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
 # A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
 LITTLE = 64 << 10
-QUICK = 0.005
-GATHER = 0.005
+QUICK = GATHER = 0.005
 RETENTION = 86_400.0
 
 
@@ -89,26 +91,24 @@ class Log:
             try:
                 self._keeper = Keeper(self._db, name)
                 self._keys = Deduplicator(self._db)
-                self._committer = Committer(self._db, self._keeper, self._keys, clock)
+                self._sources = Sources(self._db)
+                self._committer = Committer(self._db, self._keeper, self._keys, clock, self._sources)
                 self._upkeep = Upkeep(self._db, self._committer, self._keeper, self._keys)
+                self._committer.conform(shards, retention)
             except apsw.Error as error:
                 self._db.close()
                 raise told(error, path) from error
         except BaseException:
             os.close(self._lock_fd)
             raise
-        self.shards = shards
         self._inbox: Inbox[Submission | Callable[[], None]] = Inbox(self._at_turns_end)
         self._turn = threading.Lock()
         self._quick = quick
-        self._pace = 0.0
+        self._pace = self._gather_until = 0.0
         self._gathered = 0
-        self._gather_until = 0.0
         self._submitting = threading.Lock()
-        self._submitted = 0
-        self._settled = 0
-        self._closed = False
-        self._stopping = False
+        self._submitted = self._settled = 0
+        self._closed = self._stopping = False
         self._broken: ForebayError | None = None
         self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
         self._thread.start()
@@ -118,11 +118,18 @@ class Log:
     @property
     def shards(self) -> int:
         """How many shards new events are spread over."""
-        return self._committer.shards
+        return len(self._committer.map.open)
 
     @shards.setter
     def shards(self, count: int) -> None:
-        self._committer.shards = count
+        """Resize to `count`, unless it was that before: what was split or merged since stays so. Blocks."""
+        if count != self.map.wanted:
+            self.between(lambda own: own.conform(count, self.retention))
+
+    @property
+    def map(self) -> ShardMap:
+        """The shards as they are now."""
+        return self._committer.map
 
     @property
     def head(self) -> int:
@@ -152,17 +159,21 @@ class Log:
         unique: Unique | None = None,
         once: Once | None = None,
         size: int | None = None,
+        moved: Moved | None = None,
+        hashes: Mapping[int, bytes] | None = None,
     ) -> asyncio.Future[Receipt]:
         """Queue `records`, with one partition key each where given; the future has the receipt once on disk.
 
-        `size` is their total length, where the caller knows it. To be called in an event loop. The call or
-        the future raises Unavailable (`DiskFull`, `LogBusy`, `LogClosed`), Throttled `TooManyUniqueKeys`,
-        or DataRejected `IdempotencyKeyReused`; then nothing of it was acknowledged.
+        `size` is their total length, where the caller knows it. With `moved`, the caller's position in another
+        log commits with them; `hashes`, by index, are hash keys (16 bytes) that overrule the partition keys.
+        To be called in an event loop. The call or the future raises Unavailable (`DiskFull`, `LogBusy`,
+        `LogClosed`), Throttled `TooManyUniqueKeys`, or DataRejected `IdempotencyKeyReused`; then nothing of
+        it was acknowledged.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         size = sum(map(len, records)) if size is None else size
-        self._enqueue(Submission(records, keys, unique, once, size, future, loop))
+        self._enqueue(Submission(records, keys, unique, once, size, future, loop, moved, hashes))
         return future
 
     async def append(
@@ -189,13 +200,27 @@ class Log:
         self._enqueue(Submission(records, keys, unique, once, sum(map(len, records)), future, None))
         return future.result()
 
-    def declare(self, names: Iterable[str]) -> None:
+    def declare(self, names: Iterable[str], *, ahead: bool = False) -> None:
         """Make `names` the log's subscriptions; retention never passes one. Blocks until on disk.
 
-        A new one counts from the oldest event still kept; one that is no longer named is forgotten.
+        A new one counts from the oldest event still kept, or with `ahead` from the next to come; one that
+        is no longer named is forgotten.
         """
         wanted = list(names)
-        self._do(lambda: self._committer.transaction(lambda: self._keeper.declare(wanted)))
+
+        def declare(committer: Committer) -> None:
+            begin = committer.head if ahead else None
+            committer.transaction(lambda: self._keeper.declare(wanted, begin))
+
+        self.between(declare)
+
+    def attach(self, consumer: str, log: str, start: int) -> int:
+        """The position in `log` of who appends here what it reads there; at least `start`. Blocks."""
+        return self.between(lambda own: own.transaction(lambda: self._sources.attach(consumer, log, start)))
+
+    def sources(self) -> dict[str, Source]:
+        """The consumers of other logs whose output this log is."""
+        return dict(self._sources.rows)
 
     def advance(self, name: str, position: int) -> None:
         """Say that a subscription has consumed up to `position`. Returns at once."""
@@ -203,14 +228,11 @@ class Log:
 
     def maintain(self) -> None:
         """Run all upkeep now (positions, expired keys, retention, space), to its end. Blocks."""
-        self._do(lambda: self._upkeep.whole(self._clock(), self.retention))
+        self.between(lambda _: self._upkeep.whole(self._clock(), self.retention))
 
     def subscriptions(self) -> list[Subscription]:
         """The declared subscriptions, or the log's own."""
-        return [
-            Subscription(s.name, s.start, s.position, s.expired)
-            for s in list(self._keeper.subscriptions.values())
-        ]
+        return [replace(each) for each in list(self._keeper.subscriptions.values())]
 
     def status(self) -> dict[str, Any]:
         """Counters for the ledger and the status page. Positions are those that were told by `advance`."""
@@ -223,7 +245,7 @@ class Log:
             "pending_bytes": self.pending,
             "problem": None if self.problem is None else self.problem.to_dict(),
             "subscriptions": {
-                s.name: {"start": s.start, "position": s.position, "expired": s.expired}
+                s.name: {key: getattr(s, key) for key in ("start", "position", "expired")}
                 for s in self.subscriptions()
             },
         }
@@ -255,13 +277,13 @@ class Log:
             self._submitted += submission.size
             self._inbox.put(submission, submission.loop)
 
-    def _do(self, action: Callable[[], T]) -> T:
-        """Run `action` in the writer's thread, between commits, and wait for it."""
+    def between(self, action: Callable[[Committer], T]) -> T:
+        """Run `action` in the writer's thread, between two commits, and wait for it; what it raises is raised."""
         future: Future[T] = Future()
 
         def run() -> None:
             try:
-                future.set_result(action())
+                future.set_result(action(self._committer))
             except Exception as error:
                 future.set_exception(told(error, self.path) if isinstance(error, apsw.Error) else error)
 
