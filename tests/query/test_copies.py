@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from forebay.query import copies
-from forebay.query.copies import Copy
+from forebay.query.copysql import Copy
 from forebay.query.engine import QueryEngine
 from tests.query.world import World, line
 

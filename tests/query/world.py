@@ -48,6 +48,7 @@ class World:
         self.layout = Layout(root)
         self.layout.make()
         self.db: apsw.Connection = open_versioned(self.layout.catalog, format=FORMAT, ddl=DDL)
+        self.db.execute("PRAGMA synchronous = OFF")  # a test's lake need not survive
         self.engine = QueryEngine(self.layout, memory_bytes=256 << 20, threads=2, timeout=30)
         self._buffers = 0
         self.database("shop")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forebay.query.copies import Entry, Vanished, entry
+from forebay.query.copysql import Entry, Vanished, entry
 from forebay.query.listing import Listing, hidden
 from forebay.query.partitions import Partitioning, Values, moving
 from forebay.query.snapshot import Object, Snapshot, Table

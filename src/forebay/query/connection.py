@@ -5,8 +5,10 @@ from __future__ import annotations
 import duckdb
 
 from forebay.layout import Layout
-from forebay.query.sql.macros import definitions
 from forebay.query.types import literal
+
+SPILL = 4
+"""Times its memory that a query may put on disk."""
 
 
 def connect(layout: Layout, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
@@ -21,14 +23,13 @@ def connect(layout: Layout, *, memory_bytes: int, threads: int) -> duckdb.DuckDB
             "threads": threads,
             "memory_limit": f"{memory_bytes}B",
             "temp_directory": str(spill),
+            "max_temp_directory_size": f"{SPILL * memory_bytes}B",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         },
     )
     root.execute("SET TimeZone = 'UTC'")
     root.execute("SET python_enable_replacements = false")
-    for definition in definitions():
-        root.execute(definition)
     folders = ", ".join(literal(f"{folder.absolute()}/") for folder in (layout.lake, layout.cache))
     root.execute(f"SET allowed_directories = [{folders}]")
     root.execute("SET enable_external_access = false")

@@ -23,7 +23,8 @@ from forebay.layout import Layout
 from forebay.query import output, show
 from forebay.query.cold import Listed
 from forebay.query.connection import connect
-from forebay.query.copies import Copies, Vanished
+from forebay.query.copies import Copies
+from forebay.query.copysql import Vanished
 from forebay.query.errors import translate
 from forebay.query.hot import Hot
 from forebay.query.listing import Listing

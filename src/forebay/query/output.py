@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from forebay.query.result import Column
 from forebay.query.sql.parse import failed
-from forebay.query.sql.rewrite import Rewritten
+from forebay.query.sql.relations import Rewritten
 from forebay.query.types import trino_name
 
 _WHOLE = {"HUGEINT", "UHUGEINT", "UBIGINT", "UINTEGER"}

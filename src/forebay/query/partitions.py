@@ -176,7 +176,11 @@ class Partitioning:
         for values, location in registered:
             self._places[split_url(location)] = values
         self._hive = (
-            not registered or table.kind == "managed" or table.doc.get("owner") in ("project", "delivery")
+            # Folders speak for themselves where the project or a delivery makes them; a table made over the
+            # wire shows registered partitions only, as on AWS.
+            (not registered and table.doc.get("owner") != "wire")
+            or table.kind == "managed"
+            or table.doc.get("owner") in ("project", "delivery")
         )
         outside = {place for place in self._places if not self._inside(place)}
         self.roots += sorted(outside)

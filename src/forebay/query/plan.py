@@ -14,8 +14,10 @@ from sqlglot import exp
 from forebay.query import show
 from forebay.query.errors import nearest, translate
 from forebay.query.snapshot import Snapshot, Table
+from forebay.query.sql.macros import Macros
 from forebay.query.sql.parse import Statement, failed, parse
-from forebay.query.sql.rewrite import CATALOG, Relation, Rewriter, Rewritten
+from forebay.query.sql.relations import CATALOG, Relation, Rewritten
+from forebay.query.sql.rewrite import Rewriter
 
 KEPT = 512
 
@@ -56,6 +58,7 @@ class Planner:
 
     def __init__(self, root: duckdb.DuckDBPyConnection) -> None:
         self._root = root
+        self._macros = Macros(root)
         self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -93,7 +96,7 @@ class Planner:
         def resolve(db: str | None, name: str) -> Relation | exp.Query:
             return _resolve(plan, snapshot, relations, ((db or database).lower(), name.lower()))
 
-        rewriter = Rewriter(statement, resolve, lambda text: bind(cursor, text))
+        rewriter = Rewriter(statement, resolve, lambda text: self._bind(cursor, text))
         try:
             rewritten = rewriter.run()
         except duckdb.Error as error:
@@ -113,10 +116,10 @@ class Planner:
         plan.rewritten = rewritten
         return plan
 
-
-def bind(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Let DuckDB bind `text` without running it. Raises duckdb.Error where it cannot."""
-    cursor.sql(text)
+    def _bind(self, cursor: duckdb.DuckDBPyConnection, text: str) -> None:
+        """Let DuckDB bind `text` without running it. Raises duckdb.Error where it cannot."""
+        self._macros.ensure(text)
+        cursor.sql(text)
 
 
 def _resolve(

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.query.copies import typed
+from forebay.query.copysql import typed
 from forebay.query.partitions import Values
 from forebay.query.snapshot import Table
 from forebay.query.types import quote

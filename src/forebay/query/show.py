@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.parse import Statement, failed, locate
-from forebay.query.sql.rewrite import CATALOG
+from forebay.query.sql.relations import CATALOG
 
 _NAME = r'(?:[`"]?(?P<db>[\w$-]+)[`"]?\.)?[`"]?(?P<table>[\w$-]+)[`"]?'
 _FORMS = {

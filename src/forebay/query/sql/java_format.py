@@ -6,7 +6,7 @@ import re
 
 from sqlglot import exp
 
-from forebay.query.sql.functions import Arity, call, text
+from forebay.query.sql.build import Arity, call, text
 
 _SPEC = re.compile(
     r"%(?:(?P<index>\d+)\$)?(?P<flags>[-#+ 0,(]*)(?P<width>\d+)?(?:\.(?P<precision>\d+))?(?P<kind>[tT]?[a-zA-Z%])"

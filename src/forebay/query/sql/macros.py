@@ -7,6 +7,12 @@ function of the user's becomes which. None depends on its arguments' types: wher
 
 from __future__ import annotations
 
+import re
+import threading
+
+import duckdb
+
+_CALL = re.compile(r"\b(fb_\w+)\(", re.IGNORECASE)
 _SPACE = r"chr(32) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 
 _UNITS = {
@@ -150,11 +156,41 @@ typeof(x) AS fb_type_name(typeof(x))
 """
 
 
-def definitions() -> list[str]:
-    """The CREATE MACRO statements, in an order in which each finds what it uses."""
-    found = [f"CREATE MACRO fb_{line}" for line in map(str.strip, _MACROS.splitlines()) if line]
+def definitions() -> dict[str, str]:
+    """The CREATE MACRO statements by name."""
+    lines = [f"fb_{line}" for line in map(str.strip, _MACROS.splitlines()) if line]
     for unit, step in _UNITS.items():
-        found.append(f"CREATE MACRO fb_date_trunc_{unit}(x) AS date_trunc('{unit}', x)")
-        found.append(f"CREATE MACRO fb_date_add_{unit}(n, x) AS x + {step}")
-        found.append(f"CREATE MACRO fb_date_diff_{unit}(a, b) AS date_sub('{unit}', a, b)")
-    return found
+        lines.append(f"fb_date_trunc_{unit}(x) AS date_trunc('{unit}', x)")
+        lines.append(f"fb_date_add_{unit}(n, x) AS x + {step}")
+        lines.append(f"fb_date_diff_{unit}(a, b) AS date_sub('{unit}', a, b)")
+    return {line.partition("(")[0]: f"CREATE MACRO {line}" for line in lines}
+
+
+class Macros:
+    """Makes macros in a database when a text first uses them: most queries need few of them."""
+
+    def __init__(self, root: duckdb.DuckDBPyConnection) -> None:
+        self._root = root
+        self._missing = definitions()
+        self._lock = threading.Lock()
+
+    def ensure(self, text: str) -> None:
+        """Make what `text` calls."""
+        called = {name.lower() for name in _CALL.findall(text)}
+        if called.isdisjoint(self._missing):
+            return
+        with self._lock:
+            cursor = self._root.cursor()
+            try:
+                for name in called:
+                    self._make(cursor, name)
+            finally:
+                cursor.close()
+
+    def _make(self, cursor: duckdb.DuckDBPyConnection, name: str) -> None:
+        statement = self._missing.get(name)
+        if statement is not None:
+            for other in _CALL.findall(statement.partition("(")[2]):
+                self._make(cursor, other)
+            cursor.execute(statement)
+            del self._missing[name]  # only now: others look here without waiting

@@ -11,18 +11,18 @@ The result is SQL in which each table is a CTE named `__t<n>`, whose body the pl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 from sqlglot import exp
-from sqlglot.errors import ErrorLevel
 
-from forebay.errors import QueryFailed
 from forebay.query.sql import typed, unnest
-from forebay.query.sql.functions import FUNCTIONS, Arity, call
+from forebay.query.sql.build import Arity, call
+from forebay.query.sql.casts import Finish, quiet
+from forebay.query.sql.functions import FUNCTIONS
 from forebay.query.sql.normal import PREFIX, SUBSCRIPT
 from forebay.query.sql.parse import Statement, failed, locate
+from forebay.query.sql.relations import CATALOG, Relation, Rewritten, Use, conditions, is_cte, to_sql
+from forebay.query.sql.syntax import SIMPLE
 from forebay.query.sql.typing import Types
 
 _ALLOWED: tuple[type[exp.Expr], ...] = (
@@ -43,71 +43,6 @@ _KINDS = frozenset(_ALLOWED)
 MEANT = "meant"
 """On a node that the user wrote and whose meaning depends on types: the function's name, or nothing."""
 MAX_NODES = 20_000
-CATALOG = "awsdatacatalog"
-"""The only catalog there is, as Athena names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table of the catalog as the query sees it: `columns` are lower case with DuckDB types, in order."""
-
-    key: Any
-    columns: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A predicate (SQL) on these columns of one relation, which its rows must satisfy to matter."""
-
-    columns: frozenset[str]
-    sql: str
-
-
-@dataclass(slots=True)
-class Use:
-    """One mention of a relation: the CTE `name` stands for it; `conditions` are on it alone."""
-
-    name: str
-    relation: Relation
-    path: bool = False
-    conditions: list[Condition] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Rewritten:
-    """DuckDB SQL for a statement, ready but for the bodies of its tables.
-
-    `body(bodies)` is the whole text. `generated` are output names that we gave (`_col<n>`), `zones` the time
-    zone of output columns that have one of their own.
-    """
-
-    prefix: str
-    suffix: str
-    recursive: bool
-    uses: list[Use]
-    generated: set[str]
-    zones: dict[str, str]
-
-    def sql(self, bodies: Mapping[str, str]) -> str:
-        """The statement, with each use's body put in."""
-        tables = [f'"{use.name}" AS NOT MATERIALIZED ({bodies[use.name]})' for use in self.uses]
-        ctes = ", ".join([*tables, *([self.prefix] if self.prefix else [])])
-        if not ctes:
-            return self.suffix
-        return f"WITH {'RECURSIVE ' if self.recursive else ''}{ctes} {self.suffix}"
-
-    def empty(self) -> str:
-        """The statement over tables without rows: what binding needs."""
-        return self.sql({use.name: empty_body(use) for use in self.uses})
-
-
-def empty_body(use: Use) -> str:
-    """A relation of the use's columns and no rows."""
-    columns = dict(use.relation.columns)
-    if use.path:
-        columns["$path"] = "VARCHAR"
-    listed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
-    return f"SELECT {listed} WHERE false"
 
 
 Resolve = Callable[[str | None, str], Relation | exp.Query]
@@ -126,7 +61,7 @@ class Rewriter:
         self.uses: list[Use] = []
         self.generated: set[str] = set()
         self.zones: dict[str, str] = {}
-        self.widened: list[tuple[exp.Expr, typed.Finish]] = []
+        self.widened: list[tuple[exp.Expr, Finish]] = []
 
     def run(self) -> Rewritten:
         """All the steps. Raises QueryFailed; a duckdb.Error where the query cannot be bound."""
@@ -143,7 +78,7 @@ class Rewriter:
         self._finish()
         for node in self.tree.find_all(exp.Anonymous):
             if str(node.this).lower() == "try":
-                typed.quiet(node)
+                quiet(node)
         for skipping in list(self.tree.find_all(exp.IgnoreNulls)):
             _inside(skipping)
         done = self._text()
@@ -238,7 +173,7 @@ class Rewriter:
         if depth > 16:
             raise failed("NOT_SUPPORTED", "views are nested too deep", None)
         for table in list(tree.find_all(exp.Table)):
-            if not table.args.get("db") and _is_cte(table):
+            if not table.args.get("db") and is_cte(table):
                 continue
             if table.catalog.lower() not in ("", CATALOG):
                 raise failed("CATALOG_NOT_FOUND", f"Catalog '{table.catalog}' not found", self._place(table))
@@ -299,7 +234,7 @@ class Rewriter:
                     made.meta[MEANT] = name
                 node.replace(made)
                 return
-            simple = typed.SIMPLE.get(type(node))
+            simple = SIMPLE.get(type(node))
             if simple is not None:
                 fresh = simple(node)
                 if fresh is not node:
@@ -337,95 +272,22 @@ class Rewriter:
         prefix, recursive = "", False
         if with_ is not None:
             recursive = bool(with_.args.get("recursive"))
-            prefix = ", ".join(_sql(cte) for cte in with_.expressions)
+            prefix = ", ".join(to_sql(cte) for cte in with_.expressions)
             bare = tree.copy()
             bare.set("with_", None)
         else:
             bare = tree
-        suffix = _sql(bare)
+        suffix = to_sql(bare)
         return Rewritten(prefix, suffix, recursive, self.uses, self.generated, self.zones)
-
-
-def conditions(tree: exp.Expr, use: Use) -> list[Condition]:
-    """The parts of the WHERE over a relation that speak of its columns alone, as SQL.
-
-    Only where the relation's rows must satisfy them to matter: not on the optional side of an outer join.
-    """
-    table = next((table for table in tree.find_all(exp.Table) if table.name == use.name), None)
-    select = table.find_ancestor(exp.Select) if table is not None else None
-    where = select.args.get("where") if select is not None else None
-    while (
-        where is None
-        and select is not None
-        and select.parent is not None
-        and select.parent.meta.get(unnest.MARK)
-    ):
-        select = select.parent.find_ancestor(exp.Select)
-        where = select.args.get("where") if select is not None else None
-    if table is None or select is None or where is None or not isinstance(table.parent, (exp.From, exp.Join)):
-        return []
-    joins = select.args.get("joins") or []
-    first = isinstance(table.parent, exp.From)
-    for join in joins:
-        side = str(join.args.get("side") or "").upper()
-        if side in ("RIGHT", "FULL") or (side == "LEFT" and not first):
-            return []
-    alias, alone = table.alias_or_name.lower(), not joins
-    found = []
-    for part in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
-        if part.find(exp.Subquery, exp.Select, exp.Window) is not None:
-            continue
-        columns = list(part.find_all(exp.Column))
-        own = all(
-            c.name.lower() in use.relation.columns and (c.table.lower() == alias if c.table else alone)
-            for c in columns
-        )
-        if columns and own:
-            bare = part.copy()
-            for column in bare.find_all(exp.Column):
-                column.set("table", None)
-            names = frozenset(c.name.lower() for c in columns)
-            found.append(Condition(names, _sql(bare)))
-    return found
 
 
 def _inside(node: exp.IgnoreNulls) -> None:
     """`f(x) IGNORE NULLS` is `f(x IGNORE NULLS)` in DuckDB."""
     called = node.this
     if isinstance(called, exp.Anonymous) and called.expressions:
-        last = _sql(called.expressions[-1])
+        last = to_sql(called.expressions[-1])
         called.expressions[-1].replace(exp.Var(this=f"{last} IGNORE NULLS"))
         node.replace(called.copy())
-
-
-def _sql(node: exp.Expr) -> str:
-    """DuckDB's text. What cannot be said in it was refused before."""
-    return node.sql(dialect="duckdb", identify=True, unsupported_level=ErrorLevel.IGNORE)
-
-
-def _is_cte(table: exp.Table) -> bool:
-    """Whether `table` names a CTE that it can see."""
-    name = table.name.lower()
-    node: exp.Expr = table
-    while node.parent is not None:
-        parent = node.parent
-        with_ = parent.args.get("with_") if not isinstance(parent, (exp.With, exp.CTE)) else None
-        if isinstance(parent, exp.With):
-            for cte in parent.expressions:
-                if cte is node:
-                    if parent.args.get("recursive") and cte.alias.lower() == name:
-                        return True
-                    break
-                if cte.alias.lower() == name:
-                    return True
-        elif (
-            with_ is not None
-            and with_ is not node
-            and any(cte.alias.lower() == name for cte in with_.expressions)
-        ):
-            return True
-        node = parent
-    return False
 
 
 def _nearest(name: str, known: Any) -> str | None:
@@ -433,6 +295,3 @@ def _nearest(name: str, known: Any) -> str | None:
 
     found = difflib.get_close_matches(name.lower(), list(known), 1, 0.6)
     return found[0] if found else None
-
-
-__all__ = ["QueryFailed", "Relation", "Resolve", "Rewriter", "Rewritten", "Use", "duckdb", "empty_body"]

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 import duckdb
 from sqlglot import exp
 
-from forebay.query.sql.functions import call
+from forebay.query.sql.build import call
+from forebay.query.sql.results import FIRST, FIXED
 from forebay.query.types import split_top
 
 Columns = Mapping[str, str]
@@ -26,162 +27,6 @@ _PROBE = re.compile(r"argument types 'chr\((.*), STRUCT\(fb_probe INTEGER\)\)'",
 _BOOLEANS = (
     exp.Predicate, exp.And, exp.Or, exp.Not, exp.Boolean, exp.In, exp.Between, exp.Exists,
 )  # fmt: skip
-_VARCHAR = {
-    "lower",
-    "upper",
-    "replace",
-    "reverse",
-    "concat_ws",
-    "fb_concat_ws",
-    "fb_substr",
-    "fb_chr",
-    "fb_lpad",
-    "fb_rpad",
-    "fb_ltrim",
-    "fb_rtrim",
-    "fb_trim",
-    "fb_split_part",
-    "fb_translate",
-    "fb_date_format",
-    "fb_to_iso8601",
-    "fb_json_format",
-    "fb_json_extract_scalar",
-    "regexp_replace",
-    "fb_regexp_extract",
-    "fb_array_join",
-    "fb_url_protocol",
-    "fb_url_host",
-    "fb_url_path",
-    "fb_url_query",
-    "fb_url_fragment",
-    "fb_url_parameter",
-    "url_encode",
-    "url_decode",
-    "fb_typeof",
-    "left",
-    "right",
-    "fb_human_readable_seconds",
-    "listagg",
-    "strftime",
-    "fb_text_of_double",
-}
-_BIGINT = {
-    "count",
-    "length",
-    "fb_strpos",
-    "fb_codepoint",
-    "cardinality",
-    "approx_count_distinct",
-    "row_number",
-    "rank",
-    "dense_rank",
-    "ntile",
-    "year",
-    "fb_year",
-    "month",
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "quarter",
-    "week",
-    "isodow",
-    "dayofyear",
-    "isoyear",
-    "fb_millisecond",
-    "fb_regexp_count",
-    "fb_array_position",
-    "fb_json_array_length",
-    "fb_json_size",
-    "fb_url_port",
-    "levenshtein",
-    "hamming",
-}
-_DOUBLE = {
-    "sqrt",
-    "cbrt",
-    "exp",
-    "ln",
-    "log2",
-    "log10",
-    "fb_log",
-    "fb_power",
-    "pi",
-    "fb_e",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "atan2",
-    "sinh",
-    "cosh",
-    "tanh",
-    "radians",
-    "degrees",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "variance",
-    "var_pop",
-    "var_samp",
-    "corr",
-    "covar_pop",
-    "covar_samp",
-    "regr_slope",
-    "regr_intercept",
-    "kurtosis",
-    "skewness",
-    "percent_rank",
-    "cume_dist",
-    "random",
-    "fb_to_unixtime",
-    "fb_geometric_mean",
-    "entropy",
-}
-_FIXED = (
-    dict.fromkeys(_VARCHAR, "VARCHAR")
-    | dict.fromkeys(_BIGINT, "BIGINT")
-    | dict.fromkeys(_DOUBLE, "DOUBLE")
-    | {
-        "fb_date": "DATE",
-        "last_day": "DATE",
-        "fb_from_iso8601_date": "DATE",
-        "fb_date_parse": "TIMESTAMP",
-        "fb_now": "TIMESTAMP WITH TIME ZONE",
-        "fb_from_unixtime": "TIMESTAMP WITH TIME ZONE",
-        "fb_parse_datetime": "TIMESTAMP WITH TIME ZONE",
-        "fb_from_iso8601_timestamp": "TIMESTAMP WITH TIME ZONE",
-        "fb_with_timezone": "TIMESTAMP WITH TIME ZONE",
-        "fb_json_extract": "JSON",
-        "fb_json_parse": "JSON",
-        "to_json": "JSON",
-        "fb_split": "VARCHAR[]",
-        "regexp_extract_all": "VARCHAR[]",
-        "regexp_matches": "BOOLEAN",
-        "starts_with": "BOOLEAN",
-        "bool_and": "BOOLEAN",
-        "bool_or": "BOOLEAN",
-        "fb_contains": "BOOLEAN",
-        "fb_random": "DOUBLE",
-    }
-)
-_FIRST = {
-    "min",
-    "max",
-    "any_value",
-    "first_value",
-    "last_value",
-    "lag",
-    "lead",
-    "nth_value",
-    "max_by",
-    "min_by",
-    "nullif",
-    "abs",
-    "fb_truncate",
-}
 
 
 def is_integer(kind: str | None) -> bool:
@@ -319,10 +164,10 @@ class Types:
 
     def _function(self, node: exp.Anonymous) -> str | None:
         name = str(node.this).lower()
-        if name in _FIXED:
-            return _FIXED[name]
+        if name in FIXED:
+            return FIXED[name]
         args = node.expressions
-        if name in _FIRST and args:
+        if name in FIRST and args:
             return self.seen(args[0])
         if name == "avg" and args:
             kind = self.seen(args[0])

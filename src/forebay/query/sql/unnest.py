@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from forebay.query.sql.functions import call, number, text
-from forebay.query.sql.typed import Finish, cast
+from forebay.query.sql.build import call, number, text
+from forebay.query.sql.casts import Finish, cast
 from forebay.query.sql.typing import Types
 from forebay.query.types import split_top
 
