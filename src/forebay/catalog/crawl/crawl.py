@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from forebay.errors import ForebayError
 
 Known = OrderedDict[tuple[str, str, str, int], Class]
 MOST_KNOWN = 20_000
+MOST_PAUSE = 0.1
 Plan = Callable[[apsw.Connection], dict[str, Any]]
 """Writes what a crawl found, in the caller's transaction, and tells what that changed."""
 
@@ -77,7 +79,10 @@ class Crawl:
             for file in found:
                 if cancelled():
                     raise Cancelled
+                begun = time.monotonic()
                 kind = self._classify(file, custom)
+                # Deliveries run in this process too: leave them a third of the time at least.
+                time.sleep(min((time.monotonic() - begun) / 2, MOST_PAUSE))
                 if kind is not None:
                     seen.append(Seen(file, kind))
             count += len(seen)

@@ -17,6 +17,8 @@ from typing import Any
 from forebay.catalog.crawl.types import DEEPEST, Columns, Kind, merge, merge_columns
 
 ARRAY = "array"
+MOST_COLUMNS = 5000
+"""Of one file: further names are data that was written as names."""
 LONGEST = 256 << 10
 """Characters of a record that is tried in the lenient way."""
 _DECODER = json.JSONDecoder(strict=False)
@@ -44,16 +46,21 @@ def classify(text: str, *, whole: bool) -> Found | None:
         return None
     columns: Columns = {}
     spelt: dict[str, str] = {}
+    low: dict[str, str] = {}
     records = wrong = 0
     for value in _values(start, whole=whole):
         if isinstance(value, dict):
             records += 1
-            kinds: Columns = {}
             for name, inner in value.items():
-                low = name.lower().strip() or "_"
-                spelt.setdefault(low, name)
-                kinds[low] = merge(kinds.get(low), kind_of(inner))
-            columns = merge_columns(columns, kinds)
+                if name not in low:
+                    if len(low) >= MOST_COLUMNS:
+                        continue
+                    low[name] = name.lower().strip() or "_"
+                    spelt.setdefault(low[name], name)
+                column = low[name]
+                kind, known = kind_of(inner), columns.get(column)
+                if column not in columns or kind != known:
+                    columns[column] = merge(known, kind)
         elif isinstance(value, list):
             records += 1
             spelt.setdefault(ARRAY, ARRAY)
@@ -69,6 +76,8 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
     """The kind of a decoded value."""
     if value is None:
         return None
+    if isinstance(value, str):
+        return "string"
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):

@@ -103,7 +103,7 @@ def after(given: Json) -> str:
     if not text:
         return ""
     try:
-        return base64.urlsafe_b64decode(text.encode()).decode()
+        return base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError, ValueError):
         raise invalid("Invalid NextToken") from None
 
