@@ -100,6 +100,7 @@ class Front:
         self._doors: dict[str, Door] = {}
         self._console: Any = None
         self._draining = asyncio.Event()
+        self._following = asyncio.Lock()
         self._socket = Server(
             layout.socket("front"),
             {
@@ -265,12 +266,13 @@ class Front:
 
     async def _follow(self, declared: Project) -> None:
         """Make the doors and logs those of `declared` and of what was made over the wire."""
-        project = effective(declared, self._documents, SECTIONS)
-        self._ingest.reload(project)  # first: it refuses without having changed anything
-        await asyncio.to_thread(self.logs.open, project)
-        self._declared, self.project = declared, project
-        if self._console is not None:
-            self._console.reloaded(project)
+        async with self._following:  # two at once would both open what is new
+            project = effective(declared, self._documents, SECTIONS)
+            self._ingest.reload(project)  # first: it refuses without having changed anything
+            await asyncio.to_thread(self.logs.open, project)
+            self._declared, self.project = declared, project
+            if self._console is not None:
+                self._console.reloaded(project)
 
     def _system(self) -> System:
         return System(

@@ -14,7 +14,7 @@ from botocore.exceptions import UnknownServiceError
 from forebay.errors import ForebayError
 from forebay.runtime.system import System
 from forebay.wire.protocol.decode import decode
-from forebay.wire.protocol.detect import Call, detect, rest_operation
+from forebay.wire.protocol.detect import Call, detect, rest_operation, signed_region
 from forebay.wire.protocol.encode import encode, encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.model import operation_model
@@ -63,7 +63,7 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
     name = call.operation or _rest_name(call, request)
     if service is None or name not in service.streaming:
         await request.load()
-    asked = Asked(request, call.service, name, system)
+    asked = Asked(request, call.service, name, system, region=signed_region(request), protocol=call.protocol)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
     if (fast := service.fast.get(name)) is not None:
@@ -76,6 +76,8 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
     given = decode(call.protocol, model, request)
     service.check(model, given, asked)
     output = await service.operations[name](asked, given)
+    if isinstance(output, Response):
+        return output
     return encode(call.service, call.protocol, model, output or {}, request.request_id)
 
 

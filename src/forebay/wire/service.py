@@ -6,8 +6,9 @@
     async def create_stream(asked: Asked, given: Json) -> Json: ...
 
 `given` has the members of the operation's input shape, decoded and within the model's constraints; what
-is returned are the members of its output shape. An operation raises AwsError for what AWS documents; any
-ForebayError that comes up from below is translated by `translated`.
+is returned are the members of its output shape, or a Response, where they are many or come as they go. An
+operation raises AwsError for what AWS documents; any ForebayError that comes up from below is translated by
+`translated`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Asked:
-    """One call: who asks, and of what. `account` and `region` are what ARNs are made with."""
+    """One call: who asks, of what, and in which protocol. `account` and `region` are what ARNs are made with."""
 
     request: Request
     service: str
@@ -38,13 +39,14 @@ class Asked:
     principal: str = "root"
     region: str = REGION
     account: str = ACCOUNT
+    protocol: str = "json"
 
     def arn(self, resource: str, service: str | None = None) -> str:
         """The ARN of a resource of this call's service (or of another), in its region and account."""
         return arn(service or self.service, resource, region=self.region, account=self.account)
 
 
-Operation = Callable[[Asked, Json], Awaitable[Json | None]]
+Operation = Callable[[Asked, Json], Awaitable[Json | Response | None]]
 Fast = Callable[[Asked], Awaitable[Response | None]]
 
 

@@ -21,6 +21,7 @@ import msgspec
 import orjson
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import wire_name
 
@@ -39,6 +40,9 @@ def decode(protocol: str, operation: OperationModel, request: Request) -> dict[s
             pairs = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
             flat = dict(pairs + request.parameters())
             return _query(shape, flat, "") or {} if shape else {}
+        case "cbor":
+            parsed = cbor11.loads(request.body) if request.body else {}
+            return _structure(shape, cbor11.in_seconds(shape, parsed), "") if shape else {}
         case "smithy-rpc-v2-cbor":
             return _structure(shape, _cbor(request.body), "") if shape else {}
         case _:

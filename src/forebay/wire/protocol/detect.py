@@ -1,6 +1,7 @@
 """Which service, operation and protocol a request asks for.
 
-json: `X-Amz-Target: Kinesis_20131202.PutRecords`; CBOR: `POST /service/<name>/operation/<name>`; query:
+json: `X-Amz-Target: Kinesis_20131202.PutRecords`, also with a body in CBOR, as AWS's Java SDK speaks to Kinesis;
+rpc-v2-cbor: `POST /service/<name>/operation/<name>`; query:
 `Action=` in a form; REST: the method and path against the model's URIs, for the service that the
 signature's scope or the path itself names. What fits none of these is S3's, as on a bare endpoint.
 """
@@ -11,8 +12,9 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
+from forebay.arn import REGION
 from forebay.wire.protocol.decode import match_uri
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import service_model, wire_name
@@ -40,6 +42,7 @@ _QUERY_VERSIONS = {
     "2012-11-05": "sqs",
 }
 _SCOPE = re.compile(r"(?:Credential=|^)[^/,\s]*/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
+_REGION = re.compile(r"Credential=[^,&\s]*?/\d{8}/([a-z0-9-]+)/[a-z0-9-]+/aws4_request")
 _SIGNED_AS = {"monitoring": "cloudwatch"}
 # A Lambda path begins with its API's date; a bucket may be named like one, and then the signature tells.
 _LAMBDA_PATH = re.compile(
@@ -65,7 +68,8 @@ def detect(request: Request) -> Call:
         service = TARGETS.get(prefix, prefix.partition("_")[0].lower())
         if prefix in TARGETS and operation not in service_model(service).operation_names:
             raise AwsError("UnknownOperationException", f"Unknown operation {operation}", http=400)
-        return Call(service, operation, "json")
+        cbor = request.headers.get("content-type", "").startswith("application/x-amz-cbor-1.1")
+        return Call(service, operation, "cbor" if cbor else "json")
     rpc = re.fullmatch(r"/service/([^/]+)/operation/([^/]+)", request.path)
     if rpc:
         return Call(TARGETS.get(rpc[1], rpc[1].lower()), rpc[2], "smithy-rpc-v2-cbor")
@@ -84,6 +88,13 @@ def detect(request: Request) -> Call:
     if signed not in ("", "s3"):
         return Call(signed, "", "rest-json")
     return Call("s3", "", "rest-xml")
+
+
+def signed_region(request: Request) -> str:
+    """The region that the signature is for; that of the system's ARNs if it is not signed."""
+    signed = request.headers.get("authorization") or (unquote(request.query) if request.query else "")
+    found = _REGION.search(signed)
+    return found[1] if found else REGION
 
 
 def _signed_for(request: Request) -> str:

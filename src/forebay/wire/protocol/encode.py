@@ -17,6 +17,7 @@ import cbor2
 import orjson
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
+from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import error_status, json_version, service_model, wire_name
 
@@ -33,6 +34,9 @@ def encode(
         case "json":
             body = orjson.dumps(jsonable(shape, output) if shape else {})
             return Response(200, _json_headers(service, request_id), body)
+        case "cbor":
+            headers = {"content-type": cbor11.CONTENT_TYPE, "x-amzn-requestid": request_id}
+            return Response(200, headers, cbor11.dumps(shape, output))
         case "smithy-rpc-v2-cbor":
             body = cbor2.dumps(_cborable(shape, output) if shape else {})
             headers = {
@@ -59,6 +63,10 @@ def encode_error(
             body = orjson.dumps({"__type": error.code, "message": error.message, **error.members})
             headers = _json_headers(service, request_id) | {"x-amzn-errortype": error.code}
             return Response(status, headers, body)
+        case "cbor":
+            body = cbor2.dumps({"__type": error.code, "message": error.message, **error.members})
+            headers = {"content-type": cbor11.CONTENT_TYPE, "x-amzn-requestid": request_id}
+            return Response(status, headers | {"x-amzn-errortype": error.code}, body)
         case "smithy-rpc-v2-cbor":
             body = cbor2.dumps({"__type": error.code, "message": error.message, **error.members})
             headers = {

@@ -19,7 +19,8 @@ from forebay.lake.shelf import Shelf
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.system import System
-from forebay.wire.protocol.message import AwsError
+from forebay.wire.protocol.message import AwsError, Response
+from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
 from forebay.wire.service import Asked, Json, Operation, Service
 
@@ -101,7 +102,7 @@ def operation(name: str, *, partial: str | None = None) -> Callable[[Operation],
 
     def register(function: Operation) -> Operation:
         @functools.wraps(function)
-        async def translated(asked: Asked, given: Json) -> Json | None:
+        async def translated(asked: Asked, given: Json) -> Json | Response | None:
             try:
                 return await function(asked, given)
             except AwsError:
