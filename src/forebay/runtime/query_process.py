@@ -2,6 +2,7 @@
 
 query {sql, database?, seconds?, max_rows?}   columns, Arrow rows and statistics, or QueryFailed
 rows  {sql, database?, seconds?, max_rows?}   the same with plain values instead of Arrow
+export, unload                                results as files: `query_export`
 stamp {sql, database?}                        a text that changes when a table of the query does
 status {}                                     what it has done and holds
 reload {}                                     read the applied project again
@@ -30,6 +31,7 @@ from forebay.query.engine import QueryEngine
 from forebay.query.plain import plain_rows
 from forebay.query.result import Result
 from forebay.runtime.options import Options
+from forebay.runtime.query_export import Exports
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class Desk:
 
     def handlers(self, stop: asyncio.Event) -> dict[str, Handler]:
         """The operations of query.sock."""
+        exports = Exports(self._layout, self._answer)
 
         async def query(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.query(**args))
@@ -98,6 +101,15 @@ class Desk:
 
         async def stamp(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.stamp(**args))
+
+        async def export(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: exports.export(args))
+
+        async def unload(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: exports.unload(args))
+
+        async def keep(args: dict[str, Any]) -> Any:
+            return await self._run(lambda: exports.keep(args))
 
         async def status(_: dict[str, Any]) -> Any:
             return self.status()
@@ -114,6 +126,9 @@ class Desk:
             "query": query,
             "rows": rows,
             "stamp": stamp,
+            "export": export,
+            "unload": unload,
+            "keep": keep,
             "status": status,
             "reload": reload,
             "drain": drain,

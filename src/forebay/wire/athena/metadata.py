@@ -1,0 +1,122 @@
+"""Catalogs, databases and tables, as Athena's clients list them."""
+
+from __future__ import annotations
+
+import re
+
+from forebay.errors import NotFound
+from forebay.wire.athena.base import SERVICE, invalid, page
+from forebay.wire.athena.statements import catalog
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.service import Asked, Json
+
+CATALOG = {"CatalogName": "AwsDataCatalog", "Type": "GLUE"}
+MOST = 10_000
+
+
+@SERVICE.operation("ListDataCatalogs")
+async def list_data_catalogs(asked: Asked, given: Json) -> Json:
+    """The one there is."""
+    return {"DataCatalogsSummary": [CATALOG]}
+
+
+@SERVICE.operation("GetDataCatalog")
+async def get_data_catalog(asked: Asked, given: Json) -> Json:
+    """The one there is."""
+    if given["Name"].lower() != "awsdatacatalog":
+        raise invalid(f"DataCatalog {given['Name']} was not found")
+    return {
+        "DataCatalog": {
+            "Name": "AwsDataCatalog",
+            "Description": "",
+            "Type": "GLUE",
+            "Parameters": {"catalog-id": asked.account},
+        }
+    }
+
+
+def _database(row: Json) -> Json:
+    doc = row.get("doc") or {}
+    return {
+        "Name": row["name"],
+        "Description": doc.get("description") or None,
+        "Parameters": doc.get("parameters") or None,
+    }
+
+
+@SERVICE.operation("ListDatabases")
+async def list_databases(asked: Asked, given: Json) -> Json:
+    """All databases."""
+    rows = await catalog(asked, "list_databases", limit=MOST)
+    found, more = page([_database(row) for row in rows], given, 50)
+    return {"DatabaseList": found, **more}
+
+
+@SERVICE.operation("GetDatabase")
+async def get_database(asked: Asked, given: Json) -> Json:
+    """A database."""
+    try:
+        return {
+            "Database": _database(await catalog(asked, "database_row", name=given["DatabaseName"].lower()))
+        }
+    except NotFound:
+        raise _missing(f"Database {given['DatabaseName']} not found.") from None
+
+
+def _missing(message: str) -> AwsError:
+    return AwsError("MetadataException", message, http=400)
+
+
+def _table(row: Json) -> Json:
+    doc = row["doc"]
+    comments = doc.get("comments") or {}
+
+    def columns(pairs: list[list[str]]) -> list[Json]:
+        return [{"Name": name, "Type": kind, "Comment": comments.get(name)} for name, kind in pairs]
+
+    return {
+        "Name": row["name"],
+        "CreateTime": row["created"] / 1e6,
+        "TableType": "VIRTUAL_VIEW" if row["kind"] == "view" else "EXTERNAL_TABLE",
+        "Columns": columns(doc.get("columns") or []),
+        "PartitionKeys": columns(doc.get("partition_keys") or []),
+        "Parameters": {
+            **{key: str(value) for key, value in (doc.get("parameters") or {}).items()},
+            "location": doc.get("location") or "",
+            "serde.serialization.lib": doc.get("serde") or "",
+            "inputformat": "",
+            "outputformat": "",
+        },
+    }
+
+
+@SERVICE.operation("GetTableMetadata")
+async def get_table_metadata(asked: Asked, given: Json) -> Json:
+    """A table."""
+    name, database = given["TableName"].lower(), given["DatabaseName"].lower()
+    try:
+        return {"TableMetadata": _table(await catalog(asked, "table_row", database=database, name=name))}
+    except NotFound:
+        raise _missing(f"EntityNotFoundException: Table {name} not found.") from None
+
+
+@SERVICE.operation("ListTableMetadata")
+async def list_table_metadata(asked: Asked, given: Json) -> Json:
+    """A database's tables."""
+    database = given["DatabaseName"].lower()
+    try:
+        await catalog(asked, "database_row", name=database)
+    except NotFound:
+        raise _missing(f"EntityNotFoundException: Database {database} not found.") from None
+    rows = await catalog(asked, "list_tables", database=database, limit=MOST)
+    expression = given.get("Expression")
+    if expression:
+        try:
+            pattern = re.compile(
+                expression.replace("*", ".*") if expression in ("*",) else expression, re.IGNORECASE
+            )
+        except re.error as error:
+            raise invalid(f"Expression: {error}") from None
+        rows = [row for row in rows if pattern.fullmatch(row["name"])]
+    found, more = page([_table(row) for row in rows], given, 50)
+    return {"TableMetadataList": found, **more}

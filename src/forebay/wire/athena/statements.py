@@ -1,0 +1,415 @@
+"""DDL, CTAS, INSERT INTO and UNLOAD, done: read by `query.ddl`, kept by the flow's catalog, filled by the query process."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+from urllib.parse import unquote
+
+from forebay.errors import ForebayError, NotFound, QueryFailed
+from forebay.lake.shelf import Shelf
+from forebay.query.ddl import SERDES, Ddl, table_doc
+from forebay.wire.athena.base import split_url
+from forebay.wire.glue import base as glue
+from forebay.wire.service import Asked, Json
+
+SECONDS = 1800.0
+_HIVE = {
+    "varchar": "string",
+    "integer": "int",
+    "real": "float",
+    "varbinary": "binary",
+    "timestamp(3)": "timestamp",
+}
+
+
+async def register(
+    asked: Asked, bucket: str, key: str, file: Json, *, kind: str = "application/octet-stream"
+) -> None:
+    """Make an object of a file that the query process wrote. Raises QueryFailed for a bucket that is not there."""
+    try:
+        await asked.system.flow.call(
+            "object_put",
+            bucket=bucket,
+            key=key,
+            path=file["path"],
+            size=file["size"],
+            etag=file["etag"],
+            meta={"type": kind, "stat": file["stamp"]},
+            source="athena",
+        )
+    except NotFound:
+        raise QueryFailed("INVALID_OUTPUT", f"Unable to write results: there is no bucket {bucket}") from None
+
+
+async def catalog(asked: Asked, operation: str, /, **args: Any) -> Any:
+    """An operation of the catalog."""
+    return await asked.system.flow.call("catalog", name=operation, args=args)
+
+
+async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
+    """Do what the statement says. Raises ForebayError."""
+    database = (ddl.database or execution["QueryExecutionContext"]["Database"]).lower()
+    match ddl.kind:
+        case "create_database":
+            await _tolerant(
+                ddl.tolerant,
+                "DatabaseExists",
+                catalog(asked, "add_database", name=ddl.name, doc=_database(ddl)),
+            )
+        case "drop_database":
+            await _drop_database(asked, ddl)
+        case "create_table":
+            await _create_table(asked, ddl, database)
+        case "create_view":
+            await _create_view(asked, ddl, database)
+        case "drop_table" | "drop_view":
+            _refuse_declared(asked, database, ddl.name)
+            await _tolerant(
+                ddl.tolerant, "NoSuchTable", catalog(asked, "remove_table", database=database, name=ddl.name)
+            )
+        case "add_partitions":
+            await _add_partitions(asked, ddl, database)
+        case "drop_partitions":
+            row = await catalog(asked, "table_row", database=database, name=ddl.name)
+            keys = [key[0] for key in row["doc"]["partition_keys"]]
+            values = [[given[key] for key in keys] for given, _ in ddl.partitions]
+            await catalog(asked, "remove_partitions", database=database, table=ddl.name, wanted=values)
+        case "repair":
+            await repair(asked, ddl, database)
+        case "add_columns" | "replace_columns" | "set_properties" | "set_location":
+            await _change_table(asked, ddl, database)
+        case "ctas" | "insert" | "unload":
+            return await _fill(asked, ddl, database, execution)
+        case other:
+            raise QueryFailed(
+                "NOT_SUPPORTED", f"NOT_SUPPORTED: {other.replace('_', ' ').upper()} is not offered"
+            )
+    await _empty_result(asked, execution)
+    return {}
+
+
+async def _tolerant(tolerant: bool, code: str, work: Any) -> None:
+    try:
+        await work
+    except ForebayError as error:
+        if not (tolerant and error.code == code):
+            raise QueryFailed(error.code, f"FAILED: Execution Error: {error.message}") from None
+
+
+def _database(ddl: Ddl) -> Json:
+    return {"description": ddl.comment, "location": ddl.location, "parameters": ddl.properties}
+
+
+def _refuse_declared(asked: Asked, database: str, table: str) -> None:
+    try:
+        glue.refuse_declared(asked, database, table)
+    except ForebayError as error:
+        raise QueryFailed("DECLARED_IN_PROJECT", error.message) from None
+
+
+async def _drop_database(asked: Asked, ddl: Ddl) -> None:
+    if not ddl.cascade:
+        tables = await catalog(asked, "table_names", database=ddl.name)
+        if tables:
+            raise QueryFailed(
+                "DATABASE_NOT_EMPTY",
+                f"FAILED: SemanticException Database {ddl.name} is not empty. One or more tables exist.",
+            )
+    await _tolerant(ddl.tolerant, "NoSuchDatabase", catalog(asked, "remove_database", name=ddl.name))
+
+
+async def _create_table(asked: Asked, ddl: Ddl, database: str) -> None:
+    if not ddl.external and ddl.properties.get("table_type", "").lower() != "iceberg":
+        raise QueryFailed(
+            "SYNTAX_ERROR",
+            "FAILED: SemanticException only external tables are made by CREATE TABLE; write CREATE EXTERNAL TABLE",
+        )
+    if not ddl.external:
+        raise QueryFailed("NOT_SUPPORTED", "NOT_SUPPORTED: Iceberg tables are not offered")
+    if not ddl.location:
+        raise QueryFailed(
+            "SYNTAX_ERROR", "FAILED: SemanticException a table needs a LOCATION 's3://bucket/prefix/'"
+        )
+    doc = table_doc(ddl)
+    await _tolerant(
+        ddl.tolerant,
+        "TableExists",
+        catalog(asked, "add_table", database=database, name=ddl.name, kind="external", doc=doc),
+    )
+
+
+async def _create_view(asked: Asked, ddl: Ddl, database: str) -> None:
+    _refuse_declared(asked, database, ddl.name)
+    assert ddl.sql is not None
+    described: Json = await asked.system.query.call(
+        "rows", sql=f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0", database=database, seconds=60
+    )
+    columns = [[name.lower(), _HIVE.get(kind, kind)] for name, kind in described["columns"]]
+    doc = {
+        "columns": columns,
+        "partition_keys": [],
+        "location": "",
+        "format": "text",
+        "parameters": {"presto_view": "true", "comment": "Presto View"},
+        "view_sql": ddl.sql,
+        "owner": "wire",
+        "inferred": False,
+    }
+    if ddl.replace:
+        try:
+            existing = await catalog(asked, "table_row", database=database, name=ddl.name)
+        except NotFound:
+            pass
+        else:
+            if existing["kind"] != "view":
+                raise QueryFailed("TABLE_ALREADY_EXISTS", f"Table already exists: {database}.{ddl.name}")
+            await catalog(asked, "remove_table", database=database, name=ddl.name)
+    await _tolerant(
+        False, "", catalog(asked, "add_table", database=database, name=ddl.name, kind="view", doc=doc)
+    )
+
+
+async def _add_partitions(asked: Asked, ddl: Ddl, database: str) -> None:
+    row = await catalog(asked, "table_row", database=database, name=ddl.name)
+    keys = [key[0] for key in row["doc"]["partition_keys"]]
+    base = row["doc"]["location"]
+    rows = []
+    for values, location in ddl.partitions:
+        if set(values) != set(keys):
+            raise QueryFailed(
+                "SYNTAX_ERROR",
+                f"FAILED: SemanticException the table is partitioned by {', '.join(keys) or 'nothing'}",
+            )
+        folder = "".join(f"{key}={values[key]}/" for key in keys)
+        place = location or f"{base}{folder}"
+        rows.append(
+            {
+                "values": [values[key] for key in keys],
+                "location": place if place.endswith("/") else place + "/",
+                "doc": {},
+            }
+        )
+    failed = await catalog(asked, "add_partitions", database=database, table=ddl.name, rows=rows)
+    if failed and not ddl.tolerant:
+        raise QueryFailed(failed[0][1], f"FAILED: SemanticException {failed[0][2]}")
+
+
+async def repair(asked: Asked, ddl: Ddl, database: str) -> None:
+    """MSCK REPAIR TABLE: register every `key=value` folder below the location that is not yet known."""
+    row = await catalog(asked, "table_row", database=database, name=ddl.name)
+    keys = [key[0] for key in row["doc"]["partition_keys"]]
+    bucket, prefix = split_url(row["doc"]["location"])
+    shelf = Shelf(asked.system.layout.catalog, asked.system.layout.lake)
+    folders = await asyncio.to_thread(_folders, shelf, bucket, prefix, keys)
+    rows = [
+        {"values": [unquote(v) for v in values], "location": f"s3://{bucket}/{prefix}{folder}", "doc": {}}
+        for folder, values in folders
+    ]
+    if rows:
+        await catalog(asked, "add_partitions", database=database, table=ddl.name, rows=rows)
+
+
+def _folders(shelf: Shelf, bucket: str, prefix: str, keys: list[str]) -> list[tuple[str, list[str]]]:
+    """(folder below `prefix`, values) of every `k1=v1/k2=v2/` with these keys, in this order."""
+    found: list[tuple[str, list[str]]] = [("", [])]
+    for key in keys:
+        deeper = []
+        for folder, values in found:
+            after = ""
+            while True:
+                page = shelf.keys(bucket, prefix + folder, "/", after, 1000)
+                for item in page.items:
+                    if isinstance(item, str):
+                        part = item[len(prefix + folder) : -1]
+                        name, equals, value = part.partition("=")
+                        if equals and name.lower() == key:
+                            deeper.append((f"{folder}{part}/", [*values, value]))
+                if not page.truncated:
+                    break
+                last = page.items[-1]
+                after = last if isinstance(last, str) else last.key
+        found = deeper
+    return found
+
+
+async def _change_table(asked: Asked, ddl: Ddl, database: str) -> None:
+    _refuse_declared(asked, database, ddl.name)
+    row = await catalog(asked, "table_row", database=database, name=ddl.name)
+    doc = dict(row["doc"])
+    new = [column[:2] for column in ddl.columns]
+    if ddl.kind == "add_columns":
+        doc["columns"] = [*doc["columns"], *new]
+    elif ddl.kind == "replace_columns":
+        doc["columns"] = new
+    elif ddl.kind == "set_properties":
+        doc["parameters"] = {**doc.get("parameters", {}), **ddl.properties}
+    else:
+        location = ddl.location or ""
+        doc["location"] = location if location.endswith("/") else location + "/"
+    await catalog(asked, "change_table", database=database, name=ddl.name, kind=row["kind"], doc=doc)
+
+
+async def _empty_result(asked: Asked, execution: Json) -> None:
+    """DDL leaves an empty text file, as on Athena."""
+    bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+    done = await asked.system.query.call(
+        "export", sql="SELECT 1 WHERE false", database=None, header=False, seconds=60
+    )
+    await register(asked, bucket, key, done)
+    execution["columns"] = []
+
+
+async def _fill(asked: Asked, ddl: Ddl, database: str, execution: Json) -> Json:
+    bucket, prefix, form, options, keys, columns = await _target(asked, ddl, database, execution)
+    done: Json = await asked.system.query.call(
+        "unload",
+        timeout=SECONDS,
+        sql=ddl.sql if ddl.options.get("with_data", True) else f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0",
+        database=execution["QueryExecutionContext"]["Database"],
+        form=form,
+        options=options,
+        partitioned_by=keys,
+        columns=columns,
+        seconds=SECONDS,
+    )
+    extension = {"parquet": ".parquet", "json": ".json", "csv": ".csv"}.get(form, "")
+    written = []
+    for file in done["files"]:
+        key = f"{prefix}{file['folder']}{file['name']}{extension}"
+        await register(asked, bucket, key, file)
+        written.append(f"s3://{bucket}/{key}")
+    folders = sorted({file["folder"] for file in done["files"] if file["folder"]})
+    if ddl.kind == "ctas":
+        doc = _made(done["columns"], keys, f"s3://{bucket}/{prefix}", form, options)
+        await _tolerant(
+            ddl.tolerant,
+            "TableExists",
+            catalog(asked, "add_table", database=database, name=ddl.name, kind="external", doc=doc),
+        )
+    if ddl.kind != "unload" and folders:
+        rows = [
+            {
+                "values": [unquote(part.partition("=")[2]) for part in folder.rstrip("/").split("/")],
+                "location": f"s3://{bucket}/{prefix}{folder}",
+                "doc": {},
+            }
+            for folder in folders
+        ]
+        await catalog(asked, "add_partitions", database=database, table=ddl.name, rows=rows)
+    execution["columns"] = [["rows", "bigint"]]
+    execution["rows_written"] = done["rows"]
+    return {"stats": done["stats"], "manifest": await _manifest(asked, execution, written)}
+
+
+async def _target(
+    asked: Asked, ddl: Ddl, database: str, execution: Json
+) -> tuple[str, str, str, Json, list[str], list[str] | None]:
+    """(bucket, prefix, format, options, partition columns, column names) of what is written."""
+    if ddl.kind == "insert":
+        row = await catalog(asked, "table_row", database=database, name=ddl.name)
+        doc = row["doc"]
+        keys = [key[0] for key in doc["partition_keys"]]
+        names = [column[0] for column in [*doc["columns"], *doc["partition_keys"]]]
+        if ddl.columns and [column[0] for column in ddl.columns] != names:
+            raise QueryFailed(
+                "NOT_SUPPORTED",
+                "NOT_SUPPORTED: INSERT INTO with some of the columns, or in another order, is not offered",
+            )
+        bucket, prefix = split_url(doc["location"])
+        return (
+            bucket,
+            prefix,
+            doc["format"],
+            {"delimiter": (doc.get("serde_parameters") or {}).get("field.delim")},
+            keys,
+            names,
+        )
+    options = dict(ddl.options)
+    form = str(options.pop("format", "parquet")).lower()
+    form = {"textfile": "textfile", "text": "textfile"}.get(form, form)
+    codec = (
+        options.get("write_compression") or options.get("parquet_compression") or options.get("compression")
+    )
+    keys = [key.lower() for key in options.get("partitioned_by") or []]
+    if ddl.kind == "unload":
+        bucket, prefix = split_url(ddl.location or "")
+    elif options.get("external_location"):
+        bucket, prefix = split_url(options["external_location"])
+    else:
+        bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+        folder = key.rpartition("/")[0]
+        prefix = f"{folder + '/' if folder else ''}tables/{uuid.uuid4()}/"
+    return (
+        bucket,
+        prefix,
+        form,
+        {"compression": codec, "delimiter": options.get("field_delimiter")},
+        keys,
+        None,
+    )
+
+
+def _made(columns: list[list[str]], keys: list[str], location: str, form: str, options: Json) -> Json:
+    pairs = [[name.lower(), _hive(kind)] for name, kind in columns]
+    serde = {"parquet": SERDES["parquet"], "json": SERDES["json"]}.get(form, SERDES["text"])
+    delimiter = options.get("delimiter") or "\x01"
+    return {
+        "columns": pairs[: len(pairs) - len(keys)] if keys else pairs,
+        "partition_keys": pairs[len(pairs) - len(keys) :] if keys else [],
+        "location": location,
+        "format": {"parquet": "parquet", "json": "json"}.get(form, "csv"),
+        "serde": serde,
+        "serde_parameters": {} if form in ("parquet", "json") else {"field.delim": delimiter},
+        "parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": "false"},
+        "owner": "wire",
+        "inferred": False,
+    }
+
+
+def _hive(kind: str) -> str:
+    """A Trino type as the catalog writes it."""
+    if kind in _HIVE:
+        return _HIVE[kind]
+    if kind.startswith(("varchar", "char")):
+        return "string"
+    if kind.startswith("timestamp"):
+        return "timestamp"
+    if kind.startswith("array("):
+        return f"array<{_hive(kind[6:-1])}>"
+    if kind.startswith("map("):
+        key, value = split_args(kind[4:-1])
+        return f"map<{_hive(key)},{_hive(value)}>"
+    if kind.startswith("row("):
+        fields = [part.strip().partition(" ") for part in split_args(kind[4:-1])]
+        return (
+            "struct<" + ",".join(f"{name.strip(chr(34))}:{_hive(inner)}" for name, _, inner in fields) + ">"
+        )
+    return kind
+
+
+def split_args(text: str) -> list[str]:
+    """At commas outside of brackets."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts]
+
+
+async def _manifest(asked: Asked, execution: Json, written: list[str]) -> str:
+    """The list of files that were written, as an object beside the result; its address."""
+    bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+    name = key.rpartition(".")[0] + "-manifest.csv"
+    done = await asked.system.query.call(
+        "keep", data=("\n".join(written) + ("\n" if written else "")).encode()
+    )
+    await register(asked, bucket, name, done, kind="text/csv")
+    return f"s3://{bucket}/{name}"
+
+
+__all__ = ["catalog", "perform", "register", "repair"]
