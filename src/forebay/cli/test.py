@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,7 @@ class _System:
         """The ledger's total once every consumer has read all there is, and with `flushed` delivered it."""
         total = self._settled()
         if flushed:
-            self._flow.call("flush", timeout=PATIENCE, name=None)
+            _once_up(lambda: self._flow.call("flush", timeout=PATIENCE, name=None))
             total = self._settled()
         return total
 
@@ -232,15 +232,7 @@ class _System:
             database = named.database or database
         elif " " not in text.strip() and path.is_file():
             text = path.read_text("utf-8")
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                answer = self._query.call("query", sql=text, database=database)
-                break
-            except ForebayError as error:  # the process may still be starting
-                if error.code not in ("NoServer", "ProcessDown") or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        answer = _once_up(lambda: self._query.call("query", sql=text, database=database))
         table = pa.ipc.open_stream(answer["arrow"]).read_all()
         columns = [column.to_pylist() for column in table.columns]
         return list(table.column_names), [list(row) for row in zip(*columns, strict=True)]
@@ -248,3 +240,15 @@ class _System:
     def _last_words(self) -> str | None:
         lines = self._said.read_text("utf-8", "replace").splitlines()
         return lines[-1] if lines else None
+
+
+def _once_up(call: Callable[[], Any]) -> Any:
+    """What `call` answers; a process that is still starting is waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return call()
+        except ForebayError as error:
+            if error.code not in ("NoServer", "ProcessDown") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
