@@ -292,23 +292,28 @@ def _delete_version(change: Change, version: str, by: str) -> Json:
 
 
 def tag(change: Change) -> Json:
-    """Put `tags` on an object or on `version` of it, or take them off where None. Answers {version}."""
-    version, tags = change.args.get("version"), change.args["tags"]
+    """Put `tags` on an object or on `version` of it, or take them off where None. Answers {version}.
+
+    With `acl` instead, that is kept. Raises NotFound `NoSuchKey`, `NoSuchVersion`.
+    """
+    version, tags = change.args.get("version"), change.args.get("tags")
     current = change.current
     if current is not None and version in (None, current.version):
         found = current.version
         change.db.execute(
-            "UPDATE objects SET meta = ? WHERE id = ?", (_tagged(current.meta, tags), current.id)
+            "UPDATE objects SET meta = ? WHERE id = ?", (_told(current.meta, change.args), current.id)
         )
     else:
         row = _version(change, version)
         found = row[1]
         change.db.execute(
             "UPDATE lake_versions SET meta = ? WHERE bucket = ? AND key = ? AND seq = ?",
-            (_tagged(json.loads(row[3]), tags), change.bucket, change.key, row[0]),
+            (_told(json.loads(row[3]), change.args), change.bucket, change.key, row[0]),
         )
     shown = found if change.versioning else None
     etag = current.etag if current is not None else None
+    if "acl" in change.args:
+        return {"version": shown}
     change.tell(f"ObjectTagging:{'Put' if tags is not None else 'Delete'}", etag=etag, version=shown)
     return {"version": shown}
 
@@ -331,9 +336,11 @@ def _version(change: Change, version: str | None) -> Any:
     return row
 
 
-def _tagged(meta: Json, tags: Mapping[str, str] | None) -> str:
-    if tags:
-        meta["tags"] = dict(tags)
+def _told(meta: Json, args: Mapping[str, Any]) -> str:
+    if "acl" in args:
+        meta["acl"] = args["acl"]
+    elif args["tags"]:
+        meta["tags"] = dict(args["tags"])
     else:
         meta.pop("tags", None)
     return compact(meta)

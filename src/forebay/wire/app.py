@@ -29,7 +29,9 @@ HEALTH = "/_forebay/health"
 MAX_DRAINED = 16 << 20
 DRAIN_TIMEOUT = 5.0
 BODY_TIMEOUT = 30.0
-_BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\.s3)?\.localhost(?::\d+)?")
+_BUCKET_HOST = re.compile(
+    r"([a-z0-9][a-z0-9.-]{1,61}?[a-z0-9])(?:\.s3(?:[.-][a-z]{2}-[a-z]+-\d)?)?\.localhost(?::\d+)?"
+)
 
 
 class WireApp:

@@ -1,6 +1,6 @@
 """Answers and errors as AWS's services send them, by the operation's output shape.
 
-Only members that the model knows are sent, and `_status` and `_headers`, for what no member can say.
+Only members that the model knows are sent, and `_status`, `_headers` and `_body`, for what no member can say.
 Timestamps may be aware datetimes or UTC seconds.
 """
 
@@ -269,6 +269,9 @@ def _rest(
     response = Response(status, {key: request_id, **output.get("_headers", {})})
     shape = operation.output_shape
     if shape is None:
+        return response
+    if "_body" in output:
+        response.body = output["_body"]
         return response
     assert isinstance(shape, StructureShape)
     payload = shape.serialization.get("payload")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from forebay.wire.s3.base import in_thread, need_bucket, operation, shelf
-from forebay.wire.s3.config import ACL_KEPT, grants
+from forebay.wire.s3.base import change, in_thread, need_bucket, operation, shelf
+from forebay.wire.s3.config import ACL_KEPT, canned_of, grants
 from forebay.wire.s3.objects import deleted
 from forebay.wire.service import Asked, Json
 
@@ -17,3 +17,18 @@ async def get_object_acl(asked: Asked, given: Json) -> Json:
     if found.marker:
         raise deleted(found, version)
     return grants(found.meta.get("acl"))
+
+
+@operation("PutObjectAcl", partial=ACL_KEPT)
+async def put_object_acl(asked: Asked, given: Json) -> Json:
+    """Keep a canned ACL."""
+    bucket = need_bucket(asked, given)
+    await change(
+        asked,
+        "object_tag",
+        bucket=bucket,
+        key=given["Key"],
+        version=given.get("VersionId"),
+        acl=canned_of(given),
+    )
+    return {}

@@ -50,11 +50,19 @@ class S3(Service):
             if payload in shape.required_members:
                 raise AwsError("MissingRequestBodyError", "Request Body is empty", http=400)
             return
+        root = _ROOT.search(asked.request.body)
+        if root is None or root[1].decode() != wire_name(payload, shape.members[payload]):
+            raise malformed()
         try:
             validate(shape.members[payload], given[payload])
-        except AwsError:
-            raise malformed() from None
+        except AwsError as error:
+            values = error.message.count("Member must satisfy enum value set")
+            if payload not in _OWN_WORDS or values < error.message.count("failed to satisfy constraint"):
+                raise malformed() from None
 
+
+_OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration")
+"""Documents with values of which S3 says itself what is wrong with them."""
 
 SERVICE = S3("s3")
 
@@ -78,6 +86,8 @@ def check_key(key: str) -> None:
     if "\ufffd" in key:  # what the server makes of bytes that are not UTF-8
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
 
+
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z]\w*)[\s/>]")
 
 _STATUS = {
     "NoSuchKey": 404,
@@ -122,7 +132,8 @@ def raise_as_s3(error: ForebayError) -> NoReturn:
         members = {_MEMBERS[name]: value for name, value in error.extra.items() if name in _MEMBERS}
         raise AwsError(error.code, error.message, http=_STATUS[error.code], **members) from None
     if isinstance(error, Unavailable):
-        raise AwsError("SlowDown", "Please reduce your request rate.", http=503) from error
+        message = f"Please reduce your request rate. ({error.message})"
+        raise AwsError("SlowDown", message, http=503) from error
     raise error
 
 

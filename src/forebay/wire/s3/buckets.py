@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 from forebay.clock import now_us, to_datetime
 from forebay.errors import UsageError
 from forebay.runtime.documents import refuse_declared
+from forebay.wire.protocol.encode import S3_NAMESPACE
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import OWNER, bucket_names, change, invalid, need_bucket, no_such_bucket, operation
 from forebay.wire.s3.headers import CANNED
@@ -20,6 +22,7 @@ _ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d|EU")
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/([^/]+)/s3/aws4_request")
 HOME = "us-east-1"
+DOCUMENT = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def check_name(name: str) -> None:
@@ -112,7 +115,8 @@ async def delete_bucket(asked: Asked, given: Json) -> Json:
     try:
         refuse_declared(asked.system.declared(), "lake", name)
     except UsageError as error:
-        raise AwsError("InvalidBucketState", error.message, http=409, BucketName=name) from None
+        message = f"{error.message}: {error.fix}"
+        raise AwsError("InvalidBucketState", message, http=409, BucketName=name) from None
     if doc is None:
         message = f"{name} is written to by the project in forebay.yaml and is removed with what does so"
         raise AwsError("InvalidBucketState", message, http=409, BucketName=name)
@@ -167,4 +171,6 @@ async def head_bucket(asked: Asked, given: Json) -> Json:
 async def get_bucket_location(asked: Asked, given: Json) -> Json:
     """Where a bucket is said to be; nothing for us-east-1, as on S3."""
     region: Any = _meta(asked, need_bucket(asked, given)).get("region", HOME)
-    return {"LocationConstraint": "" if region == HOME else region}
+    text = escape("" if region == HOME else region)
+    body = f"{DOCUMENT}<LocationConstraint xmlns={quoteattr(S3_NAMESPACE)}>{text}</LocationConstraint>"
+    return {"_body": body.encode(), "_headers": {"content-type": "application/xml"}}

@@ -80,7 +80,7 @@ def asked_for(given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str
 
     Raises AwsError `InvalidRequest` for what is no algorithm or no value of it, or more than one.
     """
-    stated = {name: given[member(name)] for name in SIZES if given.get(member(name)) is not None}
+    stated = {name: headers[header(name)] for name in SIZES if header(name) in headers}
     if len(stated) > 1:
         message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         raise AwsError("InvalidRequest", message, http=400)

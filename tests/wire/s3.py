@@ -1,0 +1,41 @@
+"""What the S3 tests share: errors as a user sees them, and a module's own system."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+def refused(code: str, call: Any, status: int | None = None, **given: Any) -> dict[str, Any]:
+    """The error that a call raises, which has this code."""
+    with pytest.raises(ClientError) as raised:
+        call(**given)
+    error: dict[str, Any] = raised.value.response["Error"]
+    found = raised.value.response["ResponseMetadata"]["HTTPStatusCode"]
+    assert error["Code"] == code, error
+    assert status in (None, found)
+    return error
+
+
+def new_bucket(s3: Any, *, versioned: bool = False) -> str:
+    """A bucket of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=name)
+    if versioned:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def put(s3: Any, bucket: str, *keys: str, body: bytes = b"x") -> None:
+    """Objects of these keys."""
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def read(s3: Any, bucket: str, key: str, **more: Any) -> bytes:
+    """An object's bytes."""
+    body: bytes = s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
+    return body

@@ -1,0 +1,331 @@
+"""Buckets through boto3: made, removed, told things about themselves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3  # type: ignore[import-untyped, unused-ignore]
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.harness import System, until
+from tests.projects import project
+from tests.wire.s3 import new_bucket, put, refused
+from tests.wire.sdk import client
+
+PROJECT = """\
+name: buckets
+lake:
+  declared: {}
+delivery:
+  clicks: {to: lake.written/clicks/}
+functions:
+  told: functions/told.handler
+"""
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("s3")
+    code = "def handler(event, context):\n    return {}\n"
+    found = System(project(folder / "p", PROJECT, **{"functions/told.py": code}), folder / "state", [], {})
+    yield found.start(sql=False)
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def s3(system: System) -> Any:
+    return client(system, "s3")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    return new_bucket(s3)
+
+
+def test_a_bucket_is_made_listed_and_removed(s3: Any) -> None:
+    assert s3.create_bucket(Bucket="my.first-bucket")["Location"] == "/my.first-bucket"
+    s3.create_bucket(Bucket="my.first-bucket")  # it is the caller's own
+    listed = {each["Name"]: each for each in s3.list_buckets()["Buckets"]}
+    assert {"my.first-bucket", "declared", "written"} <= listed.keys()
+    age = dt.datetime.now(dt.UTC) - listed["my.first-bucket"]["CreationDate"]
+    assert dt.timedelta(0) <= age < dt.timedelta(minutes=5)
+    assert s3.head_bucket(Bucket="my.first-bucket")["BucketRegion"] == "us-east-1"
+    assert s3.get_bucket_location(Bucket="my.first-bucket").get("LocationConstraint") is None
+    put(s3, "my.first-bucket", "x")
+    error = refused("BucketNotEmpty", s3.delete_bucket, 409, Bucket="my.first-bucket")
+    assert error["Message"] == "The bucket you tried to delete is not empty"
+    s3.delete_object(Bucket="my.first-bucket", Key="x")
+    s3.delete_bucket(Bucket="my.first-bucket")
+    refused("404", s3.head_bucket, 404, Bucket="my.first-bucket")
+    refused("NoSuchBucket", s3.delete_bucket, 404, Bucket="my.first-bucket")
+    refused("NoSuchBucket", s3.put_object, 404, Bucket="my.first-bucket", Key="x", Body=b"")
+    s3.create_bucket(Bucket="my.first-bucket")
+    put(s3, "my.first-bucket", "x")
+
+
+@pytest.mark.parametrize("name", ["ab", "Upper", "under_score", "a..b", "1.2.3.4", "-a-", "xn--a", "a" * 64])
+def test_names_that_are_none(s3: Any, name: str) -> None:
+    refused("InvalidBucketName", s3.create_bucket, 400, Bucket=name)
+
+
+def test_places_of_buckets(s3: Any, system: System) -> None:
+    error = refused(
+        "InvalidLocationConstraint",
+        s3.create_bucket,
+        400,
+        Bucket="placed",
+        CreateBucketConfiguration={"LocationConstraint": "us-east-1"},
+    )
+    assert error["LocationConstraint"] == "us-east-1"
+    s3.create_bucket(Bucket="placed", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert s3.get_bucket_location(Bucket="placed")["LocationConstraint"] == "eu-west-1"
+    west = boto3.client(
+        "s3",
+        endpoint_url=system.urls["aws"],
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    refused("IllegalLocationConstraintException", west.create_bucket, 400, Bucket="unplaced")
+    here = {"LocationConstraint": "eu-west-1"}
+    refused(
+        "BucketAlreadyOwnedByYou", west.create_bucket, 409, Bucket="placed", CreateBucketConfiguration=here
+    )
+
+
+def test_what_the_project_has_is_removed_in_the_project(s3: Any) -> None:
+    for name in ("declared", "written"):
+        assert "forebay.yaml" in refused("InvalidBucketState", s3.delete_bucket, 409, Bucket=name)["Message"]
+        put(s3, name, "still/there")
+
+
+def test_buckets_outlive_the_process(s3: Any, system: System, bucket: str) -> None:
+    put(s3, bucket, "kept")
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    system.kill("front")
+    system.kill("flow")
+    until(lambda: _works(s3, bucket))
+    assert s3.list_objects_v2(Bucket=bucket)["Contents"][1]["Key"] == "kept"
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "a", "Value": "b"}]
+
+
+def _works(s3: Any, bucket: str) -> bool:
+    try:
+        s3.put_object(Bucket=bucket, Key="again", Body=b"")
+    except (ClientError, BotoCoreError):  # a process is down
+        return False
+    return True
+
+
+def test_a_policy_is_checked_and_kept(s3: Any, bucket: str) -> None:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": f"arn:aws:s3:::{bucket}/*"}]}
+    refused("NoSuchBucketPolicy", s3.get_bucket_policy, 404, Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == policy
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+    for wrong in ("no json", "{", "[]", '{"Statement": 1}', json.dumps({**policy, "Version": "1"})):
+        refused("MalformedPolicy", s3.put_bucket_policy, 400, Bucket=bucket, Policy=wrong)
+    other = {**policy, "Statement": [{**statement, "Resource": "arn:aws:s3:::other/*"}]}
+    error = refused("MalformedPolicy", s3.put_bucket_policy, 400, Bucket=bucket, Policy=json.dumps(other))
+    assert error["Message"] == "Policy has invalid resource"
+    s3.delete_bucket_policy(Bucket=bucket)
+    refused("NoSuchBucketPolicy", s3.get_bucket_policy, 404, Bucket=bucket)
+
+
+def test_settings_are_given_back_and_their_absence_said(s3: Any, bucket: str) -> None:
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}]}
+    block = {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+    own = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    refused("NoSuchTagSet", s3.get_bucket_tagging, 404, Bucket=bucket)
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, 404, Bucket=bucket)
+    refused("NoSuchPublicAccessBlockConfiguration", s3.get_public_access_block, 404, Bucket=bucket)
+    refused("OwnershipControlsNotFoundError", s3.get_bucket_ownership_controls, 404, Bucket=bucket)
+    refused("NoSuchWebsiteConfiguration", s3.get_bucket_website, 404, Bucket=bucket)
+    refused("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, 404, Bucket=bucket)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging=tags)
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=own)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags["TagSet"]
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == cors["CORSRules"]
+    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == block
+    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == own
+    assert [each["Permission"] for each in s3.get_bucket_acl(Bucket=bucket)["Grants"]] == [
+        "FULL_CONTROL",
+        "READ",
+    ]
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    s3.delete_bucket_tagging(Bucket=bucket)
+    s3.delete_bucket_cors(Bucket=bucket)
+    s3.delete_public_access_block(Bucket=bucket)
+    refused("NoSuchTagSet", s3.get_bucket_tagging, 404, Bucket=bucket)
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, 404, Bucket=bucket)
+    for put_, given in (
+        (s3.put_bucket_website, {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
+        (s3.put_bucket_accelerate_configuration, {"AccelerateConfiguration": {"Status": "Enabled"}}),
+        (s3.put_bucket_logging, {"BucketLoggingStatus": {}}),
+    ):
+        refused("NotImplemented", put_, 501, Bucket=bucket, **given)
+
+
+def test_lifecycle_rules(s3: Any, bucket: str) -> None:
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, 404, Bucket=bucket)
+    rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}
+
+    def configure(*rules: dict[str, Any]) -> None:
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": list(rules)})
+
+    configure(rule)
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [rule]
+    done = s3.put_object(Bucket=bucket, Key="logs/a", Body=b"")
+    assert 'rule-id="old"' in done["Expiration"]
+    assert "Expiration" not in s3.put_object(Bucket=bucket, Key="data/a", Body=b"")
+    day = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    put(s3, bucket, "now/a", "now/b", "later/a")
+    configure({**rule, "Filter": {"Prefix": "now/"}, "Expiration": {"Date": day}})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Date"] == day
+    refused(
+        "MalformedXML",
+        s3.put_bucket_lifecycle_configuration,
+        400,
+        Bucket=bucket,
+        LifecycleConfiguration={"Rules": []},
+    )
+    wrong = {"Rules": [{**rule, "Expiration": {"Days": 0}}]}
+    refused(
+        "InvalidArgument",
+        s3.put_bucket_lifecycle_configuration,
+        400,
+        Bucket=bucket,
+        LifecycleConfiguration=wrong,
+    )
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, 404, Bucket=bucket)
+
+
+TOLD = "arn:aws:lambda:us-east-1:000000000000:function:told"
+
+
+def notices(system: System, kind: str, bucket: str) -> list[Any]:
+    found = system.call("flow", "notices_read", kind=kind, most=1000)["notices"]
+    return [each for each in found if each["bucket"] == bucket]
+
+
+def test_who_is_told_is_noted_with_what_happened(s3: Any, system: System, bucket: str) -> None:
+    rule = {
+        "Id": "csv",
+        "LambdaFunctionArn": TOLD,
+        "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:Delete"],
+        "Filter": {
+            "Key": {"FilterRules": [{"Name": "Prefix", "Value": "raw/"}, {"Name": "Suffix", "Value": ".csv"}]}
+        },
+    }
+    config = {"LambdaFunctionConfigurations": [rule], "EventBridgeConfiguration": {}}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert found["LambdaFunctionConfigurations"] == [rule]
+    assert found["EventBridgeConfiguration"] == {}
+    put(s3, bucket, "raw/a b+ü.csv", "raw/a.txt", "other/a.csv", body=b"12345")
+    s3.copy_object(Bucket=bucket, Key="raw/copy.csv", CopySource={"Bucket": bucket, "Key": "raw/a.txt"})
+    s3.delete_object(Bucket=bucket, Key="raw/copy.csv")
+    s3.delete_object(Bucket=bucket, Key="raw/never.csv")
+    records = [each["event"]["Records"][0] for each in notices(system, "function", bucket)]
+    assert [(each["eventName"], each["s3"]["object"]["key"]) for each in records] == [
+        ("ObjectCreated:Put", "raw/a+b%2B%C3%BC.csv"),
+        ("ObjectCreated:Copy", "raw/copy.csv"),
+        ("ObjectRemoved:Delete", "raw/copy.csv"),
+    ]
+    first = records[0]
+    assert (first["eventSource"], first["s3"]["configurationId"]) == ("aws:s3", "csv")
+    assert first["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{bucket}"
+    assert first["s3"]["object"]["size"] == 5
+    order = [each["s3"]["object"]["sequencer"] for each in records]
+    assert order == sorted(order)
+    bus = [each["event"] for each in notices(system, "bus", bucket)]
+    assert [each["detail-type"] for each in bus] == ["Object Created"] * 4 + ["Object Deleted"]
+    assert bus[0]["detail"]["object"]["key"] == "raw/a b+ü.csv"
+    assert bus[3]["detail"]["reason"] == "CopyObject"
+    ids = [each["id"] for kind in ("function", "bus") for each in notices(system, kind, bucket)]
+    system.call("flow", "notices_done", ids=ids)
+    assert notices(system, "function", bucket) == []
+
+
+def test_a_configuration_that_cannot_be_kept_is_refused(s3: Any, bucket: str) -> None:
+    def configure(*rules: dict[str, Any]) -> Any:
+        return {"NotificationConfiguration": {"LambdaFunctionConfigurations": list(rules)}}
+
+    rule = {"LambdaFunctionArn": TOLD, "Events": ["s3:ObjectCreated:*"]}
+    call = s3.put_bucket_notification_configuration
+    none = {**rule, "LambdaFunctionArn": TOLD.replace("told", "none")}
+    error = refused("InvalidArgument", call, 400, Bucket=bucket, **configure(none))
+    assert error["Message"] == "Unable to validate the following destination configurations"
+    refused("InvalidArgument", call, 400, Bucket=bucket, **configure({**rule, "Events": ["s3:Nothing"]}))
+    refused("InvalidArgument", call, 400, Bucket=bucket, **configure({**rule, "LambdaFunctionArn": "no arn"}))
+    refused(
+        "InvalidArgument",
+        call,
+        400,
+        Bucket=bucket,
+        **configure(rule, {**rule, "Events": ["s3:ObjectCreated:Put"]}),
+    )
+    queue = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:q", "Events": ["s3:ObjectCreated:*"]}
+    refused(
+        "NotImplemented", call, 501, Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [queue]}
+    )
+    assert "LambdaFunctionConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
+
+
+def test_files_put_into_the_folder_by_hand_are_objects(s3: Any, system: System) -> None:
+    bucket = "declared"
+    config = {
+        "LambdaFunctionConfigurations": [
+            {
+                "LambdaFunctionArn": TOLD,
+                "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"],
+            }
+        ]
+    }
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
+    folder = system.layout.lake / bucket / "raw" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "orders.csv").write_text("a,b\n1,2\n")
+    (folder / ".orders.csv.swp").write_text("an editor's own")
+
+    def listed() -> list[str]:
+        return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="raw/").get("Contents", [])]
+
+    until(lambda: listed() == ["raw/deep/orders.csv"])
+    found = s3.get_object(Bucket=bucket, Key="raw/deep/orders.csv")
+    assert (found["Body"].read(), found["ContentType"]) == (b"a,b\n1,2\n", "text/csv")
+    (folder / "orders.csv").write_text("a,b\n3,4\n5,6\n")
+    until(
+        lambda: s3.get_object(Bucket=bucket, Key="raw/deep/orders.csv")["Body"].read() == b"a,b\n3,4\n5,6\n"
+    )
+    put(s3, bucket, "raw/put.csv", body=b"over the wire")
+    on_disk = system.layout.lake / bucket / "raw" / "put.csv"
+    until(on_disk.exists)
+    on_disk.write_bytes(b"changed by hand")
+    until(lambda: s3.get_object(Bucket=bucket, Key="raw/put.csv")["Body"].read() == b"changed by hand")
+    on_disk.unlink()
+    (folder / "orders.csv").unlink()
+    until(lambda: listed() == [])
+
+    def names() -> list[str]:
+        return [each["event"]["Records"][0]["eventName"] for each in notices(system, "function", bucket)]
+
+    until(lambda: names().count("ObjectRemoved:Delete") == 2)
+    assert names().count("ObjectCreated:Put") == 4

@@ -1,0 +1,215 @@
+"""S3's multipart uploads through boto3: parts in any order, joined as named, or refused as S3 does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness import System, until
+from tests.projects import project
+from tests.wire.s3 import new_bucket, put, read, refused
+from tests.wire.sdk import client
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("s3")
+    found = System(project(folder / "p", "name: multipart\n"), folder / "state", [], {})
+    yield found.start(sql=False)
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def s3(system: System) -> Any:
+    return client(system, "s3", request_checksum_calculation="when_required")
+
+
+@pytest.fixture(scope="module")
+def bucket(s3: Any) -> str:
+    return new_bucket(s3)
+
+
+class Upload:
+    """An upload under way."""
+
+    def __init__(self, s3: Any, bucket: str, key: str, **more: Any) -> None:
+        self.s3 = s3
+        self.begun = s3.create_multipart_upload(Bucket=bucket, Key=key, **more)
+        self.this = {"Bucket": bucket, "Key": key, "UploadId": self.begun["UploadId"]}
+        self.parts: dict[int, dict[str, Any]] = {}
+
+    def part(self, number: int, body: bytes, **more: Any) -> dict[str, Any]:
+        done = self.s3.upload_part(**self.this, PartNumber=number, Body=body, **more)
+        sums = {name: done[name] for name in done if name.startswith("Checksum")}
+        self.parts[number] = {"PartNumber": number, "ETag": done["ETag"], **sums}
+        return dict(done)
+
+    def complete(self, *numbers: int, **more: Any) -> dict[str, Any]:
+        wanted = [self.parts[n] for n in numbers or sorted(self.parts)]
+        found: dict[str, Any] = self.s3.complete_multipart_upload(
+            **self.this, MultipartUpload={"Parts": wanted}, **more
+        )
+        return found
+
+
+def test_parts_in_any_order_are_joined_by_number(s3: Any, bucket: str) -> None:
+    one, two, three = os.urandom(5 * MIB), os.urandom(5 * MIB + 7), b"end"
+    upload = Upload(s3, bucket, "joined", ContentType="text/plain", Metadata={"a": "b"}, Tagging="t=1")
+    upload.part(7, three)
+    upload.part(2, two)
+    upload.part(1, b"to be replaced")
+    upload.part(1, one)
+    refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="joined")
+    done = upload.complete()
+    digests = b"".join(hashlib.md5(part).digest() for part in (one, two, three))  # noqa: S324
+    assert done["ETag"] == f'"{hashlib.md5(digests).hexdigest()}-3"'  # noqa: S324
+    found = s3.get_object(Bucket=bucket, Key="joined")
+    assert found["Body"].read() == one + two + three
+    assert (found["ContentType"], found["Metadata"], found["TagCount"]) == ("text/plain", {"a": "b"}, 1)
+    part = s3.get_object(Bucket=bucket, Key="joined", PartNumber=2)
+    assert part["Body"].read() == two
+    assert (part["PartsCount"], part["ResponseMetadata"]["HTTPStatusCode"]) == (3, 206)
+    assert s3.head_object(Bucket=bucket, Key="joined", PartNumber=3)["ContentLength"] == 3
+    refused("InvalidPartNumber", s3.get_object, 416, Bucket=bucket, Key="joined", PartNumber=4)
+    refused("NoSuchUpload", s3.list_parts, 404, **upload.this)
+    attributes = s3.get_object_attributes(Bucket=bucket, Key="joined", ObjectAttributes=["ObjectParts"])
+    assert attributes["ObjectParts"]["TotalPartsCount"] == 3
+
+
+def test_what_cannot_be_joined_is_refused(s3: Any, bucket: str) -> None:
+    upload = Upload(s3, bucket, "refused")
+    for number in (1, 2, 3):
+        upload.part(number, b"x" * number)
+    error = refused("EntityTooSmall", upload.complete, 400)
+    assert (error["ProposedSize"], error["MinSizeAllowed"], error["PartNumber"]) == ("1", "5242880", "1")
+    with pytest.raises(s3.exceptions.ClientError, match="InvalidPartOrder"):
+        upload.complete(2, 1)
+    upload.parts[9] = {"PartNumber": 9, "ETag": '"none"'}
+    with pytest.raises(s3.exceptions.ClientError, match="InvalidPart"):
+        upload.complete(9)
+    del upload.parts[9]
+    refused("MalformedXML", s3.complete_multipart_upload, 400, **upload.this)
+    assert upload.complete(2)["ETag"].endswith('-1"')
+    assert read(s3, bucket, "refused") == b"xx"
+    refused("NoSuchUpload", upload.complete, 404)
+    none = {**upload.this, "UploadId": "none"}
+    refused("NoSuchUpload", s3.upload_part, 404, **none, PartNumber=1, Body=b"")
+    other = Upload(s3, bucket, "other")
+    refused("InvalidArgument", s3.upload_part, 400, **other.this, PartNumber=0, Body=b"")
+    refused("InvalidArgument", s3.upload_part, 400, **other.this, PartNumber=10001, Body=b"")
+
+
+def test_an_aborted_upload_leaves_nothing(s3: Any, system: System) -> None:
+    bucket = new_bucket(s3)
+    upload = Upload(s3, bucket, "aborted")
+    upload.part(1, b"part" * 1_234_567)
+    stored = system.layout.lake / ".objects"
+
+    def there() -> bool:
+        return any(path.stat().st_size == 4 * 1_234_567 for path in stored.glob("*/*"))
+
+    assert there()
+    s3.abort_multipart_upload(**upload.this)
+    until(lambda: not there())
+    refused("NoSuchUpload", s3.abort_multipart_upload, 404, **upload.this)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_uploads_and_parts_are_listed_in_pages(s3: Any) -> None:
+    bucket = new_bucket(s3)
+    uploads = [Upload(s3, bucket, key) for key in ("a", "b/1", "b/2", "c", "c")]
+    listed = s3.list_multipart_uploads(Bucket=bucket)
+    assert [each["Key"] for each in listed["Uploads"]] == ["a", "b/1", "b/2", "c", "c"]
+    rolled = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
+    assert [each["Key"] for each in rolled["Uploads"]] == ["a", "c", "c"]
+    assert rolled["CommonPrefixes"] == [{"Prefix": "b/"}]
+    found = []
+    for page in s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": 2}
+    ):
+        found += [each["UploadId"] for each in page.get("Uploads", [])]
+    assert sorted(found) == sorted(upload.this["UploadId"] for upload in uploads)
+    for number in (3, 1, 2):
+        uploads[0].part(number, b"x" * number)
+    page = s3.list_parts(**uploads[0].this, MaxParts=2)
+    assert [(each["PartNumber"], each["Size"]) for each in page["Parts"]] == [(1, 1), (2, 2)]
+    assert (page["IsTruncated"], page["NextPartNumberMarker"]) == (True, 2)
+    rest = s3.list_parts(**uploads[0].this, PartNumberMarker=2)
+    assert [each["PartNumber"] for each in rest["Parts"]] == [3]
+
+
+def test_parts_copied_from_an_object(s3: Any, bucket: str) -> None:
+    data = os.urandom(6 * MIB)
+    put(s3, bucket, "source", body=data)
+    upload = Upload(s3, bucket, "of copies")
+    source = {"Bucket": bucket, "Key": "source"}
+    for number, span in ((1, f"bytes=0-{5 * MIB - 1}"), (2, f"bytes={5 * MIB}-{6 * MIB - 1}")):
+        done = s3.upload_part_copy(**upload.this, PartNumber=number, CopySource=source, CopySourceRange=span)
+        upload.parts[number] = {"PartNumber": number, "ETag": done["CopyPartResult"]["ETag"]}
+    upload.complete()
+    assert read(s3, bucket, "of copies") == data
+    other = Upload(s3, bucket, "of nothing")
+    wrong = {**other.this, "PartNumber": 1, "CopySource": source}
+    refused("InvalidArgument", s3.upload_part_copy, 400, **wrong, CopySourceRange="bytes=5-")
+    refused("InvalidArgument", s3.upload_part_copy, 400, **wrong, CopySourceRange=f"bytes=0-{6 * MIB}")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
+def test_a_checksum_of_checksums(s3: Any, bucket: str, algorithm: str) -> None:
+    member = f"Checksum{algorithm}"
+    upload = Upload(s3, bucket, f"composite-{algorithm}", ChecksumAlgorithm=algorithm)
+    assert upload.begun["ChecksumType"] == "COMPOSITE"
+    for number, body in ((1, os.urandom(5 * MIB)), (2, b"end")):
+        upload.part(number, body, ChecksumAlgorithm=algorithm)
+    done = upload.complete()
+    assert done["ChecksumType"] == "COMPOSITE"
+    assert done[member].endswith("-2")
+    head = s3.head_object(Bucket=bucket, Key=f"composite-{algorithm}", ChecksumMode="ENABLED")
+    assert head[member] == done[member]
+    attributes = s3.get_object_attributes(
+        Bucket=bucket, Key=f"composite-{algorithm}", ObjectAttributes=["ObjectParts", "Checksum"]
+    )
+    assert [part[member] for part in attributes["ObjectParts"]["Parts"]] == [
+        upload.parts[n][member] for n in (1, 2)
+    ]
+
+
+def test_a_checksum_of_the_whole_is_computed_from_those_of_the_parts(s3: Any, bucket: str) -> None:
+    body = os.urandom(5 * MIB)
+    upload = Upload(s3, bucket, "whole", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    upload.part(1, body, ChecksumAlgorithm="CRC32")
+    upload.part(2, b"end", ChecksumAlgorithm="CRC32")
+    total = base64.b64encode(zlib.crc32(body + b"end").to_bytes(4, "big")).decode()
+    with pytest.raises(s3.exceptions.ClientError, match="BadDigest"):
+        upload.complete(ChecksumCRC32="AAAAAA==")
+    done = upload.complete(ChecksumCRC32=total)
+    assert (done["ChecksumCRC32"], done["ChecksumType"]) == (total, "FULL_OBJECT")
+    refused(
+        "InvalidRequest",
+        s3.create_multipart_upload,
+        400,
+        Bucket=bucket,
+        Key="no",
+        ChecksumAlgorithm="SHA256",
+        ChecksumType="FULL_OBJECT",
+    )
+
+
+def test_conditions_on_completing(s3: Any, bucket: str) -> None:
+    put(s3, bucket, "there", body=b"first")
+    upload = Upload(s3, bucket, "there")
+    upload.part(1, b"second")
+    with pytest.raises(s3.exceptions.ClientError, match="PreconditionFailed"):
+        upload.complete(IfNoneMatch="*")
+    assert read(s3, bucket, "there") == b"first"
+    upload.complete()
+    assert read(s3, bucket, "there") == b"second"
