@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MODULES: dict[str, str] = {
+    "firehose": "forebay.wire.firehose",
     "athena": "forebay.wire.athena",
     "glue": "forebay.wire.glue",
     "s3": "forebay.wire.s3",

@@ -1,0 +1,176 @@
+"""An S3 destination's configuration as a delivery's specification, and back.
+
+What a delivery cannot do is refused here, naming it; nothing is taken and then ignored without its being
+said (`KEPT` is what is only kept).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from forebay.delivery.prefix import compile_prefix
+from forebay.delivery.section import BufferSpec, DeliverySpec, TransformSpec
+from forebay.errors import ForebayError, UsageError
+from forebay.project.model import Location, Ref
+from forebay.wire.firehose.base import invalid
+from forebay.wire.service import Asked, Json
+
+COMPRESSION = {"UNCOMPRESSED": "none", "GZIP": "gzip", "HADOOP_SNAPPY": "snappy", "Snappy": "snappy"}
+KEPT = ("EncryptionConfiguration", "CloudWatchLoggingOptions", "RoleARN")
+_SIMPLE = re.compile(r"\s*\{\s*(.*?)\s*\}\s*", re.DOTALL)
+_FIELD = re.compile(r'"?([A-Za-z_][\w-]*)"?\s*:\s*\.([A-Za-z_]\w*)')
+_SERDE_COMPRESSION = {"SNAPPY": "snappy", "GZIP": "gzip", "UNCOMPRESSED": "none"}
+
+
+async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec:
+    """The delivery that an (extended) S3 configuration describes. Raises AwsError `InvalidArgumentException`."""
+    bucket = str(given["BucketARN"]).removeprefix("arn:aws:s3:::")
+    hints = given.get("BufferingHints") or {}
+    compression = given.get("CompressionFormat") or "UNCOMPRESSED"
+    if compression not in COMPRESSION:
+        raise invalid(
+            f"CompressionFormat {compression} is not offered; use GZIP, Snappy, HADOOP_SNAPPY or UNCOMPRESSED"
+        )
+    if given.get("S3BackupMode") == "Enabled":
+        raise invalid("S3BackupMode Enabled is not offered: a rule or a second delivery keeps a copy")
+    if given.get("FileExtension") or given.get("CustomTimeZone", "UTC") != "UTC":
+        raise invalid("FileExtension and a CustomTimeZone other than UTC are not offered")
+    transform, delimiter, keys = _processing(asked, given)
+    _prefixes(given, keys)
+    changes: Json = {"format": "json" if delimiter else "raw", "compression": COMPRESSION[compression]}
+    conversion = given.get("DataFormatConversionConfiguration") or {}
+    if conversion and conversion.get("Enabled", True):
+        changes = await _conversion(asked, conversion)
+    try:
+        return DeliverySpec(
+            from_=None if source is None else Ref("streams", source),
+            to=Location.parse(f"s3://{bucket}/"),
+            prefix=given.get("Prefix") or None,
+            error_prefix=_error_prefix(given),
+            buffer=BufferSpec(
+                seconds=float(hints.get("IntervalInSeconds", 300)), bytes=int(hints.get("SizeInMBs", 5)) << 20
+            ),
+            transform=transform,
+            **changes,
+        )
+    except ValueError as error:
+        raise invalid(f"BucketARN: {error}") from None
+
+
+def _prefixes(given: Json, keys: set[str]) -> None:
+    for name, errors in (("Prefix", False), ("ErrorOutputPrefix", True)):
+        text = given.get(name)
+        if not text:
+            continue
+        if text.startswith("/"):
+            raise invalid(f"{name} must not begin with a slash")
+        try:
+            compiled = compile_prefix(text, errors=errors)
+        except UsageError as error:
+            raise invalid(f"{name}: {error.message}") from None
+        missing = [key for key in compiled.fields if key not in keys]
+        if missing and not errors:
+            raise invalid(f"Prefix: no MetadataExtraction query gives the partition key {missing[0]}")
+    if "!{" in str(given.get("Prefix") or "") and not given.get("ErrorOutputPrefix"):
+        raise invalid("ErrorOutputPrefix must be specified when Prefix contains expressions")
+
+
+def _error_prefix(given: Json) -> str | None:
+    text = given.get("ErrorOutputPrefix")
+    if not text:
+        return None
+    if "!{" in text:
+        return str(text)
+    return f"{text}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH/}}"
+
+
+def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, set[str]]:
+    """(the function on the way, whether a newline is appended, the names of dynamic partition keys)."""
+    processing = given.get("ProcessingConfiguration") or {}
+    transform, delimiter = None, False
+    keys: set[str] = set()
+    if not processing.get("Enabled"):
+        return None, False, keys
+    for processor in processing.get("Processors") or []:
+        parameters = {p["ParameterName"]: p["ParameterValue"] for p in processor.get("Parameters") or []}
+        match processor["Type"]:
+            case "Lambda":
+                transform = _function(asked, parameters)
+            case "AppendDelimiterToRecord":
+                if parameters.get("Delimiter", "\\n") not in ("\\n", "\n"):
+                    raise invalid("AppendDelimiterToRecord is offered with the delimiter \\n only")
+                delimiter = True
+            case "MetadataExtraction":
+                keys |= _extracted(parameters)
+            case other:
+                raise invalid(f"The processor {other} is not offered")
+    return transform, delimiter, keys
+
+
+def _function(asked: Asked, parameters: Json) -> TransformSpec:
+    arn = str(parameters.get("LambdaArn") or "")
+    parts = arn.split(":")
+    name = parts[6] if len(parts) > 6 else arn
+    spec = asked.system.project().sections.get("functions", {}).get(name)
+    if spec is None:
+        raise invalid(f"The Lambda function {arn} does not exist")
+    taken = {field: getattr(spec, field) for field in ("handler", "timeout", "memory", "environment")}
+    return TransformSpec(function=name, **taken)
+
+
+def _extracted(parameters: Json) -> set[str]:
+    """The keys of a jq object of plain fields, `{a: .a, b: .b}`: what a prefix can take from an event."""
+    query = str(parameters.get("MetadataExtractionQuery") or "")
+    match = _SIMPLE.fullmatch(query)
+    fields = _FIELD.findall(match[1]) if match else []
+    if match is None or not fields or _FIELD.sub("", match[1]).replace(",", "").strip():
+        raise invalid("MetadataExtractionQuery is offered as an object of fields, {key: .key}")
+    for key, field in fields:
+        if key != field:
+            raise invalid(f"MetadataExtractionQuery: the key {key} must have the name of its field, {field}")
+    return {key for key, _ in fields}
+
+
+async def _conversion(asked: Asked, given: Json) -> dict[str, Any]:
+    """Parquet, with the columns of a Glue table."""
+    serializer = (given.get("OutputFormatConfiguration") or {}).get("Serializer") or {}
+    if "OrcSerDe" in serializer or "ParquetSerDe" not in serializer:
+        raise invalid("DataFormatConversionConfiguration is offered with ParquetSerDe")
+    schema = given.get("SchemaConfiguration") or {}
+    database, table = schema.get("DatabaseName"), schema.get("TableName")
+    if not database or not table:
+        raise invalid("SchemaConfiguration needs a DatabaseName and a TableName")
+    try:
+        row = await asked.system.flow.call(
+            "catalog", name="table_row", args={"database": database.lower(), "name": table.lower()}
+        )
+    except ForebayError as error:
+        raise invalid(f"The table {database}.{table} cannot be read: {error.message}") from None
+    codec = _SERDE_COMPRESSION.get((serializer["ParquetSerDe"] or {}).get("Compression", "SNAPPY"), "snappy")
+    columns = dict(row["doc"]["columns"])
+    return {"format": "parquet", "compression": codec, "columns": columns}
+
+
+def configuration_of(spec: DeliverySpec, role: str) -> Json:
+    """A configuration that a delivery declared in the project would have had."""
+    compression = {"gzip": "GZIP", "snappy": "HADOOP_SNAPPY"}.get(spec.compression or "none", "UNCOMPRESSED")
+    return {
+        "RoleARN": role,
+        "BucketARN": f"arn:aws:s3:::{spec.to.bucket}",
+        "Prefix": spec.to.prefix + (spec.prefix or ""),
+        **({"ErrorOutputPrefix": spec.error_prefix} if spec.error_prefix else {}),
+        "BufferingHints": {
+            "SizeInMBs": max(1, spec.buffer.bytes >> 20),
+            "IntervalInSeconds": int(spec.buffer.seconds),
+        },
+        "CompressionFormat": compression if spec.format != "parquet" else "UNCOMPRESSED",
+    }
+
+
+def encoded(spec: DeliverySpec) -> Json:
+    """A specification as a document holds it."""
+    made: Json = msgspec.to_builtins(spec)
+    return made

@@ -1,0 +1,125 @@
+"""PutRecord and PutRecordBatch: into the delivery's own log, acknowledged once on disk.
+
+A retry of the SDK carries the invocation id of the first try (`amz-sdk-invocation-id`); with the body's
+hash it is the idempotency key, so it is answered the same and is no second event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Annotated
+
+import msgspec
+
+from forebay.streams.writer import Once
+from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
+from forebay.wire.protocol.message import AwsError, Response
+from forebay.wire.service import Asked, Json
+
+MAX_RECORD = 1_024_000
+MAX_CALL = 4 << 20
+WITHIN = 15 * 60.0
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")]
+
+
+class _Record(msgspec.Struct):
+    Data: bytes
+
+
+class _Put(msgspec.Struct):
+    DeliveryStreamName: Name
+    Record: _Record
+
+
+class _Batch(msgspec.Struct):
+    DeliveryStreamName: Name
+    Records: Annotated[list[_Record], msgspec.Meta(min_length=1, max_length=500)]
+
+
+_put = msgspec.json.Decoder(_Put)
+_batch = msgspec.json.Decoder(_Batch)
+
+
+def _ids(n: int) -> list[str]:
+    """Record ids: opaque, unguessable and unique."""
+    seed = secrets.token_urlsafe(96)
+    return [f"{seed}{at:06d}" for at in range(n)]
+
+
+async def _keep(asked: Asked, name: str, records: list[bytes], body: bytes) -> Response:
+    spec = delivery(asked, name)
+    if reads(spec) is not None:
+        raise invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
+    log = asked.system.logs.get(f"delivery.{name}")
+    if log is None:
+        raise AwsError("ServiceUnavailableException", "Slow down.", http=503)
+    once = None
+    invocation = asked.request.headers.get("amz-sdk-invocation-id")
+    if invocation:
+        digest = hashlib.sha256(asked.request.body).digest()
+        scope = f"{asked.principal}\0delivery.{name}\0{asked.operation}"
+        once = Once(scope, invocation + digest.hex(), digest, lambda kept, known: body, WITHIN)
+    receipt = await log.append(records, once=once)
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": asked.request.request_id}
+    return Response(200, headers, receipt.answer or body)
+
+
+def _checked(records: list[bytes]) -> list[bytes]:
+    for at, record in enumerate(records):
+        if len(record) > MAX_RECORD:
+            place = f"records.{at + 1}.member.data" if len(records) > 1 else "record.data"
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value at '{place}' failed to satisfy constraint:"
+                f" Member must have length less than or equal to {MAX_RECORD}",
+                http=400,
+            )
+    if sum(map(len, records)) > MAX_CALL:
+        raise invalid("Records size exceeds 4 MB limit")
+    return records
+
+
+def _put_body(n: int) -> bytes:
+    return msgspec.json.encode({"RecordId": _ids(n)[0], "Encrypted": False})
+
+
+def _batch_body(n: int) -> bytes:
+    responses = [{"RecordId": id} for id in _ids(n)]
+    return msgspec.json.encode({"FailedPutCount": 0, "Encrypted": False, "RequestResponses": responses})
+
+
+@SERVICE.fast_path("PutRecord")
+async def put_record_fast(asked: Asked) -> Response | None:
+    """The usual case, without the model."""
+    try:
+        given = _put.decode(asked.request.body)
+    except msgspec.MsgspecError:
+        return None
+    return await _keep(asked, given.DeliveryStreamName, _checked([given.Record.Data]), _put_body(1))
+
+
+@SERVICE.fast_path("PutRecordBatch")
+async def put_record_batch_fast(asked: Asked) -> Response | None:
+    """The usual case, without the model."""
+    try:
+        given = _batch.decode(asked.request.body)
+    except msgspec.MsgspecError:
+        return None
+    records = _checked([record.Data for record in given.Records])
+    return await _keep(asked, given.DeliveryStreamName, records, _batch_body(len(records)))
+
+
+@SERVICE.operation("PutRecord")
+async def put_record(asked: Asked, given: Json) -> Json | Response:
+    """Put one record."""
+    records = _checked([given["Record"]["Data"]])
+    return await _keep(asked, given["DeliveryStreamName"], records, _put_body(1))
+
+
+@SERVICE.operation("PutRecordBatch")
+async def put_record_batch(asked: Asked, given: Json) -> Json | Response:
+    """Put up to 500 records; all of them are kept, or none."""
+    records = _checked([record["Data"] for record in given["Records"]])
+    return await _keep(asked, given["DeliveryStreamName"], records, _batch_body(len(records)))

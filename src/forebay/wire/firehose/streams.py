@@ -1,0 +1,274 @@
+"""Delivery streams: made, described, changed, removed."""
+
+from __future__ import annotations
+
+import time
+
+from forebay.delivery.section import DeliverySpec
+from forebay.errors import UsageError
+from forebay.runtime.documents import refuse_declared
+from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
+from forebay.wire.firehose.convert import configuration_of, encoded, spec_of
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.service import Asked, Json
+
+KIND = "delivery"
+DESTINATION = "destinationId-000000000001"
+_OTHERS = (
+    "RedshiftDestinationConfiguration",
+    "ElasticsearchDestinationConfiguration",
+    "AmazonopensearchserviceDestinationConfiguration",
+    "SplunkDestinationConfiguration",
+    "HttpEndpointDestinationConfiguration",
+    "AmazonOpenSearchServerlessDestinationConfiguration",
+    "SnowflakeDestinationConfiguration",
+    "IcebergDestinationConfiguration",
+)
+_DEFAULTS: Json = {
+    "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
+    "CompressionFormat": "UNCOMPRESSED",
+    "EncryptionConfiguration": {"NoEncryptionConfig": "NoEncryption"},
+    "CloudWatchLoggingOptions": {"Enabled": False},
+}
+
+
+def arn_of(asked: Asked, name: str) -> str:
+    """A delivery stream's ARN."""
+    return asked.arn(f"deliverystream/{name}", "firehose")
+
+
+def _declared(asked: Asked, name: str) -> bool:
+    return name in asked.system.declared().sections.get(KIND, {})
+
+
+@SERVICE.operation(
+    "CreateDeliveryStream", partial="S3 destinations; jq extraction of plain fields; no S3 backup, ORC or ZIP"
+)
+async def create_delivery_stream(asked: Asked, given: Json) -> Json:
+    """Make a delivery stream."""
+    name = given["DeliveryStreamName"]
+    if name in asked.system.project().sections.get(KIND, {}):
+        message = f"Firehose {name} under accountId {asked.account} already exists"
+        raise AwsError("ResourceInUseException", message, http=400)
+    if other := next((key for key in _OTHERS if key in given), None):
+        raise AwsError(
+            "NotImplemented", f"forebay does not offer firehose.CreateDeliveryStream with {other}", http=501
+        )
+    configuration = given.get("ExtendedS3DestinationConfiguration") or given.get("S3DestinationConfiguration")
+    if configuration is None:
+        raise invalid("Exactly one destination configuration must be provided")
+    if "ExtendedS3DestinationConfiguration" in given and "S3DestinationConfiguration" in given:
+        raise invalid("Exactly one destination configuration must be provided")
+    source = _source(asked, given)
+    spec = await spec_of(asked, configuration, source)
+    now = time.time()
+    meta = {
+        "created": now,
+        "updated": now,
+        "version": 1,
+        "configuration": configuration,
+        "extended": "ExtendedS3DestinationConfiguration" in given,
+        "source": given.get("KinesisStreamSourceConfiguration"),
+        "tags": {tag["Key"]: tag.get("Value") for tag in given.get("Tags") or []},
+    }
+    asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
+    await asked.system.apply()
+    return {"DeliveryStreamARN": arn_of(asked, name)}
+
+
+def _source(asked: Asked, given: Json) -> str | None:
+    kinesis = given.get("KinesisStreamSourceConfiguration")
+    kind = given.get("DeliveryStreamType") or "DirectPut"
+    if kind == "DirectPut":
+        if kinesis is not None:
+            raise invalid("KinesisStreamSourceConfiguration is only valid for KinesisStreamAsSource type.")
+        return None
+    if kind != "KinesisStreamAsSource":
+        raise AwsError(
+            "NotImplemented", f"forebay does not offer firehose.CreateDeliveryStream with {kind}", http=501
+        )
+    if kinesis is None:
+        raise invalid("KinesisSourceStreamConfig is required for KinesisStreamAsSource delivery stream type.")
+    name = str(kinesis["KinesisStreamARN"]).rpartition("/")[2]
+    if name not in asked.system.project().sections.get("streams", {}):
+        raise AwsError(
+            "ResourceNotFoundException", f"Stream {name} under account {asked.account} not found.", http=400
+        )
+    return name
+
+
+def _document(asked: Asked, name: str, spec: DeliverySpec) -> Json:
+    found = asked.system.documents.get(KIND, name)
+    if found is not None and not _declared(asked, name):
+        meta: Json = found["meta"]
+        return meta
+    role = asked.arn(f"role/forebay-{name}", "iam")
+    return {
+        "created": 0,
+        "updated": 0,
+        "version": 1,
+        "configuration": configuration_of(spec, role),
+        "extended": True,
+        "tags": {},
+    }
+
+
+@SERVICE.operation("DescribeDeliveryStream")
+async def describe_delivery_stream(asked: Asked, given: Json) -> Json:
+    """How a delivery stream is made, the project's own too."""
+    name = given["DeliveryStreamName"]
+    spec = delivery(asked, name)
+    meta = _document(asked, name, spec)
+    shown = {**_DEFAULTS, **{key: value for key, value in meta["configuration"].items() if value is not None}}
+    plain_names = (*_DEFAULTS, "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix")
+    destination: Json = {
+        "DestinationId": DESTINATION,
+        "S3DestinationDescription": {key: shown[key] for key in plain_names if key in shown},
+        "ExtendedS3DestinationDescription": {"S3BackupMode": "Disabled", **shown},
+    }
+    source = reads(spec)
+    description: Json = {
+        "DeliveryStreamName": name,
+        "DeliveryStreamARN": arn_of(asked, name),
+        "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamType": "DirectPut" if source is None else "KinesisStreamAsSource",
+        "VersionId": str(meta["version"]),
+        "CreateTimestamp": meta["created"],
+        "LastUpdateTimestamp": meta["updated"],
+        "Destinations": [destination],
+        "HasMoreDestinations": False,
+    }
+    if meta.get("encryption"):
+        description["DeliveryStreamEncryptionConfiguration"] = meta["encryption"]
+    if source is not None:
+        given_source = meta.get("source") or {}
+        arn = given_source.get("KinesisStreamARN") or asked.arn(
+            f"stream/{source.partition('.')[2]}", "kinesis"
+        )
+        description["Source"] = {
+            "KinesisStreamSourceDescription": {
+                "KinesisStreamARN": arn,
+                "RoleARN": given_source.get("RoleARN"),
+                "DeliveryStartTimestamp": meta["created"],
+            }
+        }
+    return {"DeliveryStreamDescription": description}
+
+
+@SERVICE.operation("ListDeliveryStreams")
+async def list_delivery_streams(asked: Asked, given: Json) -> Json:
+    """Their names, in order."""
+    project = asked.system.project()
+    kind = given.get("DeliveryStreamType")
+    names = sorted(
+        name
+        for name, spec in project.of(DeliverySpec).items()
+        if kind is None or (kind == "KinesisStreamAsSource") == (reads(spec) is not None)
+    )
+    after = given.get("ExclusiveStartDeliveryStreamName")
+    names = [name for name in names if after is None or name > after]
+    most = given.get("Limit") or 10
+    return {"DeliveryStreamNames": names[:most], "HasMoreDeliveryStreams": len(names) > most}
+
+
+def _own(asked: Asked, name: str) -> Json:
+    """The document of a delivery stream that may be changed here. Raises AwsError."""
+    delivery(asked, name)
+    try:
+        refuse_declared(asked.system.declared(), KIND, name)
+    except UsageError as error:
+        raise AwsError("ResourceInUseException", error.message, http=400) from None
+    found = asked.system.documents.get(KIND, name)
+    assert found is not None
+    return found
+
+
+@SERVICE.operation("DeleteDeliveryStream")
+async def delete_delivery_stream(asked: Asked, given: Json) -> Json:
+    """Remove one; what it has buffered is delivered, and its log stays on disk."""
+    name = given["DeliveryStreamName"]
+    _own(asked, name)
+    await asked.system.flow.call("flush", name=name, timeout=60)
+    asked.system.documents.delete(KIND, name)
+    await asked.system.apply()
+    return {}
+
+
+@SERVICE.operation("UpdateDestination", partial="S3 destinations")
+async def update_destination(asked: Asked, given: Json) -> Json:
+    """Change where and how a delivery stream delivers."""
+    name = given["DeliveryStreamName"]
+    document = _own(asked, name)
+    meta = document["meta"]
+    if given["DestinationId"] != DESTINATION:
+        raise invalid(f"Destination Id {given['DestinationId']} not found")
+    if given["CurrentDeliveryStreamVersionId"] != str(meta["version"]):
+        message = f"Cannot update firehose: {name} since the current version id: {meta['version']} and specified version id: {given['CurrentDeliveryStreamVersionId']} do not match"
+        raise AwsError("ConcurrentModificationException", message, http=400)
+    update = given.get("ExtendedS3DestinationUpdate") or given.get("S3DestinationUpdate")
+    if update is None:
+        raise invalid("Only updates of S3 destinations are offered")
+    configuration = {**meta["configuration"], **update}
+    source = (meta.get("source") or {}).get("KinesisStreamARN")
+    spec = await spec_of(asked, configuration, source.rpartition("/")[2] if source else None)
+    meta |= {"configuration": configuration, "version": meta["version"] + 1, "updated": time.time()}
+    asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
+    await asked.system.apply()
+    return {}
+
+
+@SERVICE.operation("TagDeliveryStream")
+async def tag_delivery_stream(asked: Asked, given: Json) -> Json:
+    """Tag one."""
+    document = _own(asked, given["DeliveryStreamName"])
+    tags = document["meta"]["tags"] | {tag["Key"]: tag.get("Value") for tag in given["Tags"]}
+    if len(tags) > 50:
+        raise AwsError("LimitExceededException", "A delivery stream can have at most 50 tags", http=400)
+    document["meta"]["tags"] = tags
+    asked.system.documents.put(KIND, given["DeliveryStreamName"], document)
+    return {}
+
+
+@SERVICE.operation("UntagDeliveryStream")
+async def untag_delivery_stream(asked: Asked, given: Json) -> Json:
+    """Take tags off."""
+    document = _own(asked, given["DeliveryStreamName"])
+    document["meta"]["tags"] = {
+        k: v for k, v in document["meta"]["tags"].items() if k not in given["TagKeys"]
+    }
+    asked.system.documents.put(KIND, given["DeliveryStreamName"], document)
+    return {}
+
+
+@SERVICE.operation("ListTagsForDeliveryStream")
+async def list_tags_for_delivery_stream(asked: Asked, given: Json) -> Json:
+    """The tags of one, by key."""
+    spec = delivery(asked, given["DeliveryStreamName"])
+    tags = sorted(_document(asked, given["DeliveryStreamName"], spec)["tags"].items())
+    after = given.get("ExclusiveStartTagKey")
+    tags = [pair for pair in tags if after is None or pair[0] > after]
+    most = given.get("Limit") or 50
+    shown = [{"Key": key, **({"Value": value} if value is not None else {})} for key, value in tags[:most]]
+    return {"Tags": shown, "HasMoreTags": len(tags) > most}
+
+
+@SERVICE.operation(
+    "StartDeliveryStreamEncryption", partial="only kept: the disk's own encryption is the operator's"
+)
+async def start_delivery_stream_encryption(asked: Asked, given: Json) -> Json:
+    """Note that encryption is wanted."""
+    return await _encrypt(asked, given["DeliveryStreamName"], "ENABLED", given)
+
+
+@SERVICE.operation("StopDeliveryStreamEncryption", partial="only kept")
+async def stop_delivery_stream_encryption(asked: Asked, given: Json) -> Json:
+    """Note that it is not."""
+    return await _encrypt(asked, given["DeliveryStreamName"], "DISABLED", {})
+
+
+async def _encrypt(asked: Asked, name: str, state: str, given: Json) -> Json:
+    document = _own(asked, name)
+    wanted = given.get("DeliveryStreamEncryptionConfigurationInput") or {"KeyType": "AWS_OWNED_CMK"}
+    document["meta"]["encryption"] = {"Status": state, **(wanted if state == "ENABLED" else {})}
+    asked.system.documents.put(KIND, name, document)
+    return {}

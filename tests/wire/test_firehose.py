@@ -1,0 +1,335 @@
+"""Data Firehose over the wire: streams made with boto3 deliver for real, and survive SIGKILL."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3  # type: ignore[import-untyped, unused-ignore]
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.harness import System, request
+from tests.projects import project
+
+PROJECT = """\
+name: shop
+delivery:
+  own: {to: lake.shop/own/, compression: gzip}
+functions:
+  shout: functions/shout.handler
+lake:
+  landing: {}
+"""
+FUNCTION = """\
+import base64
+
+def handler(event, context):
+    out = []
+    for record in event["records"]:
+        data = base64.b64decode(record["data"]).upper() + b"\\n"
+        out.append({"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(data).decode()})
+    return {"records": out}
+"""
+S3 = {"RoleARN": "arn:aws:iam::000000000000:role/firehose", "BucketARN": "arn:aws:s3:::landing"}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("firehose")
+    made = project(folder / "p", PROJECT, **{"functions/shout.py": FUNCTION})
+    running = System(made, folder / "state", [], {})
+    running.start(sql=False)
+    yield running
+    running.end()
+
+
+def sdk(system: System, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=system.urls["aws"],
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"max_attempts": 0}),
+    )
+
+
+@pytest.fixture
+def firehose(system: System) -> Iterator[Any]:
+    client = sdk(system, "firehose")
+    yield client
+    client.close()
+
+
+def delivered(system: System, name: str) -> bytes:
+    """Flush, and what its objects hold, decompressed and joined in order."""
+    system.flush(name)
+    client = sdk(system, "s3")
+    try:
+        prefix = f"{name}/"
+        keys = [
+            item["Key"]
+            for item in client.list_objects_v2(Bucket="landing", Prefix=prefix).get("Contents", [])
+        ]
+        bodies = [client.get_object(Bucket="landing", Key=key)["Body"].read() for key in sorted(keys)]
+    finally:
+        client.close()
+    return b"".join(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body for body in bodies)
+
+
+def refused(call: Any, **arguments: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as raised:
+        call(**arguments)
+    error = raised.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_what_is_put_is_delivered_byte_by_byte(system: System, firehose: Any) -> None:
+    firehose.create_delivery_stream(
+        DeliveryStreamName="plain",
+        ExtendedS3DestinationConfiguration={**S3, "Prefix": "plain/", "CompressionFormat": "GZIP"},
+    )
+    one = firehose.put_record(DeliveryStreamName="plain", Record={"Data": b"one|"})
+    assert one["RecordId"]
+    assert one["Encrypted"] is False
+    batch = firehose.put_record_batch(
+        DeliveryStreamName="plain", Records=[{"Data": b"two|"}, {"Data": b"\xff\x00|"}]
+    )
+    assert batch["FailedPutCount"] == 0
+    assert len({entry["RecordId"] for entry in batch["RequestResponses"]}) == 2
+    assert delivered(system, "plain") == b"one|two|\xff\x00|"
+
+
+def test_a_described_stream_says_how_it_was_made(firehose: Any) -> None:
+    configuration = {**S3, "Prefix": "d/", "BufferingHints": {"SizeInMBs": 3, "IntervalInSeconds": 90}}
+    made = firehose.create_delivery_stream(
+        DeliveryStreamName="described", ExtendedS3DestinationConfiguration=configuration
+    )
+    assert made["DeliveryStreamARN"] == "arn:aws:firehose:us-east-1:000000000000:deliverystream/described"
+    found = firehose.describe_delivery_stream(DeliveryStreamName="described")["DeliveryStreamDescription"]
+    assert (found["DeliveryStreamStatus"], found["DeliveryStreamType"], found["VersionId"]) == (
+        "ACTIVE",
+        "DirectPut",
+        "1",
+    )
+    destination = found["Destinations"][0]["ExtendedS3DestinationDescription"]
+    assert destination["BufferingHints"] == {"SizeInMBs": 3, "IntervalInSeconds": 90}
+    assert destination["CompressionFormat"] == "UNCOMPRESSED"
+    firehose.update_destination(
+        DeliveryStreamName="described",
+        CurrentDeliveryStreamVersionId="1",
+        DestinationId=found["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate={"CompressionFormat": "GZIP"},
+    )
+    found = firehose.describe_delivery_stream(DeliveryStreamName="described")["DeliveryStreamDescription"]
+    assert found["VersionId"] == "2"
+    assert found["Destinations"][0]["ExtendedS3DestinationDescription"]["CompressionFormat"] == "GZIP"
+    code, _ = refused(
+        firehose.update_destination,
+        DeliveryStreamName="described",
+        CurrentDeliveryStreamVersionId="1",
+        DestinationId="destinationId-000000000001",
+        ExtendedS3DestinationUpdate={"Prefix": "x/"},
+    )
+    assert code == "ConcurrentModificationException"
+
+
+def test_the_projects_own_are_listed_and_changed_there_only(firehose: Any) -> None:
+    assert "own" in firehose.list_delivery_streams(Limit=100)["DeliveryStreamNames"]
+    found = firehose.describe_delivery_stream(DeliveryStreamName="own")["DeliveryStreamDescription"]
+    assert found["Destinations"][0]["ExtendedS3DestinationDescription"]["CompressionFormat"] == "GZIP"
+    code, message = refused(firehose.delete_delivery_stream, DeliveryStreamName="own")
+    assert code == "ResourceInUseException"
+    assert "declared in the project" in message
+
+
+def test_a_function_on_the_way(system: System, firehose: Any) -> None:
+    processing = {
+        "Enabled": True,
+        "Processors": [
+            {
+                "Type": "Lambda",
+                "Parameters": [
+                    {
+                        "ParameterName": "LambdaArn",
+                        "ParameterValue": "arn:aws:lambda:us-east-1:000000000000:function:shout:$LATEST",
+                    }
+                ],
+            }
+        ],
+    }
+    firehose.create_delivery_stream(
+        DeliveryStreamName="shouted",
+        ExtendedS3DestinationConfiguration={
+            **S3,
+            "Prefix": "shouted/",
+            "ProcessingConfiguration": processing,
+        },
+    )
+    firehose.put_record_batch(DeliveryStreamName="shouted", Records=[{"Data": b"a"}, {"Data": b"b"}])
+    assert delivered(system, "shouted") == b"A\nB\n"
+
+
+def test_fields_as_folders(system: System, firehose: Any) -> None:
+    extraction = {
+        "Type": "MetadataExtraction",
+        "Parameters": [
+            {"ParameterName": "MetadataExtractionQuery", "ParameterValue": "{kind: .kind}"},
+            {"ParameterName": "JsonParsingEngine", "ParameterValue": "JQ-1.6"},
+        ],
+    }
+    firehose.create_delivery_stream(
+        DeliveryStreamName="folders",
+        ExtendedS3DestinationConfiguration={
+            **S3,
+            "Prefix": "folders/kind=!{partitionKeyFromQuery:kind}/",
+            "ErrorOutputPrefix": "bad/!{firehose:error-output-type}/",
+            "DynamicPartitioningConfiguration": {"Enabled": True},
+            "ProcessingConfiguration": {
+                "Enabled": True,
+                "Processors": [
+                    extraction,
+                    {
+                        "Type": "AppendDelimiterToRecord",
+                        "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
+                    },
+                ],
+            },
+        },
+    )
+    records = [{"Data": json.dumps({"kind": kind}).encode()} for kind in ("x", "y", "x")]
+    firehose.put_record_batch(DeliveryStreamName="folders", Records=records)
+    keys = sorted(each["key"].rpartition("/")[0] for each in system.flush("folders"))
+    assert keys == ["folders/kind=x", "folders/kind=y"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code", "words"),
+    [
+        (
+            "put_record",
+            {"DeliveryStreamName": "none", "Record": {"Data": b"x"}},
+            "ResourceNotFoundException",
+            "Firehose none under account 000000000000 not found.",
+        ),
+        (
+            "describe_delivery_stream",
+            {"DeliveryStreamName": "none"},
+            "ResourceNotFoundException",
+            "Firehose none under account 000000000000 not found.",
+        ),
+        (
+            "put_record_batch",
+            {"DeliveryStreamName": "own", "Records": [{"Data": b"x"}] * 501},
+            "ValidationException",
+            "Member must have length less than or equal to 500",
+        ),
+        (
+            "put_record",
+            {"DeliveryStreamName": "own", "Record": {"Data": b"x" * 1_024_001}},
+            "ValidationException",
+            "less than or equal to 1024000",
+        ),
+        (
+            "put_record_batch",
+            {"DeliveryStreamName": "own", "Records": [{"Data": b"x" * 900_000}] * 5},
+            "InvalidArgumentException",
+            "4 MB",
+        ),
+        (
+            "create_delivery_stream",
+            {"DeliveryStreamName": "own", "S3DestinationConfiguration": S3},
+            "ResourceInUseException",
+            "already exists",
+        ),
+        (
+            "create_delivery_stream",
+            {"DeliveryStreamName": "bad name", "S3DestinationConfiguration": S3},
+            "ValidationException",
+            "deliveryStreamName",
+        ),
+        (
+            "create_delivery_stream",
+            {"DeliveryStreamName": "zip", "S3DestinationConfiguration": {**S3, "CompressionFormat": "ZIP"}},
+            "InvalidArgumentException",
+            "ZIP",
+        ),
+        (
+            "create_delivery_stream",
+            {
+                "DeliveryStreamName": "p",
+                "S3DestinationConfiguration": {**S3, "Prefix": "!{timestamp:nonsense}/"},
+            },
+            "InvalidArgumentException",
+            "Prefix",
+        ),
+        (
+            "create_delivery_stream",
+            {
+                "DeliveryStreamName": "h",
+                "HttpEndpointDestinationConfiguration": {
+                    "EndpointConfiguration": {"Url": "https://x"},
+                    "S3Configuration": S3,
+                },
+            },
+            "NotImplemented",
+            "HttpEndpoint",
+        ),
+    ],
+)
+def test_what_is_wrong_is_refused_in_the_words_of_aws(
+    firehose: Any, operation: str, arguments: dict[str, Any], code: str, words: str
+) -> None:
+    found, message = refused(getattr(firehose, operation), **arguments)
+    assert found == code
+    assert words in message
+
+
+def test_a_retry_is_answered_the_same_and_is_no_second_record(system: System, firehose: Any) -> None:
+    firehose.create_delivery_stream(
+        DeliveryStreamName="once", ExtendedS3DestinationConfiguration={**S3, "Prefix": "once/"}
+    )
+    body = json.dumps(
+        {"DeliveryStreamName": "once", "Record": {"Data": base64.b64encode(b"1").decode()}}
+    ).encode()
+    headers = {
+        "X-Amz-Target": "Firehose_20150804.PutRecord",
+        "Content-Type": "application/x-amz-json-1.1",
+        "amz-sdk-invocation-id": "8d1f3a5e-0000-4000-8000-000000000001",
+    }
+    answers = [request(system.urls["aws"] + "/", "POST", body, headers) for _ in range(3)]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert delivered(system, "once") == b"1"
+
+
+def test_streams_tags_and_records_survive_sigkill(system: System) -> None:
+    client = sdk(system, "firehose")
+    client.create_delivery_stream(
+        DeliveryStreamName="kept",
+        ExtendedS3DestinationConfiguration={**S3, "Prefix": "kept/"},
+        Tags=[{"Key": "a", "Value": "1"}],
+    )
+    client.tag_delivery_stream(DeliveryStreamName="kept", Tags=[{"Key": "b"}])
+    client.put_record(DeliveryStreamName="kept", Record={"Data": b"before"})
+    client.close()
+    system.kill_all()
+    system.start(sql=False)
+    client = sdk(system, "firehose")
+    client.put_record(DeliveryStreamName="kept", Record={"Data": b" after"})
+    assert client.list_tags_for_delivery_stream(DeliveryStreamName="kept")["Tags"] == [
+        {"Key": "a", "Value": "1"},
+        {"Key": "b"},
+    ]
+    system.until(lambda: system.status()["ledger"]["delivery.kept"]["accepted"] == 2)
+    assert delivered(system, "kept") == b"before after"
+    client.delete_delivery_stream(DeliveryStreamName="kept")
+    assert (
+        refused(client.describe_delivery_stream, DeliveryStreamName="kept")[0] == "ResourceNotFoundException"
+    )
+    client.close()
