@@ -5,6 +5,8 @@ What happens to an event, and where:
     ingest, wire    accept it                                        (process: front)
     streams         keep it: one fsynced log per stream and per delivery that is put to
       │
+    bus             rules: which events go where                     flow_bus.py, bus/router.py
+      │
       │  a delivery reads its log at a position of its own           (process: flow, this module)
       ▼
     delivery        take → transform → encode → buffer               delivery/consumer.py, batch.py
@@ -49,6 +51,7 @@ from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
+from forebay.flow_bus import Buses
 from forebay.flow_tables import declare, qualified
 from forebay.flow_triggers import Functions, plain_host
 from forebay.functions.invoke import Host
@@ -91,6 +94,7 @@ class Flow:
         self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
         self.functions = Functions(self._store, self.lake, self._files, host or plain_host(layout))
+        self.buses = Buses(layout, self._store, self.functions)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -119,6 +123,7 @@ class Flow:
         self.apply(self.project)
         self.crawlers.start()
         self.functions.start()
+        self.buses.start()
         for thread in self._threads:
             thread.start()
         self.lake.start()
@@ -131,6 +136,7 @@ class Flow:
         """
         with self._changing:
             wanted = project.of(DeliverySpec)
+            self.buses.apply(project)
             for name, delivery in list(self._deliveries.items()):
                 if name not in wanted or self._differs(delivery, project):
                     self._remove(name)
@@ -148,6 +154,9 @@ class Flow:
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]
         code = spec.transform.function if spec.transform is not None else None
+        buses = self.buses.feeding(delivery.name, project)
+        if [feed.log for feed in delivery.feeds[1:]] != [f"bus.{bus}" for bus in buses]:
+            return True
         return delivery.spec != spec or (
             code is not None and self.project.of(FunctionSpec).get(code) != project.of(FunctionSpec).get(code)
         )
@@ -164,6 +173,7 @@ class Flow:
                 writer=self._writer(name),
                 room=self._room,
                 table=None if spec.table is None else qualified(spec.table, self.project),
+                feeds=self.buses.feeds(name),
             )
             delivery = Delivery(name, spec, parts)
         except ForebayError as error:
@@ -251,6 +261,7 @@ class Flow:
         return {
             "deliveries": {**running, **refused},
             "crawlers": self.crawlers.status(),
+            "buses": self.buses.status(),
             "functions": self.functions.status(),
             "trouble": self._store.trouble,
         }
@@ -278,6 +289,7 @@ class Flow:
             if thread.is_alive():
                 thread.join()
         self._pool.shutdown(cancel_futures=True)
+        self.buses.stop()
         self.lake.stop()
         self.crawlers.stop()
         self._store.close()
@@ -336,21 +348,26 @@ class Flow:
                 if found.modified < before and not registered(self._store, bucket, found.key):
                     self._files.remove(found.path)
 
+    def _positions(self) -> list[tuple[str, str, int]]:
+        """(consumer, log, position) of whoever reads here."""
+        return [
+            (delivery.consumer, log_name, position)
+            for delivery in list(self._deliveries.values())
+            for log_name, position in list(delivery.positions.items())
+        ] + self.buses.positions()
+
     def _trim(self) -> None:
-        told: dict[str, int] = {}
+        told: dict[tuple[str, str], int] = {}
         front = ipc.Client(self.layout.socket("front"), "front")
         try:
             while not self._stopping.wait(TRIM_EVERY):
-                for delivery in list(self._deliveries.values()):
-                    position = delivery.position
-                    if told.get(delivery.name) == position:
+                for consumer, log_name, position in self._positions():
+                    if told.get((consumer, log_name)) == position:
                         continue
                     try:
-                        front.call(
-                            "trim", log=delivery.log_name, consumer=delivery.consumer, position=position
-                        )
-                        told[delivery.name] = position
+                        front.call("trim", log=log_name, consumer=consumer, position=position)
+                        told[consumer, log_name] = position
                     except ForebayError as error:
-                        log.debug("front was not told how far %s is: %s", delivery.name, error)
+                        log.debug("front was not told how far %s is: %s", consumer, error)
         finally:
             front.close()

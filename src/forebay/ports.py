@@ -117,6 +117,27 @@ class Transform(Protocol):
         """Stop the workers."""
 
 
+@dataclass(slots=True)
+class Sifted:
+    """What of some records is a consumer's: `records[i]` came of input `source[i]`, ascending.
+
+    An input may lead to several, each of which has an end of its own, or to none: then it is dropped.
+    """
+
+    records: list[bytes]
+    source: Sequence[int]
+
+
+class Sieve(Protocol):
+    """Which events of a log a consumer gets, and what of them: a bus's rules.
+
+    Implemented by `forebay.bus.router`; asked by delivery.
+    """
+
+    def sift(self, records: Sequence[bytes], origins: Sequence[Origin]) -> Sifted:
+        """Choose from consecutive `records` of one log."""
+
+
 Secrets = Callable[[str], str]
 """Looks a secret up by name; raises ForebayError `UnknownSecret`, naming where it looked."""
 
@@ -167,7 +188,8 @@ class TableChange:
 class Progress:
     """What one consumer did: its position moves from `before` to `position` with what came of it.
 
-    inputs of `segments` + `dropped` = `position` - `before`, or the commit is refused (`LedgerMismatch`).
+    inputs of `segments` + `dropped` = `position` - `before` + `copies`, or the commit is refused
+    (`LedgerMismatch`). `copies` are what rules made of events beyond one each.
     """
 
     consumer: str
@@ -177,6 +199,7 @@ class Progress:
     buffers: Sequence[BufferRow] = ()
     segments: Sequence[SegmentRow] = ()
     dropped: int = 0
+    copies: int = 0
     change: TableChange | None = None
 
 
@@ -242,8 +265,8 @@ class DeliveryStore(Protocol):
     it does not fail them.
     """
 
-    def attach(self, consumer: str, log: str, start: int) -> int:
-        """The consumer's position, which is `start` the first time."""
+    def attach(self, consumer: str, log: str, start: int, *, skip: bool = False) -> int:
+        """The consumer's position, which is `start` the first time; with `skip`, at least `start`."""
 
     def new_buffer(self) -> int:
         """An id for a buffer that is about to be opened."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
+import msgspec
+
+from forebay.bus.inputs import PREDEFINED, parse_path, placeholders
+from forebay.bus.operators import InvalidPattern
+from forebay.bus.pattern import compile_pattern
+from forebay.bus.schedule import Schedule
+from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
-from forebay.project.model import Ref, Spec
+from forebay.project.model import Location, Ref, Spec
 from forebay.project.near import nearest
 from forebay.project.section import Section
 
@@ -23,7 +32,7 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
             "The target.",
             example="streams.activity",
             refs=("streams", "delivery", "functions", "topics", "bus", "telemetry"),
-            feeds="to",
+            feeds="rule",
         ),
     ]
     input: Annotated[
@@ -36,11 +45,39 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
     ] = {}
     template: Annotated[
         Any,
-        Field("What is sent instead of the event; `<who>` stands for a part.", example='{user: "<who>"}'),
+        Field(
+            "What is sent instead of the event; `<who>` stands for a part. A text is AWS's input template.",
+            example='{user: "<who>"}',
+        ),
+    ] = None
+    constant: Annotated[
+        str | None,
+        Field("JSON that is sent instead of the event, always the same.", example="'{\"run\": 1}'"),
     ] = None
     key: Annotated[
         str | None,
-        Field("A stream's partition key, as a JSON path.", example="$.detail.user_id"),
+        Field("A stream's partition key, as a JSON path into the event.", example="$.detail.user_id"),
+    ] = None
+    retries: Annotated[
+        int,
+        Field("How often a target that cannot be reached is tried again.", minimum=0, maximum=185),
+    ] = 185
+    max_age: Annotated[
+        float,
+        Field(
+            "How old an event may become while its target cannot be reached.",
+            example="1h",
+            kind="duration",
+            minimum=60,
+            maximum=86400,
+        ),
+    ] = 86400.0
+    errors: Annotated[
+        Location | None,
+        Field(
+            "Where events are kept that the target did not take. Otherwise `lake.<project>-errors/`.",
+            example="lake.shop/dead/",
+        ),
     ] = None
 
     @classmethod
@@ -50,22 +87,42 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
 
 
 class RuleSpec(Spec, frozen=True, kw_only=True):
-    """A pattern and its targets."""
+    """A pattern, or a schedule, and targets."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("when", "schedule")
 
     when: Annotated[
-        dict[str, Any],
+        dict[str, Any] | None,
         Field(
             "An EventBridge event pattern.",
             example="{detail: {event_type: [purchase]}}",
             kind="pattern",
         ),
-    ]
+    ] = None
+    schedule: Annotated[
+        str | None,
+        Field(
+            "`rate(5 minutes)` or `cron(0 6 * * ? *)` (AWS's grammar, UTC): an event of its own, at these times.",
+            example="rate(5 minutes)",
+        ),
+    ] = None
     to: Annotated[
         list[TargetSpec],
         Field("The targets.", example="[{streams.activity: {input: $.detail}}]", one=True),
     ]
     description: Annotated[str | None, Field("What it is for.", example="Thank those who bought")] = None
     enabled: Annotated[bool, Field("Whether it matches at all.")] = True
+
+
+class ArchiveSpec(Spec, frozen=True, kw_only=True):
+    """Events of a bus that are kept to be replayed."""
+
+    pattern: Annotated[
+        dict[str, Any] | None,
+        Field("Only those that match. Otherwise all.", example="{source: [shop.web]}", kind="pattern"),
+    ] = None
+    keep: Annotated[float, Field("How long.", example="30d", kind="duration", minimum=1)] = 86400.0
+    since: Annotated[int, Field("The offset in the bus's log from which it counts.", minimum=0)] = 0
 
 
 class BusSpec(Spec, frozen=True, kw_only=True):
@@ -79,9 +136,20 @@ class BusSpec(Spec, frozen=True, kw_only=True):
         ),
     ] = {}
     archive: Annotated[
-        float, Field("How long its events are kept for replay.", example="7d", kind="duration", minimum=1)
+        float, Field("How long its events are kept at least.", example="7d", kind="duration", minimum=1)
     ] = 86400.0
+    archives: Annotated[
+        dict[str, ArchiveSpec],
+        Field(
+            "What is kept for replay, by name.", example="{web: {pattern: {source: [shop.web]}, keep: 30d}}"
+        ),
+    ] = {}
     was: Annotated[str | None, WAS] = None
+
+    @property
+    def retention(self) -> float:
+        """How long its log keeps events, in seconds."""
+        return max([self.archive, *(archive.keep for archive in self.archives.values())])
 
 
 _MATCHERS = frozenset(
@@ -91,13 +159,46 @@ _MATCHERS = frozenset(
 
 def _check(check: Check) -> None:
     for bus, spec in check.entries("bus", BusSpec):
+        for archive, kept in spec.archives.items():
+            if kept.pattern is not None:
+                _check_pattern(check, ("bus", bus, "archives", archive, "pattern"), kept.pattern)
         for rule, content in spec.rules.items():
-            _check_pattern(check, ("bus", bus, "rules", rule, "when"), content.when)
+            _check_rule(check, ("bus", bus, "rules", rule), content)
             if not content.to:
                 check.add("NoTarget", ("bus", bus, "rules", rule, "to"), f"the rule {rule} has no target")
 
 
-def _check_pattern(check: Check, part: Part, pattern: Any) -> None:
+def _check_rule(check: Check, here: Part, rule: RuleSpec) -> None:
+    if rule.when is not None:
+        _check_pattern(check, (*here, "when"), rule.when)
+    if rule.schedule is not None:
+        try:
+            Schedule(rule.schedule)
+        except UsageError as error:
+            check.add("BadSchedule", (*here, "schedule"), error.message, why=error.why, fix=error.fix)
+    for index, target in enumerate(rule.to):
+        part: Part = (*here, "to", index)
+        given = [name for name in ("input", "template", "constant") if getattr(target, name) is not None]
+        if len(given) > 1:
+            check.add("BadInput", part, f"{' and '.join(given)} exclude one another", fix="keep one of them")
+        for name, path in (("input", target.input), ("key", target.key), *target.paths.items()):
+            try:
+                parse_path(path or "$")
+            except UsageError as error:
+                check.add("BadPath", part, f"{name}: {error.message}", fix="$.detail.user")
+        if target.template is not None:
+            text = target.template if isinstance(target.template, str) else json.dumps(target.template)
+            unknown = [n for n in placeholders(text) if n not in target.paths and n not in PREDEFINED]
+            if unknown:
+                check.add(
+                    "BadTemplate",
+                    part,
+                    f"<{unknown[0]}> is no part of the event",
+                    fix=f"add {unknown[0]} to paths",
+                )
+
+
+def _check_shape(check: Check, part: Part, pattern: Any) -> None:
     """The shape of EventBridge's patterns: objects down to lists of values and matchers."""
     if not pattern:
         check.add("BadPattern", part, "a pattern must ask for something", fix='{source: [{prefix: ""}]}')
@@ -105,9 +206,9 @@ def _check_pattern(check: Check, part: Part, pattern: Any) -> None:
         here = (*part, key)
         if key == "$or" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
             for item in value:
-                _check_pattern(check, here, item)
+                _check_shape(check, here, item)
         elif isinstance(value, dict):
-            _check_pattern(check, here, value)
+            _check_shape(check, here, value)
         elif not isinstance(value, list):
             check.add(
                 "BadPattern", here, f"`{key}` must be a list of values that match", fix=f"{key}: [{value}]"
@@ -119,6 +220,41 @@ def _check_pattern(check: Check, part: Part, pattern: Any) -> None:
                     near = nearest(name, _MATCHERS)
                     fix = f"did you mean {near}?" if near else f"one of {', '.join(sorted(_MATCHERS))}"
                     check.add("BadPattern", here, f"{name!r} is no matcher", fix=fix)
+
+
+def _check_pattern(check: Check, part: Part, pattern: dict[str, Any]) -> None:
+    before = len(check.findings)
+    _check_shape(check, part, pattern)
+    if len(check.findings) > before:
+        return
+    try:
+        compile_pattern(pattern)
+    except InvalidPattern as error:
+        check.add("BadPattern", part, error.message, fix='{source: [{prefix: ""}]}')
+
+
+def _with_parts(entries: Mapping[str, Spec], parts: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Spec]:
+    """The buses with the rules and archives that were made over the wire: `<bus>/rule/<name>`, `<bus>/archive/<name>`.
+
+    A rule of the project's own stands before one of the same name.
+    """
+    rules: dict[str, dict[str, RuleSpec]] = {}
+    archives: dict[str, dict[str, ArchiveSpec]] = {}
+    for id, doc in parts:
+        bus, kind, name = id.split("/", 2)
+        if kind == "rule":
+            rules.setdefault(bus, {})[name] = msgspec.convert(doc["spec"], RuleSpec)
+        else:
+            archives.setdefault(bus, {})[name] = msgspec.convert(doc["spec"], ArchiveSpec)
+    found: dict[str, Spec] = {}
+    for bus, spec in entries.items():
+        assert isinstance(spec, BusSpec)
+        found[bus] = msgspec.structs.replace(
+            spec,
+            rules={**rules.get(bus, {}), **spec.rules},
+            archives={**archives.get(bus, {}), **spec.archives},
+        )
+    return found
 
 
 SECTION = Section(
@@ -138,5 +274,5 @@ shop:
     holds=lambda _: True,
     log=lambda _: True,
     check=_check,
-    later="the bus is not built yet; a route can go `to:` a stream or a delivery",
+    parts=_with_parts,
 )

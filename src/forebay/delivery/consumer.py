@@ -19,14 +19,23 @@ from forebay.delivery.batch import Done, process
 from forebay.delivery.buffers import Buffers, Target
 from forebay.delivery.columns import Columns
 from forebay.delivery.formats import Encoder, encoder
-from forebay.delivery.intake import Work, take
+from forebay.delivery.intake import Sieved, Work, sifted, take
 from forebay.delivery.prefix import data_prefix, error_prefix
 from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import Unavailable
-from forebay.ports import DeliveryStore, LakeFiles, LogReader, ObjectRow, Progress, TableChange, Transform
+from forebay.ports import (
+    DeliveryStore,
+    LakeFiles,
+    LogReader,
+    ObjectRow,
+    Progress,
+    Sieve,
+    TableChange,
+    Transform,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +48,29 @@ RETRY_FIRST, RETRY_MOST = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """A log that a delivery reads. With a `sieve` it gets a part of it, from where `begin` says (None: not yet)."""
+
+    log: str
+    open: Callable[[], LogReader]
+    sieve: Sieve | None = None
+    begin: Callable[[], int | None] | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    feed: Feed
+    reader: LogReader
+    position: int
+    head: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What a delivery is given: where its events come from, its code, and where things are kept.
 
-    `writer` outlives the delivery when the project changes; `room` says whether the disk has any; `table`
+    `open_log` is of its own log or the stream it reads; `feeds` are further logs, whose events come in no
+    order among each other. `writer` outlives the delivery when the project changes; `room` says whether the disk has any; `table`
     is (database, table), where there is one over what is delivered.
     """
 
@@ -53,6 +81,7 @@ class Parts:
     writer: Writer
     room: Callable[[], bool]
     table: tuple[str, str] | None = None
+    feeds: Sequence[Feed] = ()
 
 
 class Delivery:
@@ -63,8 +92,9 @@ class Delivery:
         self.spec = spec
         self.consumer = f"delivery.{name}"
         self.log_name = str(spec.from_) if spec.from_ is not None else self.consumer
-        self.position = 0
-        self.head = 0
+        self.feeds = (Feed(self.log_name, parts.open_log), *parts.feeds)
+        self.positions: dict[str, int] = {}
+        self._heads: dict[str, int] = {}
         self.trouble: str | None = None
         self._parts = parts
         target = Target(
@@ -111,8 +141,8 @@ class Delivery:
         """How far it is and what ails it."""
         return {
             "log": self.log_name,
-            "position": self.position,
-            "lag": max(0, self.head - self.position),
+            "position": self.positions.get(self.log_name, 0),
+            "lag": sum(max(0, head - self.positions.get(log, 0)) for log, head in self._heads.items()),
             "buffered": self._parts.store.waiting(self.name),
             "buffered_bytes": self._buffers.held(),
             "writing": self._writer.pending,
@@ -163,12 +193,18 @@ class Delivery:
             return process(work, self._parts.transform, self._encoder, self.spec, self.name)
 
     def _catch_up(self, deadline: float) -> None:
-        reader = self._parts.open_log()
-        try:
-            head = reader.head()
-        finally:
-            reader.close()
-        while self.position < head and time.monotonic() < deadline and self._thread.is_alive():
+        heads = {}
+        for feed in self.feeds:
+            reader = feed.open()
+            try:
+                heads[feed.log] = reader.head()
+            finally:
+                reader.close()
+        while (
+            any(self.positions.get(log, 0) < head for log, head in heads.items())
+            and time.monotonic() < deadline
+            and self._thread.is_alive()
+        ):
             self._wake.set()
             time.sleep(0.01)
 
@@ -209,26 +245,49 @@ class Delivery:
     def _run(self) -> None:
         delay = RETRY_FIRST
         while not self._stopping.is_set():
-            reader: LogReader | None = None
+            readings: list[_Reading] = []
             try:
-                reader = self._parts.open_log()
+                for feed in self.feeds:
+                    readings.append(_Reading(feed, feed.open(), 0))
                 with self._buffers.lock:  # nothing is sealed between what is committed and what is known
-                    self.position = self._parts.store.attach(self.consumer, self.log_name, reader.start())
+                    for reading in readings:
+                        self._attach(reading)
                     self._buffers.restore()
                 self._encoder = self._fresh_encoder()
-                delay = self._consume(reader, delay)
+                delay = self._consume(readings, delay)
             except Exception as error:  # whatever it was, the others go on and this one tries again
                 self._say(f"{type(error).__name__}: {error}", exc_info=not isinstance(error, Unavailable))
                 self._stopping.wait(delay)
                 delay = min(delay * 2, RETRY_MOST)
             finally:
-                if reader is not None:
-                    reader.close()
+                for reading in readings:
+                    reading.reader.close()
 
-    def _consume(self, reader: LogReader, delay: float) -> float:
-        position = self.position
+    def _attach(self, reading: _Reading) -> None:
+        feed, store = reading.feed, self._parts.store
+        if feed.begin is None:
+            reading.position = store.attach(self.consumer, feed.log, reading.reader.start())
+        else:
+            begin = feed.begin()
+            if begin is None:
+                raise Unavailable("NotDeclared", f"{feed.log} does not know yet that it is read")
+            reading.position = store.attach(self.consumer, feed.log, begin, skip=True)
+        self.positions[feed.log] = reading.position
+
+    def _next(self, readings: Sequence[_Reading], most: int) -> tuple[_Reading, Work] | None:
+        """Some of what is new in the first log that has any; the next time the others come first."""
+        for reading in readings:
+            reading.head = self._heads[reading.feed.log] = reading.reader.head()
+        for reading in readings:
+            if reading.head > reading.position:
+                batches = reading.reader.read(reading.position, max_bytes=most)
+                if batches:
+                    return reading, take(reading.feed.log, batches, reading.position)
+        return None
+
+    def _consume(self, readings: list[_Reading], delay: float) -> float:
         most = min(READ_BYTES, max(self.spec.buffer.bytes, 1 << 16))
-        flying: deque[tuple[int, Future[None]]] = deque()
+        flying: deque[tuple[str, int, Future[None]]] = deque()
         idle = IDLE_FIRST
         while not self._stopping.is_set():
             if not self._parts.room():
@@ -238,34 +297,40 @@ class Delivery:
             if self._writer.backlog > BACKLOG:
                 self._rest(IDLE_MOST)  # objects are written more slowly than events come
                 continue
-            self.head = reader.head()
-            batches = reader.read(position, max_bytes=most) if self.head > position else []
-            if not batches:
+            found = self._next(readings, most)
+            if found is None:
                 self._land(flying, 0)
                 self._rest(idle)
                 idle = min(idle * 1.2, IDLE_MOST)
                 continue
             idle = IDLE_FIRST
-            work = take(self.log_name, batches, position)
-            done = self._process(work)
+            reading, work = found
+            feed, position = reading.feed, reading.position
+            if len(readings) > 1:
+                readings.remove(reading)
+                readings.append(reading)
+            asked = work if feed.sieve is None else sifted(work, feed.sieve)
+            passed = len(set(asked.source)) if isinstance(asked, Sieved) else len(work.records)
+            done = self._process(asked) if asked.records else Done([], 0)
             if self._abandoned:
                 break
             with self._buffers.lock:
                 opened, segments, stale = self._buffers.place(done.groups)
                 progress = Progress(
                     consumer=self.consumer,
-                    log=self.log_name,
+                    log=feed.log,
                     before=position,
                     position=work.end,
                     buffers=opened,
                     segments=segments,
-                    dropped=done.dropped,
+                    dropped=done.dropped + len(work.records) - passed,
+                    copies=len(asked.records) - passed,
                     change=self._change(),
                 )
-                flying.append((work.end, self._parts.store.commit(progress)))
+                flying.append((feed.log, work.end, self._parts.store.commit(progress)))
             if stale:
                 self._seal(stale)
-            position = work.end
+            reading.position = work.end
             if work.bytes >= most:
                 self._land(flying, IN_FLIGHT - 1)
             else:
@@ -276,11 +341,11 @@ class Delivery:
         self._land(flying, 0)
         return delay
 
-    def _land(self, flying: deque[tuple[int, Future[None]]], most: int) -> None:
+    def _land(self, flying: deque[tuple[str, int, Future[None]]], most: int) -> None:
         while len(flying) > most:
-            position, future = flying[0]
+            log_name, position, future = flying[0]
             future.result()
-            self.position = position
+            self.positions[log_name] = position
             flying.popleft()
 
     def _rest(self, seconds: float) -> None:

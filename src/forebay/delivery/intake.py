@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import overload
 
 from forebay.event import Batch
-from forebay.ports import Origin
+from forebay.ports import Origin, Sieve
 
 
 class Origins(Sequence[Origin]):
@@ -53,6 +53,39 @@ class Work:
     origins: Sequence[Origin]
     end: int
     bytes: int
+
+
+@dataclass(slots=True)
+class Sieved(Work):
+    """What a sieve let through; `source` has the index of each record's input."""
+
+    source: Sequence[int]
+
+
+class Picked(Sequence[Origin]):
+    """The origins of some of the records, by index."""
+
+    def __init__(self, origins: Sequence[Origin], source: Sequence[int]) -> None:
+        self._origins = origins
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @overload
+    def __getitem__(self, index: int) -> Origin: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Origin]: ...
+    def __getitem__(self, index: int | slice) -> Origin | Sequence[Origin]:
+        if isinstance(index, slice):
+            return Picked(self._origins, self._source[index])
+        return self._origins[self._source[index]]
+
+
+def sifted(work: Work, sieve: Sieve) -> Sieved:
+    """What of `work` passes `sieve`."""
+    found = sieve.sift(work.records, work.origins)
+    return Sieved(found.records, Picked(work.origins, found.source), work.end, work.bytes, found.source)
 
 
 def take(log: str, batches: Sequence[Batch], position: int) -> Work:

@@ -5,7 +5,7 @@ body → unzipped → events → parameters merged → schema → keys and uniqu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,10 @@ class Admitted:
 
 
 class Door:
-    """A route ready to take requests. `partition_key` is the field that the target shards by."""
+    """A route ready to take requests. `partition_key` is the field that the target shards by.
+
+    `wrap` makes of an event what the target's log keeps; it is given the events that are admitted.
+    """
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class Door:
         schema: Schema | None = None,
         counts: Counts | None = None,
         limit: RateLimit | None = None,
+        wrap: Callable[[list[bytes]], list[bytes]] | None = None,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -102,6 +106,7 @@ class Door:
         self.limit = limit or (RateLimit(spec.limit) if spec.limit is not None else None)
         self.max_body = spec.max_body
         self._schema = schema
+        self._wrap = wrap
         self._key = partition_key
         self._unique = spec.unique.field if spec.unique is not None else None
         self._parameters = parameters(spec.path)
@@ -129,8 +134,13 @@ class Door:
         events = read_events(body, self._fields, lines=lines)
         total = len(events.records) + len(events.refused)
         if self._plain:
-            return Admitted(events.records, None, None, events.size, total, events.refused)
-        return self._sift(events, total, path)
+            admitted = Admitted(events.records, None, None, events.size, total, events.refused)
+        else:
+            admitted = self._sift(events, total, path)
+        if self._wrap is not None and admitted.records:
+            admitted.records = self._wrap(admitted.records)
+            admitted.size = sum(map(len, admitted.records))
+        return admitted
 
     def _sift(self, events: Events, total: int, path: Mapping[str, str]) -> Admitted:
         records: list[bytes] = []

@@ -83,11 +83,17 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
     ] = None
     source: Annotated[
         str | None,
-        Field("For a bus: the event's source. Otherwise `forebay.<project>`.", example="shop.web"),
+        Field(
+            "For a bus: the event's source. Otherwise `forebay.<project>`. `$request.body.kind` is the field `kind`.",
+            example="shop.web",
+        ),
     ] = None
     detail_type: Annotated[
         str | None,
-        Field("For a bus: the event's detail-type. Otherwise the route's name.", example="click"),
+        Field(
+            "For a bus: the event's detail-type. Otherwise the route's name. `$request.body.kind` is the field `kind`.",
+            example="click",
+        ),
     ] = None
 
     @property

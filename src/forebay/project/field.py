@@ -36,7 +36,8 @@ class Field:
 
     `doc` is a sentence for the reference page and for editors; `example` is YAML as one would write it.
     `yaml` is the key in the file where it is not the attribute's name (`from` for `from_`). `refs` are
-    the nouns that a reference may name. `one`: a single item may stand without its list. `later`: set
+    the nouns that a reference may name. `feeds` says which way events go: `to` or `from` what is named, or by a
+    `rule` to what reads them here at a position of its own. `one`: a single item may stand without its list. `later`: set
     it and `forebay run` refuses, with this reason.
     """
 
@@ -48,7 +49,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     one: bool = False
-    feeds: Literal["to", "from"] | None = None
+    feeds: Literal["to", "from", "rule"] | None = None
     secrets: bool = False
     later: str | None = None
 

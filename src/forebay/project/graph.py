@@ -55,11 +55,17 @@ def edges_of(project: Project) -> tuple[Edge, ...]:
         if feeds is None or other is None or len(value.part) < 2:
             continue
         own = Ref(str(value.part[0]), str(value.part[1]))
-        source, target = (own, other) if feeds == "to" else (other, own)
-        found[Edge(source, target, value.field.key, feeds == "from", getattr(value.value, "prefix", ""))] = (
-            None
-        )
+        source, target = (other, own) if feeds == "from" else (own, other)
+        by = "rule" if feeds == "rule" else value.field.key
+        found[Edge(source, target, by, feeds != "to", getattr(value.value, "prefix", ""))] = None
     return tuple(found)
+
+
+def reader(edge: Edge) -> str:
+    """The name of who reads by a pulled edge: a delivery reads as itself, what a rule feeds as one of the two."""
+    if edge.by == "rule" and edge.target.noun != "delivery":
+        return f"{edge.source}/{edge.target}"
+    return str(edge.target)
 
 
 def subscriptions(project: Project, sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
@@ -73,7 +79,7 @@ def subscriptions(project: Project, sections: Sequence[Section]) -> dict[str, tu
         for name, entry in project.sections.get(section.noun, {}).items():
             if section.log(entry):
                 log = Ref(section.noun, name)
-                readers = dict.fromkeys(str(e.target) for e in edges if e.source == log and e.pulled)
+                readers = dict.fromkeys(reader(e) for e in edges if e.source == log and e.pulled)
                 found[str(log)] = tuple(readers) or (str(log),)
     return found
 

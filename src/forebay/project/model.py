@@ -11,7 +11,7 @@ Durations are seconds (float), sizes bytes (int) and rates events a second (floa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -105,6 +105,9 @@ class Decoder(Protocol):
 
     def decode(self, value: Mapping[str, Any]) -> Spec:
         """An entry, from what `encode` made of it."""
+
+    def extended(self, entries: dict[str, Spec], parts: Iterable[tuple[str, Any]]) -> dict[str, Spec]:
+        """The entries with what was made over the wire apart from them."""
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ class Section:
     an entry holds data; what does is parked, never removed. `retypes(old, new)` gives the reasons why
     a change would rewrite or lose what an entry holds. `log` says whether an entry has a log of its own,
     `layout.log("<noun>.<name>")`. `resolve` completes an entry from the rest of
-    the project, after parsing; `check` adds findings that types cannot express.
+    the project, after parsing; `check` adds findings that types cannot express. `parts` adds to entries what
+    was made over the wire apart from them, by id: documents of the kind `<noun>.part`.
     """
 
     noun: str
@@ -48,6 +49,11 @@ class Section:
     log: Callable[[Any], bool] = lambda _: False
     resolve: Callable[[Any, Project], Spec] | None = None
     check: Callable[[Check], None] | None = None
+    parts: Callable[[Mapping[str, Spec], Iterable[tuple[str, Any]]], dict[str, Spec]] | None = None
+
+    def extended(self, entries: dict[str, Spec], parts: Iterable[tuple[str, Any]]) -> dict[str, Spec]:
+        """The entries with what was made over the wire apart from them."""
+        return entries if self.parts is None else self.parts(entries, parts)
 
     def spec_of(self, keys: Mapping[str, Any]) -> type[Spec]:
         """The type of an entry with these keys."""

@@ -1,6 +1,7 @@
 """What is made over the AWS wire and must outlive the process: documents by kind and id, in `state.db`.
 
-A kind is `noun` for what is also a resource of the project's model (its document has a `spec`), or
+A kind is `noun` for what is also a resource of the project's model (its document has a `spec`), `noun.part`
+for what belongs to one (a bus's rules), or
 `service.kind` for what only the wire knows (`athena.execution`, `lambda.mapping`). Front writes; flow and
 the offline commands read.
 """
@@ -78,7 +79,7 @@ def effective(project: Project, documents: Documents, sections: Sequence[Decoder
         noun = section.noun
         declared = project.sections.get(noun, {})
         made = {id: section.decode(doc["spec"]) for id, doc in documents.all(noun) if id not in declared}
-        merged[noun] = {**declared, **made}
+        merged[noun] = section.extended({**declared, **made}, documents.all(f"{noun}.part"))
     parts = {name: getattr(project, name) for name in project.__struct_fields__ if name != "sections"}
     return Project(**parts, sections={**project.sections, **merged})
 

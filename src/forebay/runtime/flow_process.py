@@ -48,6 +48,7 @@ async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     transforms = Transforms(layout, options)
     flow = Flow(layout, applied(layout), transforms, transforms.host())
     flow.lake.watching = options.development
+    flow.buses.reread = lambda: applied(layout)
     try:
         await asyncio.to_thread(flow.start)
         server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
@@ -135,6 +136,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
     return {
         **own,
         **flow.lake.operations(),
+        **flow.buses.operations(),
         **catalog_ops.handlers(flow),
         **flow.functions.operations(),
     }

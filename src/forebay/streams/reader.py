@@ -12,6 +12,7 @@ import apsw
 from forebay.db import open_db, refuse_newer, told
 from forebay.errors import ForebayError, Unavailable
 from forebay.event import Batch
+from forebay.streams.keep import PREFIX
 from forebay.streams.schema import FORMAT
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ class Reader:
     def head(self) -> int:
         """The offset after the newest committed event. Costs microseconds while nothing is new."""
         return self._ask(self._read_head, 0)
+
+    def subscribed(self, consumer: str) -> int | None:
+        """The offset from which a declared consumer's events count; None if it is not declared (yet)."""
+        return self._ask(lambda db: _subscribed(db, consumer), None)
 
     def news(self, position: int) -> bool:
         """Whether there are events at or after `position`."""
@@ -134,6 +139,11 @@ class Reader:
                 head=head,
             )
         return batches
+
+
+def _subscribed(db: apsw.Connection, consumer: str) -> int | None:
+    start = db.execute("SELECT start FROM subscriptions WHERE name=?", (PREFIX + consumer,)).get
+    return None if start is None else int(start)
 
 
 def _start(db: apsw.Connection) -> int:

@@ -25,7 +25,7 @@ from forebay.runtime import endpoints
 from forebay.runtime.lock import holder
 from forebay.sections import SECTIONS
 from forebay.web.ledger import CatalogFacts, ledger
-from forebay.web.logs import Logs, read_facts
+from forebay.web.logs import Logs, read_facts, read_source_rows
 from forebay.web.state import Doors, read_doors_at
 
 FLOW_PATIENCE = 1.0
@@ -62,7 +62,7 @@ class Status:
         ]
         flow = await self._ask_flow()
         async with self._reading:  # one connection, one thread at a time
-            consumers = await asyncio.to_thread(self._catalog.read)
+            consumers = await asyncio.to_thread(self._catalog.read) | self._logs.sources()
         project = self._project()
         return {
             **_head(self._layout, project),
@@ -93,9 +93,10 @@ def offline(layout: Layout, project: Project) -> dict[str, Any]:
         consumers = catalog.read()
     finally:
         catalog.close()
-    found = ledger(
-        subscriptions(project, SECTIONS), consumers, lambda name: read_facts(layout.log(name), name)
-    )
+    logs = subscriptions(project, SECTIONS)
+    for name in logs:
+        consumers |= read_source_rows(layout.log(name))
+    found = ledger(logs, consumers, lambda name: read_facts(layout.log(name), name))
     return {
         **_head(layout, project),
         "ledger": found,

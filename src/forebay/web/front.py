@@ -21,6 +21,7 @@ import msgspec
 from forebay.access.guard import Guard
 from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
+from forebay.bus.wrap import Wrap, is_event
 from forebay.errors import DataRejected, ForebayError, NotFound, UsageError
 from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
@@ -31,7 +32,7 @@ from forebay.runtime.options import Options
 from forebay.runtime.system import System
 from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
-from forebay.streams.writer import Once
+from forebay.streams.writer import Log, Moved, Once
 from forebay.telemetry.log import loud
 from forebay.web.api import Status
 from forebay.web.ingest import IngestApp
@@ -99,13 +100,14 @@ class Front:
         self._tail = Tail(layout, self.logs)
         self._doors: dict[str, Door] = {}
         self._console: Any = None
-        self._draining = asyncio.Event()
         self._following = asyncio.Lock()
+        self._draining = asyncio.Event()
         self._socket = Server(
             layout.socket("front"),
             {
                 "status": lambda _: self._status(),
                 "append": self._append,
+                "attach": self._attach,
                 "log_read": self._log_read,
                 "trim": self._trim,
                 "keys_create": self._keys_create,
@@ -204,23 +206,45 @@ class Front:
 
     async def _append(self, args: dict[str, Any]) -> dict[str, Any]:
         target = args["target"]
-        log = self.logs.get(target)
-        if log is None:
-            known = ", ".join(sorted(self.logs)) or "none"
-            raise NotFound("NoSuchTarget", f"{target} takes no events", why=f"these do: {known}")
+        log = self._target(target)
         records: Sequence[bytes] = args["records"]
-        if not records:
+        moved = Moved(**args["moved"]) if args.get("moved") else None
+        if not records and moved is None:
             raise UsageError("NoRecords", "nothing to append")
         keys = args.get("keys")
-        if keys is None:
+        if keys is None and records:
             keys = self._partition_keys(target, records)
+        if target.startswith("bus."):
+            records = [record if is_event(record) else self._wrapped(record) for record in records]
+        if moved is not None:
+            receipt = await log.submit(records, keys, moved=moved)
+            return {"offset": receipt.offset, "count": receipt.count, "repeated": False}
         once = None
         if args.get("once"):
-            digest = hashlib.sha256(b"".join(records)).digest()
+            digest = hashlib.sha256(b"" if args.get("same") else b"".join(args["records"])).digest()
             once = Once(f"socket\0{target}", args["once"], digest, lambda kept, _: b"%d" % kept)
         receipt = await log.append(records, keys, once=once)
         count = int(receipt.answer) if receipt.repeated and receipt.answer is not None else receipt.count
         return {"offset": receipt.offset, "count": count, "repeated": receipt.repeated}
+
+    def _wrapped(self, detail: bytes) -> bytes:
+        try:
+            return Wrap(f"forebay.{self.project.name}", "send")([detail])[0]
+        except msgspec.MsgspecError as error:
+            raise DataRejected("NotJson", "an event of a bus is a JSON object", why=str(error)) from None
+
+    def _target(self, name: str) -> Log:
+        log = self.logs.get(name)
+        if log is None:
+            known = ", ".join(sorted(self.logs)) or "none"
+            raise NotFound("NoSuchTarget", f"{name} takes no events", why=f"these do: {known}")
+        return log
+
+    async def _attach(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Where a consumer of another log is that appends to this one; see `streams.sources`."""
+        log = self._target(args["target"])
+        position = await asyncio.to_thread(log.attach, args["consumer"], args["log"], args["start"])
+        return {"position": position}
 
     def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
         """What the stream shards by, read from the events; None where it does not say."""

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from forebay.access.keys import Keys
+from forebay.bus.wrap import Wrap
 from forebay.errors import DataRejected, ForebayError, Unavailable
 from forebay.ingest.answer import answer, pack, unpack
 from forebay.ingest.body import Refused as BadEvent
@@ -145,6 +146,7 @@ class IngestApp:
             schema=schema,
             counts=self._counts.setdefault(name, Counts()),
             limit=limit,
+            wrap=wrapper(project.name, name, spec) if spec.to.noun == "bus" else None,
         )
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
@@ -311,6 +313,11 @@ class IngestApp:
             return
         body = msgspec.json.encode({"status": "unavailable", "problems": problems})
         proto.response_bytes(503, [*headers, ("retry-after", "1")], body)
+
+
+def wrapper(project: str, route: str, spec: RouteSpec) -> Wrap:
+    """What makes an event of what is posted to a bus: from `forebay.<project>`, of the route's name."""
+    return Wrap(spec.source or f"forebay.{project}", spec.detail_type or route)
 
 
 def _once(key: str, caller: str, door: Door, body: bytes, refused: Sequence[BadEvent]) -> Once:

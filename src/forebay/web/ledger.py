@@ -98,23 +98,19 @@ def ledger(
     holds is `parked`: it takes nothing more in.
     """
     found: dict[str, dict[str, Any]] = {}
+    reading: dict[str, dict[str, LogFacts]] = {}
     for name, readers in subscriptions.items():
         facts = log(name)
         for reader in readers:
-            consumer = consumers.get(reader)
-            if consumer is not None and name in consumer["logs"]:
-                found[reader] = _consumed(consumer, name, facts.head)
-            elif reader == name and not name.startswith("delivery."):
-                found[reader] = _own(name, facts)
-            else:  # declared, and flow has not begun with it
-                start = facts.declared.get(reader, facts.start)
-                waiting = facts.head - start
-                found[reader] = _entry(
-                    name, accepted=waiting, buffered=waiting, lag=waiting, adds_up=waiting >= 0
-                )
+            reading.setdefault(reader, {})[name] = facts
+    for reader, logs in reading.items():
+        if reader in logs and not reader.startswith("delivery."):
+            found[reader] = _own(reader, logs[reader])
+        else:
+            found[reader] = _consumed(reader, consumers.get(reader), logs)
     for reader, consumer in consumers.items():
         if reader not in found:
-            found[reader] = _consumed(consumer, consumer["log"], None) | {"parked": True}
+            found[reader] = _consumed(reader, consumer, {}) | {"parked": True}
     total = {term: sum(entry[term] for entry in found.values()) for term in TERMS}
     return {
         "total": {**total, "adds_up": all(entry["adds_up"] for entry in found.values())},
@@ -122,18 +118,30 @@ def ledger(
     }
 
 
-def _consumed(row: Row, log: str, head: int | None) -> dict[str, Any]:
-    """`head` is of `log`, which the consumer reads now; None if it reads nothing any more."""
+_NOTHING: Row = {"logs": {}, "waiting": 0, "checked": True}
+
+
+def _consumed(reader: str, row: Row | None, logs: Mapping[str, LogFacts]) -> dict[str, Any]:
+    """`logs` are those that the consumer reads now; `row` is None if flow has not begun with it."""
+    row = row or _NOTHING
     read = sum(position - start for start, position in row["logs"].values())
-    lag = 0 if head is None else head - row["logs"][log][1]
-    ends = {name: row[name] for name in ("delivered", "dropped", "rejected", "erased")}
+    lags = [
+        facts.head
+        - (row["logs"][name][1] if name in row["logs"] else facts.declared.get(reader, facts.start))
+        for name, facts in logs.items()
+    ]
+    lag = sum(lags)
+    ends = {name: row.get(name, 0) for name in ("delivered", "dropped", "rejected", "erased")}
+    others = [name for name in logs if name != reader]  # its own log goes without saying
     return _entry(
-        log,
+        ", ".join(others or logs) or str(row.get("log", "")),
         accepted=read + lag,
         **ends,
         buffered=lag + row["waiting"],
         lag=lag,
-        adds_up=sum(ends.values()) + row["waiting"] == read and lag >= 0 and row["checked"],
+        adds_up=sum(ends.values()) + row["waiting"] == read
+        and all(each >= 0 for each in lags)
+        and row["checked"],
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apsw
 
+from forebay.bus.section import BusSpec
 from forebay.db import open_db, told
 from forebay.layout import Layout
 from forebay.project.graph import subscriptions
@@ -14,8 +15,9 @@ from forebay.project.model import Project, Ref
 from forebay.runtime.subscription import PREFIX
 from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
-from forebay.streams.writer import RETENTION, Log
-from forebay.web.ledger import LogFacts
+from forebay.streams.sources import read_sources
+from forebay.streams.writer import RETENTION, Log, Source
+from forebay.web.ledger import LogFacts, Row
 
 
 class Logs(dict[str, Log]):
@@ -37,7 +39,7 @@ class Logs(dict[str, Log]):
         for name, readers in wanted.items():
             spec = project.get(Ref.parse(name))
             shards = spec.shards if isinstance(spec, StreamSpec) else 1
-            retention = spec.retention if isinstance(spec, StreamSpec) else RETENTION
+            retention = spec.retention if isinstance(spec, StreamSpec | BusSpec) else RETENTION
             log = self.get(name)
             if log is None:
                 log = Log(self._layout.log(name), name, shards, retention=retention)
@@ -45,7 +47,7 @@ class Logs(dict[str, Log]):
             log.shards, log.retention = shards, retention
             declared = declared_names(name, readers)
             if {each.name for each in log.subscriptions()} != (declared or {name}):
-                log.declare(declared)
+                log.declare(declared, ahead=name.startswith("bus."))  # a rule's events begin with the rule
         self.readers = wanted
 
     def advance(self, name: str, consumer: str, position: int) -> None:
@@ -53,6 +55,10 @@ class Logs(dict[str, Log]):
         log = self.get(name)
         if log is not None:
             log.advance(PREFIX + consumer, position)
+
+    def sources(self) -> dict[str, Row]:
+        """The consumers whose position is in the log of what they write, as the ledger wants them."""
+        return source_rows(source for log in self.values() for source in log.sources().values())
 
     def facts(self, name: str) -> LogFacts:
         """What the ledger asks of a log."""
@@ -69,8 +75,37 @@ class Logs(dict[str, Log]):
 
 
 def declared_names(name: str, readers: Iterable[str]) -> set[str]:
-    """The subscriptions to declare in the log `name`; none for a stream that nobody reads."""
-    return {PREFIX + reader for reader in readers if reader != name or not name.startswith("streams.")}
+    """The subscriptions to declare in the log `name`; none for a stream or bus that nobody reads."""
+    return {PREFIX + reader for reader in readers if reader != name or name.startswith("delivery.")}
+
+
+def source_rows(sources: Iterable[Source]) -> dict[str, Row]:
+    """`sources` by consumer; those of replays, which consume nothing for good, apart."""
+    return {
+        source.consumer: {
+            "log": source.log,
+            "logs": {source.log: (source.start, source.position)},
+            "delivered": source.delivered,
+            "dropped": source.dropped,
+            "waiting": 0,
+            "checked": True,
+        }
+        for source in sources
+        if not source.consumer.startswith("replay:")
+    }
+
+
+def read_source_rows(path: Path) -> dict[str, Row]:
+    """`source_rows` of a log's file, without its owner."""
+    if not path.exists():
+        return {}
+    db = open_db(path, readonly=True)
+    try:
+        return source_rows(read_sources(db))
+    except apsw.Error as error:
+        raise told(error, path) from error
+    finally:
+        db.close()
 
 
 def facts_of(name: str, head: int, start: int, rows: dict[str, tuple[int, int]]) -> LogFacts:
