@@ -18,7 +18,7 @@ from forebay.dashboards import reader
 from forebay.project.load import load
 from forebay.project.settings import Settings
 from forebay.sections import SECTIONS, STAGES
-from tests.repo.pages import Block, Shell, blocks, example, matches, steps
+from tests.repo.pages import Block, Shell, Step, blocks, example, matches, steps
 from tests.repo.repository import ROOT, texts
 
 PAGES = sorted(
@@ -61,15 +61,26 @@ def test_the_commands_of_a_page_do_what_it_shows(page: str, tmp_path: Path) -> N
         if not starts:
             shell.start("forebay run .")
         for step in commands:
-            output = shell.run(step.command)
-            until = (
-                time.monotonic() + 10
-            )  # a question may be asked again: what was posted is seen a moment later
-            while ASKS.match(step.command) and not matches(step.shown, output) and time.monotonic() < until:
-                output = shell.run(step.command)
+            output = patiently(shell, step)
             assert matches(step.shown, output), f"{page}:{step.line}\n$ {step.command}\n{output}"
     finally:
         shell.stop()
+
+
+def patiently(shell: Shell, step: Step) -> str:
+    """The output of a step. A question may be asked again: what was posted is seen a moment later."""
+    until = time.monotonic() + 10
+    while True:
+        patient = ASKS.match(step.command) and time.monotonic() < until
+        try:
+            output = shell.run(step.command)
+        except AssertionError:
+            if not patient:
+                raise
+        else:
+            if not patient or matches(step.shown, output):
+                return output
+        time.sleep(0.1)
 
 
 def referenced(text: str) -> dict[str, str]:
