@@ -6,5 +6,6 @@ MODULES: dict[str, str] = {
     "firehose": "forebay.wire.firehose",
     "athena": "forebay.wire.athena",
     "glue": "forebay.wire.glue",
+    "kinesis": "forebay.wire.kinesis",
     "s3": "forebay.wire.s3",
 }

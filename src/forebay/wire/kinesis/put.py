@@ -1,0 +1,302 @@
+"""PutRecord and PutRecords: durable before the answer, and no second event on an SDK's retry.
+
+An SDK sends the same `amz-sdk-invocation-id` with every attempt at a call. With the body's hash it is the
+idempotency key that commits with the records; a repeat is answered as the first attempt was.
+
+The fast path reads the body with a typed decoder and writes the answer by hand. Whatever is not plainly right
+is left to the usual way, which finds the words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from forebay.clock import now_us
+from forebay.streams import sequence
+from forebay.streams.shards import Shard
+from forebay.streams.writer import Once
+from forebay.wire.kinesis.base import MIB, SERVICE, Stream, find, invalid, shard_id, stream
+from forebay.wire.protocol.message import AwsError, Response
+from forebay.wire.service import Asked, Json
+
+MOST = 500
+LARGEST_CALL = 5 * MIB
+LARGEST_CALL_OF_LARGE = 10 * MIB
+"""Of a stream whose records may pass 1 MiB."""
+RETRIED = 900.0
+_SPACE = 1 << 128
+
+Places = Sequence[tuple[int, int, Sequence[int]]]
+
+
+class _Entry(msgspec.Struct, gc=False):
+    Data: bytes
+    PartitionKey: str
+    ExplicitHashKey: str | None = None
+
+
+class _Records(msgspec.Struct, gc=False):
+    Records: list[_Entry]
+    StreamName: str | None = None
+    StreamARN: str | None = None
+
+
+class _Record(msgspec.Struct, gc=False):
+    Data: bytes
+    PartitionKey: str
+    StreamName: str | None = None
+    StreamARN: str | None = None
+    ExplicitHashKey: str | None = None
+    SequenceNumberForOrdering: str | None = None
+
+
+_records = msgspec.json.Decoder(_Records)
+_record = msgspec.json.Decoder(_Record)
+_kept = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, list[int] | None]]])
+
+
+@dataclass(slots=True)
+class Placed:
+    """Where the records of a call are."""
+
+    arrival: int
+    places: Places
+
+
+def _keep(arrival: int, places: Places) -> bytes:
+    """What is kept of the first answer: it can be rendered again."""
+    indexes = [None if isinstance(each, range) else list(each) for _, _, each in places]
+    rows = [(shard, offset, at) for (shard, offset, _), at in zip(places, indexes, strict=True)]
+    return msgspec.msgpack.encode((arrival, rows))
+
+
+def _once(asked: Asked, target: str) -> Once | None:
+    invocation = asked.request.headers.get("amz-sdk-invocation-id")
+    if not invocation:
+        return None
+    body = hashlib.sha256(asked.request.body).digest()
+    scope = f"kinesis\0{asked.principal}\0{asked.operation}\0{target}"
+    key = f"{invocation}\0{body.hex()}"
+    return Once(scope, key, body, lambda *_: b"", RETRIED, _keep)
+
+
+async def _put(
+    asked: Asked,
+    found: Stream,
+    records: Sequence[bytes],
+    keys: Sequence[bytes],
+    *,
+    size: int,
+    hashes: Mapping[int, bytes] | None = None,
+) -> Placed:
+    receipt = await found.log.submit(
+        records, keys, once=_once(asked, found.name), size=size, hashes=hashes or None
+    )
+    if receipt.repeated and receipt.answer:
+        arrival, rows = _kept.decode(receipt.answer)
+        everything = range(len(records))
+        return Placed(
+            arrival, [(shard, offset, everything if at is None else at) for shard, offset, at in rows]
+        )
+    return Placed(receipt.arrival, receipt.places)
+
+
+def _numbers(shard: Shard, offset: int, arrival: int, count: int) -> Iterator[str]:
+    """The sequence numbers of `count` records from `offset` on."""
+    first = sequence.number(shard, offset, arrival)
+    return map(str, range(first, first + sequence.STEP * count, sequence.STEP))
+
+
+def _rendered(found: Stream, placed: Placed, count: int) -> bytes:
+    """The body of PutRecords' answer."""
+    shards = found.log.map
+    extra = ',"EncryptionType":"KMS"' if found.encrypted else ""
+    head = '{"SequenceNumber":"'
+    parts = [""] * count
+    for shard, offset, indexes in placed.places:
+        numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
+        tail = f'","ShardId":"{shard_id(shard)}"{extra}}}'
+        if len(indexes) == count:
+            parts = [f"{tail},{head}".join(numbers) + tail]
+            break
+        for index, number in zip(indexes, numbers, strict=True):
+            parts[index] = number + tail
+    return f'{{"FailedRecordCount":0,"Records":[{head}{f",{head}".join(parts)}]}}'.encode()
+
+
+def _answer(asked: Asked, body: bytes) -> Response:
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": asked.request.request_id}
+    return Response(200, headers, body)
+
+
+def _plainly(asked: Asked, name: str | None, arn: str | None) -> Stream | None:
+    if name is None or arn is not None:
+        return None
+    return find(asked, name)
+
+
+def _is_json(asked: Asked) -> bool:
+    return asked.protocol == "json"
+
+
+@SERVICE.fast_path("PutRecords")
+async def quick_records(asked: Asked) -> Response | None:
+    """PutRecords, if nothing at all is wrong with it."""
+    if not _is_json(asked):
+        return None
+    try:
+        given = _records.decode(asked.request.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    found = _plainly(asked, given.StreamName, given.StreamARN)
+    entries = given.Records
+    if found is None or not 0 < len(entries) <= MOST:
+        return None
+    records = [entry.Data for entry in entries]
+    texts = [entry.PartitionKey for entry in entries]
+    keys = [text.encode() for text in texts]
+    lengths = [*map(len, texts)]
+    if min(lengths) < 1 or max(lengths) > 256:
+        return None
+    sizes = [*map(len, records)]
+    size = sum(sizes) + sum(map(len, keys))
+    # Whatever the keys, a record is then within the least limit.
+    if size > LARGEST_CALL or max(sizes) > found.max_record - 1024:
+        return None
+    hashes: dict[int, bytes] = {}
+    for index, entry in enumerate(entries):
+        if entry.ExplicitHashKey is not None:
+            hashed = _hash_key(entry.ExplicitHashKey)
+            if hashed is None:
+                return None
+            hashes[index] = hashed
+    placed = await _put(asked, found, records, keys, size=size, hashes=hashes)
+    return _answer(asked, _rendered(found, placed, len(records)))
+
+
+@SERVICE.fast_path("PutRecord")
+async def quick_record(asked: Asked) -> Response | None:
+    """PutRecord, if nothing at all is wrong with it."""
+    if not _is_json(asked):
+        return None
+    try:
+        given = _record.decode(asked.request.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    found = _plainly(asked, given.StreamName, given.StreamARN)
+    if found is None or given.ExplicitHashKey is not None or given.SequenceNumberForOrdering is not None:
+        return None
+    key, data = given.PartitionKey.encode(), given.Data
+    if not 0 < len(given.PartitionKey) <= 256 or len(data) + len(key) > found.max_record:
+        return None
+    placed = await _put(asked, found, [data], [key], size=len(data) + len(key))
+    answer = _one(found, placed)
+    return _answer(asked, msgspec.json.encode(answer))
+
+
+def _hash_key(text: str) -> bytes | None:
+    """An explicit hash key as 16 bytes; None if it is none."""
+    if not text.isdecimal() or not text.isascii() or (text[0] == "0" and text != "0") or len(text) > 39:
+        return None
+    value = int(text)
+    return value.to_bytes(16, "big") if value < _SPACE else None
+
+
+def _one(found: Stream, placed: Placed) -> Json:
+    ((shard, offset, _),) = placed.places
+    number = sequence.number(found.log.map.shard(shard), offset, placed.arrival)
+    answer = {"ShardId": shard_id(shard), "SequenceNumber": str(number)}
+    return {**answer, "EncryptionType": "KMS"} if found.encrypted else answer
+
+
+def _too_large(found: Stream, path: str) -> AwsError:
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value at '{path}' failed to satisfy constraint:"
+        f" Member must have length less than or equal to {found.max_record}",
+    )
+
+
+def _explicit(record: Json) -> bytes | None:
+    text = record.get("ExplicitHashKey")
+    if text is None:
+        return None
+    hashed = _hash_key(text)
+    if hashed is None:
+        raise invalid(
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]."
+            f" Specified value was {text}"
+        )
+    return hashed
+
+
+@SERVICE.operation("PutRecord")
+async def put_record(asked: Asked, given: Json) -> Json:
+    """Put one record."""
+    found = stream(asked, given)
+    key, data = given["PartitionKey"].encode(), given["Data"]
+    if len(data) + len(key) > found.max_record:
+        raise _too_large(found, "data")
+    hashed = _explicit(given)
+    _check_ordering(asked, found, given.get("SequenceNumberForOrdering"))
+    hashes = None if hashed is None else {0: hashed}
+    size = len(data) + len(key)
+    return _one(found, await _put(asked, found, [data], [key], size=size, hashes=hashes))
+
+
+def _check_ordering(asked: Asked, found: Stream, text: str | None) -> None:
+    """Numbers grow anyway, so that one which was given out before is all that has to be told from others."""
+    if text is None:
+        return
+    try:
+        wrong = sequence.parse(text).arrived > now_us() // 1_000_000 + 1
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise invalid(
+            f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {found.name}"
+            f" under account {asked.account} is invalid."
+        )
+
+
+@SERVICE.operation(
+    "PutRecords",
+    partial="a call that cannot be kept fails as a whole, so no record of it does by itself; up to 5 MiB a call"
+    " (10 MiB where MaxRecordSizeInKiB is above 1024)",
+)
+async def put_records(asked: Asked, given: Json) -> Json:
+    """Put up to 500 records."""
+    found = stream(asked, given)
+    entries: list[Json] = given["Records"]
+    records = [entry["Data"] for entry in entries]
+    keys = [entry["PartitionKey"].encode() for entry in entries]
+    sizes = [len(data) + len(key) for data, key in zip(records, keys, strict=True)]
+    most = LARGEST_CALL if found.max_record <= MIB else LARGEST_CALL_OF_LARGE
+    if sum(sizes) > most:
+        raise invalid(f"Records size exceeds {most // MIB} MB limit")
+    for at, size in enumerate(sizes, 1):
+        if size > found.max_record:
+            raise _too_large(found, f"records.{at}.member.data")
+    hashes = {}
+    for index, entry in enumerate(entries):
+        hashed = _explicit(entry)
+        if hashed is not None:
+            hashes[index] = hashed
+    placed = await _put(asked, found, records, keys, size=sum(sizes), hashes=hashes)
+    answered: list[Json] = [{}] * len(records)
+    shards = found.log.map
+    for shard, offset, indexes in placed.places:
+        numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
+        for index, number in zip(indexes, numbers, strict=True):
+            answered[index] = {"SequenceNumber": number, "ShardId": shard_id(shard)}
+            if found.encrypted:
+                answered[index]["EncryptionType"] = "KMS"
+    return {
+        "FailedRecordCount": 0,
+        "Records": answered,
+        **({"EncryptionType": "KMS"} if found.encrypted else {}),
+    }

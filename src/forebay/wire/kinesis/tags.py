@@ -1,0 +1,125 @@
+"""Tags of streams and of consumers: the older operations and the newer ones, which see the same tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from forebay.wire.kinesis.base import SERVICE, Stream, changing, find, invalid, save, stream, stream_in
+from forebay.wire.kinesis.consumers import KIND, consumer_of
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.service import Asked, Json
+
+MOST = 50
+_FOREIGN = re.compile(r"[^\u00C0-\u1FFF\u2C00-\uD7FF\w./\-=+ @%:]")
+
+
+def check_tags(asked: Asked, name: str, tags: Json, have: Iterable[str] = ()) -> Json:
+    """`tags`, if they may join those a stream has. Raises InvalidArgumentException."""
+    _check_characters(asked, name, [*tags, *tags.values()], "add tags to")
+    if len({*tags, *have}) > MOST:
+        raise invalid(
+            f"Failed to add tags to stream {name} under account {asked.account} because a given stream cannot"
+            f" have more than {MOST} tags associated with it."
+        )
+    return tags
+
+
+def _check_characters(asked: Asked, name: str, texts: Iterable[str], doing: str) -> None:
+    texts = list(texts)
+    if any(_FOREIGN.search(text) for text in texts):
+        raise invalid(
+            "Some tags contain invalid characters. Valid characters: "
+            "Unicode letters, digits, white space, _ . / = + - % @ :."
+        )
+    if any("%" in text for text in texts):
+        raise invalid(
+            f"Failed to {doing} stream {name} under account {asked.account} because some tags contained illegal"
+            " characters. The allowed characters are Unicode letters, white-spaces,"
+            " '_',',','/','=','+','-','@',':'."
+        )
+
+
+def _tagged(found: Stream) -> Json:
+    tags: Json = found.meta.setdefault("tags", {})
+    return tags
+
+
+@SERVICE.operation("AddTagsToStream")
+async def add_tags_to_stream(asked: Asked, given: Json) -> None:
+    """Add or replace tags."""
+    found = changing(asked, given)
+    _tagged(found).update(check_tags(asked, found.name, given["Tags"], _tagged(found)))
+    save(asked, found)
+
+
+@SERVICE.operation("RemoveTagsFromStream")
+async def remove_tags_from_stream(asked: Asked, given: Json) -> None:
+    """Remove tags; those that are not there are passed over."""
+    found = changing(asked, given)
+    _check_characters(asked, found.name, given["TagKeys"], "remove tags from")
+    for key in given["TagKeys"]:
+        _tagged(found).pop(key, None)
+    save(asked, found)
+
+
+@SERVICE.operation("ListTagsForStream")
+async def list_tags_for_stream(asked: Asked, given: Json) -> Json:
+    """A page of a stream's tags, by key."""
+    tags = _tagged(stream(asked, given))
+    after, limit = given.get("ExclusiveStartTagKey") or "", given.get("Limit") or MOST
+    keys = [key for key in sorted(tags) if key > after]
+    return {
+        "Tags": [{"Key": key, "Value": tags[key]} for key in keys[:limit]],
+        "HasMoreTags": len(keys) > limit,
+    }
+
+
+class _Tagged:
+    """A stream or a consumer, by its ARN."""
+
+    def __init__(self, asked: Asked, arn: str, *, change: bool) -> None:
+        self._asked = asked
+        self._consumer: tuple[str, Json] | None = None
+        self.name = stream_in(arn)
+        if "/consumer/" in arn:
+            name, consumer, doc = consumer_of(asked, {"ConsumerARN": arn})
+            self._consumer = (f"{name}/{consumer}", doc)
+            self.tags: Json = doc.setdefault("tags", {})
+            return
+        if find(asked, self.name) is None:
+            raise AwsError(
+                "ResourceNotFoundException", f"Stream {self.name} under account {asked.account} not found."
+            )
+        self._stream = (changing if change else stream)(asked, {"StreamName": self.name})
+        self.tags = _tagged(self._stream)
+
+    def save(self) -> None:
+        if self._consumer is not None:
+            self._asked.system.documents.put(KIND, *self._consumer)
+        else:
+            save(self._asked, self._stream)
+
+
+@SERVICE.operation("TagResource")
+async def tag_resource(asked: Asked, given: Json) -> None:
+    """Add or replace tags of a stream or a consumer."""
+    found = _Tagged(asked, given["ResourceARN"], change=True)
+    found.tags.update(check_tags(asked, found.name, given["Tags"], found.tags))
+    found.save()
+
+
+@SERVICE.operation("UntagResource")
+async def untag_resource(asked: Asked, given: Json) -> None:
+    """Remove tags of a stream or a consumer."""
+    found = _Tagged(asked, given["ResourceARN"], change=True)
+    for key in given["TagKeys"]:
+        found.tags.pop(key, None)
+    found.save()
+
+
+@SERVICE.operation("ListTagsForResource")
+async def list_tags_for_resource(asked: Asked, given: Json) -> Json:
+    """The tags of a stream or a consumer."""
+    tags = _Tagged(asked, given["ResourceARN"], change=False).tags
+    return {"Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
