@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from forebay.sections import SECTIONS, STAGES
+from forebay.wire.services import MODULES
 from tests.repo import grid
 from tests.repo.repository import PACKAGE, ROOT
 
@@ -79,6 +80,20 @@ def test_a_noun_has_its_page_of_the_console_or_a_reason(noun: str) -> None:
     page = grid.CONSOLE.get(noun)
     assert (page is None) == (noun in grid.NO_CONSOLE)
     assert page is None or f'path: "{page}"' in main
+
+
+def test_the_readme_is_honest_about_what_does_not_run() -> None:
+    bullet = re.search(
+        r"^- Of sixteen nouns these do not run yet: ([^.]*)\.", (ROOT / "README.md").read_text(), re.M
+    )
+    assert bullet is not None
+    assert re.findall(r"`(\w+)`", bullet[1]) == [section.noun for section in SECTIONS if section.later]
+
+
+def test_the_readme_names_the_services_of_the_aws_port() -> None:
+    bullet = re.search(r"On the AWS port there are, in part, ([^.]*)\.", (ROOT / "README.md").read_text())
+    assert bullet is not None
+    assert re.findall(r"`(\w+)`", bullet[1]) == sorted(MODULES)
 
 
 def test_no_reason_is_given_for_what_is_no_noun() -> None:
