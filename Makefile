@@ -79,6 +79,7 @@ docs: install  ## The pages that are made from the source
 	$(BIN)/python scripts/reference_pages.py
 	$(BIN)/python scripts/errors_page.py
 	$(BIN)/python scripts/cli_page.py
+	$(BIN)/python scripts/aws_page.py
 	$(BIN)/python scripts/reference_pages.py
 
 picture: install  ## docs/images/dashboard.png, from the running demo
