@@ -43,6 +43,16 @@ def is_hidden(key: str) -> bool:
     return key.startswith(".") or "/." in key
 
 
+def above(text: str) -> str | None:
+    """The least text that is greater than all that begin with `text`; None if there is none."""
+    while text and text[-1] == "\U0010ffff":
+        text = text[:-1]
+    if not text:
+        return None
+    last = ord(text[-1]) + 1
+    return text[:-1] + chr(0xE000 if last == 0xD800 else last)
+
+
 def hashed(lake: Path, bucket: str, key: str) -> Path:
     """Where the object lies whose key is no path."""
     return lake / HASHED / bucket / hashlib.sha256(key.encode()).hexdigest()

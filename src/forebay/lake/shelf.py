@@ -17,6 +17,7 @@ import apsw
 
 from forebay.db import open_db, told
 from forebay.errors import NotFound, Unavailable
+from forebay.lake.keys import above
 from forebay.lake.objects import NULL, Json
 
 BATCH = 1000
@@ -79,16 +80,6 @@ class Upload:
     key: str
     created: int
     doc: Json
-
-
-def above(text: str) -> str | None:
-    """The least text that is greater than all that begin with `text`; None if there is none."""
-    while text and text[-1] == "\U0010ffff":
-        text = text[:-1]
-    if not text:
-        return None
-    last = ord(text[-1]) + 1
-    return text[:-1] + chr(0xE000 if last == 0xD800 else last)
 
 
 class Shelf:

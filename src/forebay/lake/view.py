@@ -46,6 +46,7 @@ class View:
             path = self._mend(bucket, key)
             if path is not None:
                 changed.add(path.parent)
+        crash_point("view.placed")
         for folder in changed:
             self._sync(folder)
         crash_point("view.synced")

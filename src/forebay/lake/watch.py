@@ -15,12 +15,13 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from forebay.errors import ForebayError
 from forebay.lake.files import Files
-from forebay.lake.keys import MAX_KEY, is_hidden
+from forebay.lake.keys import MAX_KEY, above, is_hidden, is_path
 from forebay.lake.notifications import Catalog
 from forebay.lake.objects import Live, live
 
@@ -28,9 +29,21 @@ log = logging.getLogger(__name__)
 
 EVERY = 1.0
 SHARE = 20
+BATCH = 1000
 _SLACK_NS = 3_000_000_000
 
 Found = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder, as it was listed: the prefix of its keys, and when it was last changed (ns)."""
+
+    path: Path
+    prefix: str
+    mtime: int
+    files: list[os.DirEntry[str]]
+    folders: set[str]
 
 
 class Watch:
@@ -53,7 +66,8 @@ class Watch:
         self._delete = delete
         self._looked: dict[str, int] = {}
         self._moving: dict[tuple[str, str], Found] = {}
-        self._missing: set[tuple[str, str]] = set()
+        self._missing: dict[tuple[str, str], int] = {}
+        self._looks = 0
         self._folders: dict[Path, int] = {}
         self._next = 0.0
 
@@ -62,36 +76,28 @@ class Watch:
         now = time.monotonic()
         if now < self._next:
             return
+        self._looks += 1
         for bucket in buckets:
             self._bucket(bucket)
         self._next = time.monotonic() + max(EVERY, SHARE * (time.monotonic() - now))
 
     def _bucket(self, bucket: str) -> None:
         top = self._files.lake / bucket
-        if not top.is_dir():
-            return
         begun = time.time_ns()
         since = self._looked.get(bucket, 0) - _SLACK_NS
-        for folder, prefix, entries in _walk(top):
-            names = set()
-            for entry in entries:
-                names.add(entry.name)
+        if not top.is_dir():
+            if self._folders.get(top) != 0:
+                self._gone(bucket, Folder(top, "", 0, [], set()))
+            return
+        for folder in _walk(top):
+            for entry in folder.files:
                 info = entry.stat(follow_symlinks=False)
-                this = (bucket, prefix + entry.name)
+                this = (bucket, folder.prefix + entry.name)
                 if info.st_ctime_ns > since or this in self._moving:
                     self._candidate(this, info)
-            mtime = folder.stat().st_mtime_ns
-            if self._folders.get(folder) != mtime or mtime > since:
-                self._gone(bucket, prefix, names)
-                self._folders[folder] = mtime
-        self._missing_folders(bucket, top)
+            if self._folders.get(folder.path) != folder.mtime or folder.mtime > since:
+                self._gone(bucket, folder)
         self._looked[bucket] = begun
-
-    def _missing_folders(self, bucket: str, top: Path) -> None:
-        for folder in [each for each in self._folders if each.is_relative_to(top) and not each.is_dir()]:
-            self._gone(bucket, f"{folder.relative_to(top)}/" if folder != top else "", set())
-            if not any(this[0] == bucket for this in self._missing):
-                del self._folders[folder]
 
     def _candidate(self, this: tuple[str, str], info: os.stat_result) -> None:
         bucket, key = this
@@ -166,31 +172,45 @@ class Watch:
             is not None
         )
 
-    def _gone(self, bucket: str, prefix: str, names: set[str]) -> None:
-        """Delete the objects right below `prefix` whose file was there and is not, at two looks."""
-        rows: Any = self._catalog.reader.execute(
-            "SELECT key FROM objects o WHERE bucket = ?1 AND key >= ?2 AND key < ?3 AND state = 'live'"
-            " AND NOT EXISTS (SELECT 1 FROM lake_views v WHERE v.bucket = o.bucket AND v.key = o.key)",
-            (bucket, prefix, prefix + "\U0010ffff"),
-        )
-        for (key,) in rows.fetchall():
-            name = key[len(prefix) :]
-            if "/" in name or name in names or not name or is_hidden(key):
-                continue
-            if self._files.locate(bucket, key)[1] is not None:
-                continue  # no path of its own
-            if os.path.lexists(self._files.at(bucket, key, None)):
-                continue
-            if (bucket, key) in self._missing:
-                self._missing.discard((bucket, key))
-                try:
-                    self._delete(bucket, key)
-                    log.info("%s/%s was removed from its folder by hand", bucket, key)
-                except ForebayError as error:
-                    log.warning("%s/%s could not be deleted: %s", bucket, key, error.message)
-            else:
-                self._missing.add((bucket, key))
-                self._folders.pop(self._files.at(bucket, key, None).parent, None)  # look again
+    def _gone(self, bucket: str, folder: Folder) -> None:
+        """Delete the objects below a folder whose file, or the folder it was in, is missing at two looks."""
+        names = {entry.name for entry in folder.files}
+        self._folders[folder.path] = folder.mtime
+        start, end = folder.prefix, above(folder.prefix)
+        bound = "AND key < :e" if end is not None else ""
+        while True:
+            rows: Any = self._catalog.reader.execute(
+                f"SELECT key FROM objects o WHERE bucket = :b AND key >= :s {bound} AND state = 'live' AND NOT EXISTS"
+                " (SELECT 1 FROM lake_views v WHERE v.bucket = o.bucket AND v.key = o.key) ORDER BY key LIMIT :n",
+                {"b": bucket, "s": start, "e": end, "n": BATCH},
+            ).fetchall()
+            for (key,) in rows:
+                if key < start:
+                    continue
+                name, slash, _ = key[len(folder.prefix) :].partition("/")
+                if slash and name in folder.folders:  # looked at by itself
+                    start = above(f"{folder.prefix}{name}/") or key
+                elif slash or name not in names:
+                    self._missed(bucket, key, folder)
+            if len(rows) < BATCH:
+                return
+            start = max(start, rows[-1][0] + "\0")
+
+    def _missed(self, bucket: str, key: str, folder: Folder) -> None:
+        path = self._files.at(bucket, key, None)
+        if is_hidden(key) or not is_path(key) or os.path.lexists(path):
+            return
+        if self._files.locate(bucket, key)[1] is not None:
+            return  # something stands in its way: it never had a name
+        if self._missing.pop((bucket, key), None) != self._looks - 1:
+            self._missing[bucket, key] = self._looks
+            self._folders.pop(folder.path, None)  # look again
+            return
+        try:
+            self._delete(bucket, key)
+            log.info("%s/%s was removed from its folder by hand", bucket, key)
+        except ForebayError as error:
+            log.warning("%s/%s could not be deleted: %s", bucket, key, error.message)
 
 
 def same(files: Files, found: Live, info: os.stat_result) -> bool:
@@ -208,21 +228,24 @@ def same(files: Files, found: Live, info: os.stat_result) -> bool:
     return info.st_mtime_ns // 1000 <= found.modified
 
 
-def _walk(top: Path) -> Iterator[tuple[Path, str, list[os.DirEntry[str]]]]:
-    """(folder, its prefix, its files) of a folder and all below it; hidden names and links are left out."""
-    folders = [(top, "")]
-    while folders:
-        folder, prefix = folders.pop()
-        files = []
+def _walk(top: Path) -> Iterator[Folder]:
+    """A folder and all below it; hidden names and links are left out."""
+    waiting = [(top, "")]
+    while waiting:
+        path, prefix = waiting.pop()
+        files: list[os.DirEntry[str]] = []
+        folders: set[str] = set()
         try:
-            with os.scandir(folder) as entries:
+            mtime = path.stat().st_mtime_ns
+            with os.scandir(path) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append((Path(entry.path), f"{prefix}{entry.name}/"))
+                        folders.add(entry.name)
                     elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
                         files.append(entry)
         except OSError:
             continue
-        yield folder, prefix, files
+        waiting += [(path / name, f"{prefix}{name}/") for name in folders]
+        yield Folder(path, prefix, mtime, files, folders)
