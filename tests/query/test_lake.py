@@ -206,6 +206,15 @@ def test_the_stamp_changes_when_rows_do_and_only_then(world: World) -> None:
     assert world.engine.stamp("SELECT 1", "shop") == world.engine.stamp("SELECT 1", "shop")
 
 
+def test_columns_may_be_qualified_by_database_and_table(world: World) -> None:
+    world.table("t", [("a", "int"), ("s", "struct<b:int>")])
+    world.object("t/1.json", b'{"a": 1, "s": {"b": 2}}')
+    assert world.cells("SELECT shop.t.a, t.a, t.s.b, s.b FROM shop.t WHERE shop.t.a = 1") == [
+        ["1", "1", "2", "2"]
+    ]
+    assert world.cells('SELECT a FROM "AwsDataCatalog"."shop"."t"') == [["1"]]
+
+
 def test_rows_past_the_bound_are_cut_and_said(world: World) -> None:
     world.clicks()
     world.events(HOUR + "a.json", EVENTS)

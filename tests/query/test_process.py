@@ -109,6 +109,20 @@ def test_a_slow_query_ends_in_time_and_others_run_meanwhile(world: World) -> Non
     assert served(world, talk) == (1, "QUERY_TIMEOUT", 1)
 
 
+def test_a_cancelled_query_says_so(world: World) -> None:
+    slow = "SELECT count(*) FROM UNNEST(sequence(1, 9000)) a(x), UNNEST(sequence(1, 9000)) b(y), UNNEST(sequence(1, 9000)) c(z) WHERE x * y % 7 = z % 5"
+
+    async def talk(client: AsyncClient) -> Any:
+        waiting = asyncio.create_task(client.call("query", sql=slow, database="shop", id="q1"))
+        while not (await client.call("cancel", id="q1"))["cancelled"]:
+            await asyncio.sleep(0.01)
+        with pytest.raises(QueryFailed) as refused:
+            await waiting
+        return refused.value.code
+
+    assert served(world, talk) == "QUERY_CANCELLED"
+
+
 def test_a_query_that_needs_too_much_memory_is_refused_and_the_next_one_runs(world: World) -> None:
     greedy = "SELECT max(cardinality(a)) FROM (SELECT x % 3 AS k, array_agg(repeat('x', 1000)) AS a FROM UNNEST(sequence(1, 100000)) AS s(x) GROUP BY 1)"
     engine = QueryEngine(world.layout, memory_bytes=48 << 20)

@@ -8,7 +8,6 @@ that is missing, torn or of another version is simply made again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -17,9 +16,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,17 @@ import duckdb
 import pyarrow as pa
 
 from forebay.errors import QueryFailed
-from forebay.query.copysql import Copy, Entry, Vanished, columns_sql, copy_sql, entry, with_places
+from forebay.query.copysql import (
+    Copy,
+    Entry,
+    Parts,
+    Vanished,
+    columns_sql,
+    copy_sql,
+    entry,
+    folder_name,
+    with_places,
+)
 from forebay.query.decode import Lines, decoder, decompress
 from forebay.query.hot import Connect
 from forebay.query.partitions import Values
@@ -36,8 +44,6 @@ from forebay.query.types import literal
 
 log = logging.getLogger(__name__)
 
-
-FORMAT = 1
 BATCH_BYTES = 48 << 20  # decompressed, decoded at once
 KEPT_ROWS = 500_000  # more rows than this in memory become a copy
 KEPT_OBJECTS = 64
@@ -46,14 +52,6 @@ LARGE_ROWS = 4_000_000
 EXPECTED = 64
 RETIRED = 120.0  # seconds that a merged copy's parts stay, for queries that planned them
 _DAMAGE = re.compile("parquet|zstd|snappy|thrift|corrupt|magic|footer", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Parts:
-    """Where the rows of some objects are: in memory, or in copies (some objects of which are not wanted)."""
-
-    memory: list[tuple[Object, Values, pa.Table]] = field(default_factory=list)
-    copies: list[tuple[Copy, frozenset[str]]] = field(default_factory=list)
 
 
 class TableCopies:
@@ -142,7 +140,9 @@ class TableCopies:
             connection.close()
         return True
 
-    def parts(self, wanted: Sequence[tuple[Object, Values]], live: Set[Entry]) -> Parts:
+    def parts(
+        self, wanted: Sequence[tuple[Object, Values]], live: Set[Entry], check: Callable[[], None]
+    ) -> Parts:
         """Decode what is new of `wanted`; where all of its rows are. `live` are the table's objects in all."""
         known = self._answered
         if known is not None and known[0] is wanted and known[1] is live and known[2] == self._changes:
@@ -156,7 +156,7 @@ class TableCopies:
                 ]
             if not missing:
                 break
-            self._take(self._adopt(missing))
+            self._take(self._adopt(missing), check)
         found = Parts()
         chosen: dict[str, Copy] = {}
         with self._lock:
@@ -169,7 +169,7 @@ class TableCopies:
                 elif one in self._memory:
                     found.memory.append((item, values, self._memory[one]))
                 else:  # another query took it for gone
-                    return self.parts(wanted, live)
+                    return self.parts(wanted, live, check)
             for copy in chosen.values():
                 found.copies.append((copy, self._gone(copy, live)))
         self._tidy(live)
@@ -202,8 +202,9 @@ class TableCopies:
         return left
 
     # ── decoding ────────────────────────────────────────────────────────────────────────────────
-    def _take(self, missing: Iterable[tuple[Object, Values]]) -> None:
+    def _take(self, missing: Iterable[tuple[Object, Values]], check: Callable[[], None]) -> None:
         for batch in self._batches(missing):
+            check()
             lines = Lines()
             counts = [lines.add(item.url, data, skip=self.table.shape.skip) for item, _, data in batch]
             connection = self._connect()
@@ -350,7 +351,7 @@ class TableCopies:
         return Copy(str(path), int(rows or 0), frozenset(entries))
 
     def wait(self) -> None:
-        """Until nothing is being copied: what tests and a clean end need."""
+        """Until nothing is being copied."""
         while (busy := self._busy) is not None and not busy.done():
             busy.result()
 
@@ -398,9 +399,3 @@ class Copies:
         self._worker.shutdown(wait=True, cancel_futures=True)
         for table in self._tables.values():
             table.retire(0)
-
-
-def folder_name(table: Table) -> str:
-    """`<id>-<version>-<what the rows look like>`; another decoder or shape is another folder."""
-    told = f"{FORMAT} {table.shape!r} {[(n, str(t)) for n, t in table.partition_keys]} {sorted(table.parameters.items())}"
-    return f"{table.id}-{table.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,9 @@ import pyarrow as pa
 from forebay.query.partitions import Values
 from forebay.query.snapshot import Object, Table
 from forebay.query.types import literal, quote
+
+FORMAT = 1
+"""Of the copies: another number, and they are all made again."""
 
 Entry = tuple[str, str, Values]
 """An object in a copy: its URL, its etag, its partition values."""
@@ -28,6 +32,14 @@ class Copy:
 def entry(item: Object, values: Values) -> Entry:
     """What identifies an object's decoded rows."""
     return item.url, item.etag, values
+
+
+@dataclass(slots=True)
+class Parts:
+    """Where the rows of some objects are: in memory, or in copies (some objects of which are not wanted)."""
+
+    memory: list[tuple[Object, Values, pa.Table]] = field(default_factory=list)
+    copies: list[tuple[Copy, frozenset[str]]] = field(default_factory=list)
 
 
 class Vanished(Exception):
@@ -71,3 +83,9 @@ def with_places(parts: Sequence[tuple[str, Values, pa.Table]], table: Table) -> 
     for i, (name, _) in enumerate(table.partition_keys):
         rows = rows.append_column(name, runs([values[i] for _, values, _ in parts]))
     return rows.append_column("$path", runs([path for path, _, _ in parts]))
+
+
+def folder_name(table: Table) -> str:
+    """`<id>-<version>-<what the rows look like>`; another decoder or shape is another folder."""
+    told = f"{FORMAT} {table.shape!r} {[(n, str(t)) for n, t in table.partition_keys]} {sorted(table.parameters.items())}"
+    return f"{table.id}-{table.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,7 @@ class Ask:
     began: float
     deadline: float
     limit: float
+    id_: str | None = None
 
 
 class QueryEngine:
@@ -79,15 +81,21 @@ class QueryEngine:
         self._watchdog = Watchdog()
 
     def query(
-        self, sql: str, database: str, max_rows: int | None = None, timeout: float | None = None
+        self,
+        sql: str,
+        database: str,
+        max_rows: int | None = None,
+        timeout: float | None = None,
+        *,
+        id_: str | None = None,
     ) -> Result:
-        """Run one statement. At most `max_rows` rows come back.
+        """Run one statement. At most `max_rows` rows come back; `id_` is for `cancel`.
 
         Raises QueryFailed with Athena's code (`COLUMN_NOT_FOUND`, `TABLE_NOT_FOUND`, `SYNTAX_ERROR`, ...)
         and, where they are known, `line`, `column` and `hint`.
         """
         limit = timeout or self._timeout
-        ask = Ask(sql, database.lower(), max_rows, time.perf_counter(), time.monotonic() + limit, limit)
+        ask = Ask(sql, database.lower(), max_rows, time.perf_counter(), time.monotonic() + limit, limit, id_)
         for attempt in range(REPLANS):
             try:
                 return self._once(ask, fresh=attempt > 0)
@@ -96,6 +104,10 @@ class QueryEngine:
         raise QueryFailed(
             "HIVE_CANNOT_OPEN_SPLIT", "HIVE_CANNOT_OPEN_SPLIT: files of the table keep vanishing"
         )
+
+    def cancel(self, id_: str) -> bool:
+        """End the query that was given this id; whether it was running. It raises QueryFailed `QUERY_CANCELLED`."""
+        return self._watchdog.cancel(id_)
 
     def stamp(self, sql: str, database: str) -> str:
         """A text that changes when a table of the query does. Raises QueryFailed as `query` does."""
@@ -172,10 +184,10 @@ class QueryEngine:
             assert plan.shown is not None
             return _finish(ask, plan.shown, Stats())
         cursor = self._root.cursor()
-        guard = self._watchdog.guard(cursor, ask.deadline)
+        guard = self._watchdog.guard(cursor, ask.limit, ask.deadline, ask.id_)
         try:
             stats = Stats(tables=sorted({f"{t.db}.{t.name}" for t in plan.tables.values()}))
-            text = self._text(plan, listed, cursor, stats)
+            text = self._text(plan, listed, cursor, stats, guard.check)
             stats.planning_ms = (time.perf_counter() - ask.began) * 1000
             if plan.statement.kind == "explain":
                 return _finish(ask, output.explain(cursor, text), stats)
@@ -183,26 +195,29 @@ class QueryEngine:
             stats.elapsed_ms = (time.perf_counter() - ask.began) * 1000
             return Result(columns, table, stats, cut)
         except duckdb.Error as error:
-            if guard.fired:
-                raise QueryFailed(
-                    "QUERY_TIMEOUT",
-                    f"QUERY_TIMEOUT: the query ran longer than {ask.limit:g} s",
-                    fix="ask for less: a shorter range of time, fewer columns",
-                ) from None
+            if guard.why is not None:
+                raise guard.why from None
             self._lost(error)
             raise translate(error, plan.statement, plan.columns) from None
         finally:
             guard.done()
             cursor.close()
 
-    def _text(self, plan: Plan, listed: Listed, cursor: duckdb.DuckDBPyConnection, stats: Stats) -> str:
+    def _text(
+        self,
+        plan: Plan,
+        listed: Listed,
+        cursor: duckdb.DuckDBPyConnection,
+        stats: Stats,
+        check: Callable[[], None],
+    ) -> str:
         """The SQL to run, its views registered with `cursor`."""
         assert plan.rewritten is not None
         gathered, views = self._gather(plan, listed, cursor)
         paths = {use.name: use.path for use in plan.rewritten.uses}
         bodies = {name: f'SELECT * FROM "{name}_rows"' for name in plan.virtual}
         for name, found in gathered.items():
-            body = self._sources.body(found, name, path=paths[name])
+            body = self._sources.body(found, name, path=paths[name], check=check)
             bodies[name] = body.sql
             views |= body.views
             stats.scanned_bytes += body.scanned

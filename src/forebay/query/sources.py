@@ -9,7 +9,7 @@ body ─ Parquet files, hidden copies, and one Arrow view of hot and not yet cop
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -86,8 +86,11 @@ class Sources:
                     self._copies.of(table).expect(f"s3://{buffer.bucket}/{buffer.becomes}", values, part)
         return Gathered(table, cold.live, cold.select(keep), hot)
 
-    def body(self, gathered: Gathered, name: str, *, path: bool) -> Body:
-        """The rows as SQL, whose Arrow view is named after `name`. Decodes objects that are new."""
+    def body(self, gathered: Gathered, name: str, *, path: bool, check: Callable[[], None]) -> Body:
+        """The rows as SQL, whose Arrow view is named after `name`.
+
+        Decodes objects that are new; `check` raises when that is to end.
+        """
         table, wanted = gathered.table, gathered.wanted
         body = Body("", scanned=sum(item.size for item, _ in wanted))
         selects: list[str] = []
@@ -97,7 +100,7 @@ class Sources:
             if wanted:
                 selects.append(_parquet(table, wanted))
         elif wanted:
-            parts = self._copies.of(table).parts(wanted, gathered.live)
+            parts = self._copies.of(table).parts(wanted, gathered.live, check)
             pieces += [(item.url, values, rows) for item, values, rows in parts.memory]
             whole = [copy.path for copy, gone in parts.copies if not gone]
             if whole:

@@ -1,8 +1,9 @@
 """The query's process: answers SQL over the lake on query.sock.
 
-query {sql, database?, seconds?, max_rows?}   columns, Arrow rows and statistics, or QueryFailed
+query {sql, database?, seconds?, max_rows?, id?}   columns, Arrow rows and statistics, or QueryFailed
 rows  {sql, database?, seconds?, max_rows?}   the same with plain values instead of Arrow
 export, unload                                results as files: `query_export`
+cancel {id}                                    end the query that was given this id
 stamp {sql, database?}                        a text that changes when a table of the query does
 status {}                                     what it has done and holds
 reload {}                                     read the applied project again
@@ -99,6 +100,9 @@ class Desk:
         async def rows(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.rows(**args))
 
+        async def cancel(args: dict[str, Any]) -> Any:
+            return {"cancelled": self._engine.cancel(str(args["id"]))}
+
         async def stamp(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.stamp(**args))
 
@@ -125,6 +129,7 @@ class Desk:
         return {
             "query": query,
             "rows": rows,
+            "cancel": cancel,
             "stamp": stamp,
             "export": export,
             "unload": unload,
@@ -153,12 +158,14 @@ class Desk:
         timeout: float | None = None,
         max_rows: int | None = None,
         seconds: float | None = None,
+        *,
+        id: str | None = None,
     ) -> dict[str, Any]:
         """One answer, its rows as an Arrow IPC stream.
 
         `seconds` is `timeout` under a name that `ipc.Client.call` does not take for itself.
         """
-        result = self._answer(sql, database, max_rows, timeout or seconds)
+        result = self._answer(sql, database, max_rows, timeout or seconds, id)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, result.table.schema) as writer:
             writer.write_table(result.table)
@@ -186,13 +193,20 @@ class Desk:
             "stats": {**result.stats.to_dict(), "cpu_ms": round(cpu_ms, 3)},
         }
 
-    def _answer(self, sql: str, database: str | None, max_rows: int | None, asked: float | None) -> Result:
+    def _answer(
+        self,
+        sql: str,
+        database: str | None,
+        max_rows: int | None,
+        asked: float | None,
+        id_: str | None = None,
+    ) -> Result:
         self._queries += 1
         self._running += 1
         try:
             most = min(MOST_ROWS, MOST_ROWS if max_rows is None else max(0, int(max_rows)))
             limit = min(float(asked), LONGEST) if asked else TIMEOUT
-            return self._engine.query(sql, database or self.database(), most, limit)
+            return self._engine.query(sql, database or self.database(), most, limit, id_=id_)
         except Exception:
             self._failed += 1
             raise

@@ -186,6 +186,8 @@ class Rewriter:
                 table.replace(subquery)
                 self._relations(view, depth + 1)
                 continue
+            if table.db:
+                self._unqualify(table.db, table.name)
             name = f"__t{len(self.uses)}"
             self.uses.append(Use(name, found))
             fresh = exp.Table(this=exp.to_identifier(name), alias=alias.copy())
@@ -195,6 +197,17 @@ class Rewriter:
             table.replace(fresh)
         if depth == 0:
             self._paths()
+
+    def _unqualify(self, db: str, table: str) -> None:
+        """`shop.clicks.id` is `clicks.id`, where `shop.clicks` is a table of the query."""
+        for column in self.tree.find_all(exp.Column):
+            if (
+                column.args.get("db") is not None
+                and column.text("db").lower() == db.lower()
+                and column.table.lower() == table.lower()
+            ):
+                column.set("db", None)
+                column.set("catalog", None)
 
     def _paths(self) -> None:
         """`"$path"` is a column of every table, which `*` does not show."""
