@@ -7,81 +7,17 @@ brackets, and a method a statement. Contract: "DDL statements" (Amazon Athena Us
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from forebay.errors import QueryFailed
+from forebay.query.ddl_words import Ddl, Word, cut
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)|(?P<text>'(?:[^'\\]|''|\\.)*')|(?P<name>`[^`]+`|"[^"]+")"""
-    r"""|(?P<word>[A-Za-z_@][\w$@-]*)|(?P<number>-?\d+(?:\.\d+)?)|(?P<sign><=|>=|<>|!=|.)""",
-    re.DOTALL,
-)
 SERDES = {
     "parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
     "json": "org.openx.data.jsonserde.JsonSerDe",
     "text": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
     "csv": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
 }
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A token: `kind` is text, name, word, number or sign; `at` its place in the statement."""
-
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def value(self) -> str:
-        """Without quotes, escapes undone."""
-        if self.kind == "name":
-            return self.text[1:-1]
-        if self.kind == "text":
-            inner = self.text[1:-1].replace("''", "'")
-            return re.sub(r"\\(u[0-9a-fA-F]{4}|[0-7]{3}|.)", _unescaped, inner, flags=re.DOTALL)
-        return self.text
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1]
-    if code[0] == "u" and len(code) == 5:
-        return chr(int(code[1:], 16))
-    if len(code) == 3:
-        return chr(int(code, 8))
-    return _ESCAPES.get(code, code)
-
-
-@dataclass(slots=True)
-class Ddl:
-    """A statement: `kind` names it, the rest is what it says. Columns are [name, type, comment]."""
-
-    kind: str
-    database: str | None = None
-    name: str = ""
-    tolerant: bool = False
-    replace: bool = False
-    cascade: bool = False
-    columns: list[list[str]] = field(default_factory=list)
-    partition_keys: list[list[str]] = field(default_factory=list)
-    partitions: list[tuple[dict[str, str], str | None]] = field(default_factory=list)
-    location: str | None = None
-    comment: str | None = None
-    serde: str | None = None
-    serde_parameters: dict[str, str] = field(default_factory=dict)
-    stored_as: str | None = None
-    properties: dict[str, str] = field(default_factory=dict)
-    unset: list[str] = field(default_factory=list)
-    sql: str | None = None
-    external: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def utility(self) -> bool:
-        """Whether GetQueryExecution calls it DDL (it does for all of these but INSERT, CTAS and UNLOAD)."""
-        return self.kind not in ("insert", "ctas", "unload")
 
 
 def read_ddl(text: str) -> Ddl | None:
@@ -89,7 +25,7 @@ def read_ddl(text: str) -> Ddl | None:
 
     Raises QueryFailed with the place of what is not understood.
     """
-    words = _cut(text)
+    words = cut(text)
     if not words:
         return None
     reader = _Reader(text, words)
@@ -109,17 +45,6 @@ def read_ddl(text: str) -> Ddl | None:
             return reader.unload()
         case _:
             return None
-
-
-def _cut(text: str) -> list[Word]:
-    words = []
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "sign"
-        if kind != "space":
-            words.append(Word(kind, match[0], match.start()))
-    while words and words[-1].text == ";":
-        words.pop()
-    return words
 
 
 class _Reader:

@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from typing import Any
 from urllib.parse import unquote
 
 from forebay.errors import ForebayError, NotFound, QueryFailed
 from forebay.lake.shelf import Shelf
-from forebay.query.ddl import SERDES, Ddl, table_doc
+from forebay.query.ddl import table_doc
+from forebay.query.ddl_words import Ddl
 from forebay.wire.athena.base import split_url
+from forebay.wire.athena.fills import HIVE, catalog, fill, register, tolerantly
 from forebay.wire.glue import base as glue
 from forebay.wire.service import Asked, Json
-
-SECONDS = 1800.0
-_HIVE = {
-    "varchar": "string",
-    "integer": "int",
-    "real": "float",
-    "varbinary": "binary",
-    "timestamp(3)": "timestamp",
-}
-
-
-async def register(
-    asked: Asked, bucket: str, key: str, file: Json, *, kind: str = "application/octet-stream"
-) -> None:
-    """Make an object of a file that the query process wrote. Raises QueryFailed for a bucket that is not there."""
-    try:
-        await asked.system.flow.call(
-            "object_put",
-            bucket=bucket,
-            key=key,
-            path=file["path"],
-            size=file["size"],
-            etag=file["etag"],
-            meta={"type": kind, "stat": file["stamp"]},
-            source="athena",
-        )
-    except NotFound:
-        raise QueryFailed("INVALID_OUTPUT", f"Unable to write results: there is no bucket {bucket}") from None
-
-
-async def catalog(asked: Asked, operation: str, /, **args: Any) -> Any:
-    """An operation of the catalog."""
-    return await asked.system.flow.call("catalog", name=operation, args=args)
 
 
 async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
@@ -53,7 +20,7 @@ async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
     database = (ddl.database or execution["QueryExecutionContext"]["Database"]).lower()
     match ddl.kind:
         case "create_database":
-            await _tolerant(
+            await tolerantly(
                 ddl.tolerant,
                 "DatabaseExists",
                 catalog(asked, "add_database", name=ddl.name, doc=_database(ddl)),
@@ -66,7 +33,7 @@ async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
             await _create_view(asked, ddl, database)
         case "drop_table" | "drop_view":
             _refuse_declared(asked, database, ddl.name)
-            await _tolerant(
+            await tolerantly(
                 ddl.tolerant, "NoSuchTable", catalog(asked, "remove_table", database=database, name=ddl.name)
             )
         case "add_partitions":
@@ -81,21 +48,13 @@ async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
         case "add_columns" | "replace_columns" | "set_properties" | "set_location":
             await _change_table(asked, ddl, database)
         case "ctas" | "insert" | "unload":
-            return await _fill(asked, ddl, database, execution)
+            return await fill(asked, ddl, database, execution)
         case other:
             raise QueryFailed(
                 "NOT_SUPPORTED", f"NOT_SUPPORTED: {other.replace('_', ' ').upper()} is not offered"
             )
     await _empty_result(asked, execution)
     return {}
-
-
-async def _tolerant(tolerant: bool, code: str, work: Any) -> None:
-    try:
-        await work
-    except ForebayError as error:
-        if not (tolerant and error.code == code):
-            raise QueryFailed(error.code, f"FAILED: Execution Error: {error.message}") from None
 
 
 def _database(ddl: Ddl) -> Json:
@@ -117,7 +76,7 @@ async def _drop_database(asked: Asked, ddl: Ddl) -> None:
                 "DATABASE_NOT_EMPTY",
                 f"FAILED: SemanticException Database {ddl.name} is not empty. One or more tables exist.",
             )
-    await _tolerant(ddl.tolerant, "NoSuchDatabase", catalog(asked, "remove_database", name=ddl.name))
+    await tolerantly(ddl.tolerant, "NoSuchDatabase", catalog(asked, "remove_database", name=ddl.name))
 
 
 async def _create_table(asked: Asked, ddl: Ddl, database: str) -> None:
@@ -133,7 +92,7 @@ async def _create_table(asked: Asked, ddl: Ddl, database: str) -> None:
             "SYNTAX_ERROR", "FAILED: SemanticException a table needs a LOCATION 's3://bucket/prefix/'"
         )
     doc = table_doc(ddl)
-    await _tolerant(
+    await tolerantly(
         ddl.tolerant,
         "TableExists",
         catalog(asked, "add_table", database=database, name=ddl.name, kind="external", doc=doc),
@@ -146,7 +105,7 @@ async def _create_view(asked: Asked, ddl: Ddl, database: str) -> None:
     described: Json = await asked.system.query.call(
         "rows", sql=f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0", database=database, seconds=60
     )
-    columns = [[name.lower(), _HIVE.get(kind, kind)] for name, kind in described["columns"]]
+    columns = [[name.lower(), HIVE.get(kind, kind)] for name, kind in described["columns"]]
     doc = {
         "columns": columns,
         "partition_keys": [],
@@ -166,7 +125,7 @@ async def _create_view(asked: Asked, ddl: Ddl, database: str) -> None:
             if existing["kind"] != "view":
                 raise QueryFailed("TABLE_ALREADY_EXISTS", f"Table already exists: {database}.{ddl.name}")
             await catalog(asked, "remove_table", database=database, name=ddl.name)
-    await _tolerant(
+    await tolerantly(
         False, "", catalog(asked, "add_table", database=database, name=ddl.name, kind="view", doc=doc)
     )
 
@@ -259,157 +218,6 @@ async def _empty_result(asked: Asked, execution: Json) -> None:
     )
     await register(asked, bucket, key, done)
     execution["columns"] = []
-
-
-async def _fill(asked: Asked, ddl: Ddl, database: str, execution: Json) -> Json:
-    bucket, prefix, form, options, keys, columns = await _target(asked, ddl, database, execution)
-    done: Json = await asked.system.query.call(
-        "unload",
-        timeout=SECONDS,
-        sql=ddl.sql if ddl.options.get("with_data", True) else f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0",
-        database=execution["QueryExecutionContext"]["Database"],
-        form=form,
-        options=options,
-        partitioned_by=keys,
-        columns=columns,
-        seconds=SECONDS,
-    )
-    extension = {"parquet": ".parquet", "json": ".json", "csv": ".csv"}.get(form, "")
-    written = []
-    for file in done["files"]:
-        key = f"{prefix}{file['folder']}{file['name']}{extension}"
-        await register(asked, bucket, key, file)
-        written.append(f"s3://{bucket}/{key}")
-    folders = sorted({file["folder"] for file in done["files"] if file["folder"]})
-    if ddl.kind == "ctas":
-        doc = _made(done["columns"], keys, f"s3://{bucket}/{prefix}", form, options)
-        await _tolerant(
-            ddl.tolerant,
-            "TableExists",
-            catalog(asked, "add_table", database=database, name=ddl.name, kind="external", doc=doc),
-        )
-    if ddl.kind != "unload" and folders:
-        rows = [
-            {
-                "values": [unquote(part.partition("=")[2]) for part in folder.rstrip("/").split("/")],
-                "location": f"s3://{bucket}/{prefix}{folder}",
-                "doc": {},
-            }
-            for folder in folders
-        ]
-        await catalog(asked, "add_partitions", database=database, table=ddl.name, rows=rows)
-    execution["columns"] = [["rows", "bigint"]]
-    execution["rows_written"] = done["rows"]
-    return {"stats": done["stats"], "manifest": await _manifest(asked, execution, written)}
-
-
-async def _target(
-    asked: Asked, ddl: Ddl, database: str, execution: Json
-) -> tuple[str, str, str, Json, list[str], list[str] | None]:
-    """(bucket, prefix, format, options, partition columns, column names) of what is written."""
-    if ddl.kind == "insert":
-        row = await catalog(asked, "table_row", database=database, name=ddl.name)
-        doc = row["doc"]
-        keys = [key[0] for key in doc["partition_keys"]]
-        names = [column[0] for column in [*doc["columns"], *doc["partition_keys"]]]
-        if ddl.columns and [column[0] for column in ddl.columns] != names:
-            raise QueryFailed(
-                "NOT_SUPPORTED",
-                "NOT_SUPPORTED: INSERT INTO with some of the columns, or in another order, is not offered",
-            )
-        bucket, prefix = split_url(doc["location"])
-        return (
-            bucket,
-            prefix,
-            doc["format"],
-            {"delimiter": (doc.get("serde_parameters") or {}).get("field.delim")},
-            keys,
-            names,
-        )
-    options = dict(ddl.options)
-    form = str(options.pop("format", "parquet")).lower()
-    form = {"textfile": "textfile", "text": "textfile"}.get(form, form)
-    codec = (
-        options.get("write_compression") or options.get("parquet_compression") or options.get("compression")
-    )
-    keys = [key.lower() for key in options.get("partitioned_by") or []]
-    if ddl.kind == "unload":
-        bucket, prefix = split_url(ddl.location or "")
-    elif options.get("external_location"):
-        bucket, prefix = split_url(options["external_location"])
-    else:
-        bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
-        folder = key.rpartition("/")[0]
-        prefix = f"{folder + '/' if folder else ''}tables/{uuid.uuid4()}/"
-    return (
-        bucket,
-        prefix,
-        form,
-        {"compression": codec, "delimiter": options.get("field_delimiter")},
-        keys,
-        None,
-    )
-
-
-def _made(columns: list[list[str]], keys: list[str], location: str, form: str, options: Json) -> Json:
-    pairs = [[name.lower(), _hive(kind)] for name, kind in columns]
-    serde = {"parquet": SERDES["parquet"], "json": SERDES["json"]}.get(form, SERDES["text"])
-    delimiter = options.get("delimiter") or "\x01"
-    return {
-        "columns": pairs[: len(pairs) - len(keys)] if keys else pairs,
-        "partition_keys": pairs[len(pairs) - len(keys) :] if keys else [],
-        "location": location,
-        "format": {"parquet": "parquet", "json": "json"}.get(form, "csv"),
-        "serde": serde,
-        "serde_parameters": {} if form in ("parquet", "json") else {"field.delim": delimiter},
-        "parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": "false"},
-        "owner": "wire",
-        "inferred": False,
-    }
-
-
-def _hive(kind: str) -> str:
-    """A Trino type as the catalog writes it."""
-    if kind in _HIVE:
-        return _HIVE[kind]
-    if kind.startswith(("varchar", "char")):
-        return "string"
-    if kind.startswith("timestamp"):
-        return "timestamp"
-    if kind.startswith("array("):
-        return f"array<{_hive(kind[6:-1])}>"
-    if kind.startswith("map("):
-        key, value = split_args(kind[4:-1])
-        return f"map<{_hive(key)},{_hive(value)}>"
-    if kind.startswith("row("):
-        fields = [part.strip().partition(" ") for part in split_args(kind[4:-1])]
-        return (
-            "struct<" + ",".join(f"{name.strip(chr(34))}:{_hive(inner)}" for name, _, inner in fields) + ">"
-        )
-    return kind
-
-
-def split_args(text: str) -> list[str]:
-    """At commas outside of brackets."""
-    parts, depth = [""], 0
-    for char in text:
-        depth += {"(": 1, ")": -1}.get(char, 0)
-        if char == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [part.strip() for part in parts]
-
-
-async def _manifest(asked: Asked, execution: Json, written: list[str]) -> str:
-    """The list of files that were written, as an object beside the result; its address."""
-    bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
-    name = key.rpartition(".")[0] + "-manifest.csv"
-    done = await asked.system.query.call(
-        "keep", data=("\n".join(written) + ("\n" if written else "")).encode()
-    )
-    await register(asked, bucket, name, done, kind="text/csv")
-    return f"s3://{bucket}/{name}"
 
 
 __all__ = ["catalog", "perform", "register", "repair"]

@@ -8,13 +8,9 @@ Blobs become bytes, timestamps aware datetimes, numbers int or float. What does 
 from __future__ import annotations
 
 import base64
-import binascii
-import datetime as dt
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
-from xml.etree import ElementTree as ET
+from urllib.parse import parse_qsl
 
 import cbor2
 import msgspec
@@ -22,8 +18,11 @@ import orjson
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from forebay.wire.protocol import cbor11
+from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import wire_name
+from forebay.wire.protocol.scalars import blob, text_value, timestamp
+from forebay.wire.protocol.uris import match_uri
 
 _MISSING = object()
 _json = msgspec.json.Decoder()
@@ -141,7 +140,7 @@ def _scalar(shape: Shape, value: Any) -> Any:
             if isinstance(value, bytes):
                 return value
             if isinstance(value, str):
-                return _base64(value)
+                return blob(value)
         case "boolean":
             if isinstance(value, bool):
                 return value
@@ -156,32 +155,8 @@ def _scalar(shape: Shape, value: Any) -> Any:
             if value in ("NaN", "Infinity", "-Infinity"):
                 return float(value)
         case "timestamp":
-            return _timestamp(value)
+            return timestamp(value)
     raise _refuse(value, shape)
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise AwsError("SerializationException", "Invalid base64 data") from None
-
-
-def _timestamp(value: Any) -> dt.datetime:
-    try:
-        if isinstance(value, dt.datetime):
-            return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return dt.datetime.fromtimestamp(value, dt.UTC)
-        text = str(value)
-        if re.fullmatch(r"-?\d+(\.\d+)?", text):
-            return dt.datetime.fromtimestamp(float(text), dt.UTC)
-        if re.match(r"[A-Z][a-z]{2},", text):
-            return dt.datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=dt.UTC)
-        parsed = dt.datetime.fromisoformat(text)
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
-    except (ValueError, OverflowError, OSError):
-        raise AwsError("SerializationException", f"{value!r} is not a timestamp") from None
 
 
 # The query protocol: flat names with dots.
@@ -236,29 +211,6 @@ def _numbered(flat: Mapping[str, str], base: str, read: Any) -> list[Any] | None
         if key.startswith(base + ".") and (rest := key[len(base) + 1 :].partition(".")[0]).isdigit()
     }
     return [read(f"{base}.{at}") for at in sorted(numbers)] if numbers else None
-
-
-def text_value(shape: Shape, text: str) -> Any:
-    """A scalar that came as text: in a query string, a header, a URI or XML."""
-    match shape.type_name:
-        case "boolean":
-            if text.lower() in ("true", "false"):
-                return text.lower() == "true"
-        case "integer" | "long":
-            if re.fullmatch(r"[-+]?\d+", text.strip()):
-                return int(text)
-        case "double" | "float":
-            try:
-                return float(text)
-            except ValueError:
-                pass
-        case "timestamp":
-            return _timestamp(text)
-        case "blob":
-            return _base64(text)
-        case _:
-            return text
-    raise AwsError("MalformedInput", f"{text!r} is not of type {shape.type_name}")
 
 
 # REST: URI, query string, headers and a payload.
@@ -333,90 +285,3 @@ def _body(protocol: str, shape: Shape, body: bytes) -> Any:
         return _value(shape, _object(body), "")
     root = parse_xml(body)
     return xml_value(shape, root)
-
-
-def parse_xml(body: bytes) -> ET.Element:
-    """The document's root, without namespaces. Raises AwsError `MalformedXML`."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:  # entities could expand without bound
-        raise _malformed()
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - documents with a DTD were refused above
-    except ET.ParseError:
-        raise _malformed() from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return root
-
-
-def _malformed() -> AwsError:
-    return AwsError(
-        "MalformedXML",
-        "The XML you provided was not well-formed or did not validate against our published schema",
-        http=400,
-    )
-
-
-def xml_value(shape: Shape, node: ET.Element) -> Any:
-    """What an element holds, by its shape."""
-    if isinstance(shape, StructureShape):
-        result: dict[str, Any] = {}
-        for name, member in shape.members.items():
-            wire = wire_name(name, member)
-            if member.serialization.get("xmlAttribute"):
-                attribute = wire.rpartition(":")[2]
-                text = next((v for k, v in node.attrib.items() if k.rpartition("}")[2] == attribute), None)
-                if text is not None:
-                    result[name] = text
-                continue
-            if isinstance(member, ListShape) and member.serialization.get("flattened"):
-                items = node.findall(
-                    str(member.member.serialization.get("name", wire)) if wire == name else wire
-                )
-                if items:
-                    result[name] = [xml_value(member.member, item) for item in items]
-                continue
-            child = node.find(wire)
-            if child is not None:
-                result[name] = xml_value(member, child)
-        return result
-    if isinstance(shape, ListShape):
-        return [xml_value(shape.member, item) for item in node]
-    if isinstance(shape, MapShape):
-        key, value = (
-            shape.key.serialization.get("name", "key"),
-            shape.value.serialization.get("name", "value"),
-        )
-        return {
-            (entry.findtext(str(key)) or ""): xml_value(shape.value, found)
-            for entry in node
-            if (found := entry.find(str(value))) is not None
-        }
-    try:
-        return text_value(shape, node.text or "")
-    except AwsError:
-        raise _malformed() from None
-
-
-_GREEDY = re.compile(r"\{([^}]+?)(\+?)\}")
-
-
-def match_uri(template: str, path: str) -> dict[str, str] | None:
-    """The labels of a request URI template (`/{Bucket}/{Key+}`) in `path`, decoded; None if it does not fit."""
-    pattern = _uri_pattern(template)
-    found = pattern.fullmatch(path)
-    if found is None:
-        return None
-    names = [name for name, _ in _GREEDY.findall(template.partition("?")[0])]
-    return {name: unquote(text) for name, text in zip(names, found.groups(), strict=True)}
-
-
-def _uri_pattern(template: str) -> re.Pattern[str]:
-    path = template.partition("?")[0]
-    parts: list[str] = []
-    at = 0
-    for label in _GREEDY.finditer(path):
-        parts.append(re.escape(path[at : label.start()]))
-        parts.append("(.+)" if label.group(2) else "([^/]+)")
-        at = label.end()
-    parts.append(re.escape(path[at:]))
-    return re.compile("".join(parts).rstrip("/") + "/?", re.DOTALL)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from forebay.arn import REGION
-from forebay.wire.protocol.decode import match_uri
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import service_model, wire_name
+from forebay.wire.protocol.uris import match_uri
 
 TARGETS: Mapping[str, str] = {
     "Kinesis_20131202": "kinesis",
