@@ -311,13 +311,13 @@ class Committer:
             self._row(rows, self.map.turn(self._turn)).add(receipt, kept, submission)
             return receipt
         of: dict[int, list[int]] = {}
-        keys, of_key, hashes = submission.keys, self.map.of_key, submission.hashes
-        for index in kept:
+        keys, hashes = submission.keys, submission.hashes
+        shards = self.map.of_keys(keys if len(kept) == n else [keys[index] for index in kept])
+        for index, shard in zip(kept, shards, strict=True):
             if hashes is not None and index in hashes:
-                shard = self.map.of_hash(hashes[index])
+                of.setdefault(self.map.of_hash(hashes[index]), []).append(index)
             else:
-                shard = of_key(keys[index])
-            of.setdefault(shard, []).append(index)
+                of.setdefault(shard, []).append(index)
         for shard, indexes in of.items():
             self._row(rows, shard).add(receipt, indexes, submission)
         return receipt

@@ -12,7 +12,7 @@ the parent, every one after in a child, which is what keeps a key's events in or
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import apsw
@@ -57,6 +57,20 @@ class Shard:
         return self.closed is None
 
 
+class _Remembered(dict[bytes, int]):
+    """Shards by partition key, of the keys seen of late: most keys come again."""
+
+    def __init__(self, of_hash: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._of_hash = of_hash
+
+    def __missing__(self, key: bytes) -> int:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        number = self[key] = self._of_hash(digest(key))
+        return number
+
+
 @dataclass(frozen=True)
 class ShardMap:
     """All shards of a log, by number. It does not change: what changes it gives another.
@@ -69,24 +83,22 @@ class ShardMap:
     open: tuple[Shard, ...] = field(init=False)
     _lows: list[bytes] = field(init=False, repr=False)
     _numbers: list[int] = field(init=False, repr=False)
-    _of: dict[bytes, int] = field(init=False, repr=False)
+    _of: _Remembered = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         opened = tuple(sorted((shard for shard in self.shards if shard.open), key=lambda shard: shard.low))
         object.__setattr__(self, "open", opened)
         object.__setattr__(self, "_lows", [shard.low.to_bytes(16, "big") for shard in opened])
         object.__setattr__(self, "_numbers", [shard.number for shard in opened])
-        object.__setattr__(self, "_of", {})
+        object.__setattr__(self, "_of", _Remembered(self.of_hash))
+
+    def of_keys(self, keys: Iterable[bytes]) -> list[int]:
+        """The numbers of the open shards that take partition keys."""
+        return [*map(self._of.__getitem__, keys)]
 
     def of_key(self, key: bytes) -> int:
         """The number of the open shard that takes a partition key."""
-        number = self._of.get(key)
-        if number is None:
-            number = self.of_hash(digest(key))
-            if len(self._of) >= _REMEMBERED:
-                self._of.clear()
-            self._of[key] = number
-        return number
+        return self._of[key]
 
     def of_hash(self, hashed: bytes) -> int:
         """The number of the open shard that takes a hash key: 16 bytes, big-endian."""

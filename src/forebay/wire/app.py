@@ -122,6 +122,9 @@ async def _body(proto: Any, headers: Any) -> bytes | None:
     size = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
+            if length is not None:
+                whole: bytes = await proto()
+                return whole
             async for part in proto:
                 size += len(part)
                 if size > MAX_BODY:

@@ -1,0 +1,205 @@
+"""Kinesis on the AWS port: PutRecords and PutRecord, durable, beside a server that only keeps the bytes.
+
+    python -m benchmarks.kinesis [--seconds 2] [--rounds 3]
+
+The ceiling is what the same client reaches against a server that writes and fdatasyncs the same bytes, answers
+and does nothing else, asked in turn with forebay in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.door import fsync_p50
+from benchmarks.table import number, say
+
+RECORDS, SIZE = 500, 300
+SEQUENCE = "49680461794442484964995249919237493022850135075164520450"
+CONNECTIONS = 8
+
+
+def serve(folder: Path) -> None:
+    """The ceiling: keeps what it is sent and answers as Kinesis would."""
+    import asyncio
+
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    file = os.open(folder / "ceiling", os.O_WRONLY | os.O_CREAT)
+    one = {"ShardId": "shardId-000000000000", "SequenceNumber": SEQUENCE}
+    answers = {
+        "PutRecord": json.dumps(one).encode(),
+        "PutRecords": json.dumps({"FailedRecordCount": 0, "Records": [one] * RECORDS}).encode(),
+    }
+    records = os.urandom(RECORDS * SIZE)
+
+    class Ceiling:
+        async def __rsgi__(self, scope: Any, proto: Any) -> None:
+            await proto()
+            operation = scope.headers["x-amz-target"].rpartition(".")[2]
+            os.pwrite(file, records if operation == "PutRecords" else records[:SIZE], 0)
+            os.fdatasync(file)
+            headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "-")]
+            proto.response_bytes(200, headers, answers[operation])
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    print(port, flush=True)
+    asyncio.run(Server(Ceiling(), port=port, interface=Interfaces.RSGI, log_enabled=False).serve())
+
+
+def raw(url: str, stream: str, seconds: float) -> float:
+    """PutRecords of 500 over a few connections, by a client that only sends and waits; records a second."""
+    data = base64.b64encode(b'{"padding":"' + b"x" * (SIZE - 14) + b'"}').decode()
+    parts = urlsplit(url)
+    done = [0] * CONNECTIONS
+    until = time.perf_counter() + seconds
+
+    def client(own: int) -> None:
+        keys = [f"user-{own}-{n % 97}" for n in range(RECORDS)]
+        records = [{"Data": data, "PartitionKey": key} for key in keys]
+        body = json.dumps({"StreamName": stream, "Records": records}).encode()
+        request = (
+            f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n"
+            f"x-amz-target: Kinesis_20131202.PutRecords\r\ncontent-length: {len(body)}\r\n\r\n"
+        ).encode() + body
+        buffer = bytearray(1 << 20)
+        with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection:
+            while time.perf_counter() < until:
+                connection.sendall(request)
+                have, want = 0, -1
+                while have != want:
+                    have += connection.recv_into(memoryview(buffer)[have:])
+                    if want < 0 and (end := buffer.find(b"\r\n\r\n", 0, have)) >= 0:
+                        head = bytes(buffer[:end]).lower()
+                        if b" 200 " not in head[:16]:
+                            raise SystemExit(bytes(buffer[:have]))
+                        size = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                        want = end + 4 + int(size)
+                done[own] += RECORDS
+
+    threads = [threading.Thread(target=client, args=(own,)) for own in range(CONNECTIONS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.perf_counter() - began)
+
+
+def boto(url: str) -> Any:
+    """A client as users make it."""
+    import boto3  # type: ignore[import-untyped, unused-ignore]
+
+    return boto3.client(
+        "kinesis",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def timed(call: Callable[[], Any], seconds: float) -> float:
+    """Calls a second."""
+    call()
+    count, began = 0, time.perf_counter()
+    while (now := time.perf_counter()) - began < seconds:
+        call()
+        count += 1
+    return count / (now - began)
+
+
+def measure(seconds: float, rounds: int) -> dict[str, float]:
+    """Medians of the rounds, and the best ratio to the ceiling."""
+    from tests.harness import System
+
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as name:
+        folder = Path(name)
+        (folder / "p").mkdir()
+        (folder / "p" / "forebay.yaml").write_text("name: bench\nstreams:\n  one: {}\n  four: {shards: 4}\n")
+        system = System(folder / "p", folder / "state", [], {}).start(sql=False)
+        command = [sys.executable, "-m", "benchmarks.kinesis", "--serve", str(folder)]
+        ceiling = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert ceiling.stdout
+            ours, bare = system.urls["aws"], f"http://127.0.0.1:{int(ceiling.stdout.readline())}"
+            time.sleep(0.5)
+            clients = {"ours": boto(ours), "bare": boto(bare)}
+            records = [{"Data": b"x" * SIZE, "PartitionKey": f"user-{n % 97}"} for n in range(RECORDS)]
+            runs: dict[str, list[float]] = {}
+
+            def note(what: str, figure: float) -> None:
+                runs.setdefault(what, []).append(figure)
+
+            for _ in range(rounds):
+                note("raw_ceiling", raw(bare, "one", seconds))
+                note("raw_one_shard", raw(ours, "one", seconds))
+                note("raw_four_shards", raw(ours, "four", seconds))
+                for who, client in clients.items():
+                    many = timed(lambda: client.put_records(StreamName="four", Records=records), seconds)  # noqa: B023
+                    note(f"boto3_put_records_{who}", many * RECORDS)
+                    one = timed(
+                        lambda: client.put_record(StreamName="four", Data=b"x" * SIZE, PartitionKey="k"),  # noqa: B023
+                        seconds,
+                    )
+                    note(f"boto3_put_record_{who}", one)
+            for client in clients.values():
+                client.close()
+            found = {what: statistics.median(figures) for what, figures in runs.items()}
+            for what in ("put_records", "put_record"):
+                pairs = zip(runs[f"boto3_{what}_ours"], runs[f"boto3_{what}_bare"], strict=True)
+                found[f"boto3_{what}_ratio"] = statistics.median(a / b for a, b in pairs)
+            return {**found, "fsync_p50_ms": fsync_p50(folder)}
+        finally:
+            ceiling.kill()
+            ceiling.wait()
+            system.end()
+
+
+def rows(found: dict[str, float]) -> None:
+    """The README's rows."""
+    disk = f"an fsync {found['fsync_p50_ms']:.2f} ms"
+    raw_rate = found["raw_one_shard"]
+    say(
+        "Kinesis PutRecords × 500, raw client",
+        f"{number(raw_rate)} records/s",
+        "400 k",
+        ratio=raw_rate / 400_000,
+        beside=f"keeping the bytes only {number(found['raw_ceiling'])}; 4 shards {number(found['raw_four_shards'])}",
+    )
+    for what, unit in (("put_records", "records/s"), ("put_record", "calls/s")):
+        say(
+            f"Kinesis {what}, boto3, one client",
+            f"{number(found[f'boto3_{what}_ours'])} {unit}",
+            "80 % of the client's ceiling",
+            ratio=found[f"boto3_{what}_ratio"] / 0.8,
+            beside=f"ceiling {number(found[f'boto3_{what}_bare'])}, {disk}",
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve", type=Path)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve)
+    else:
+        rows(measure(options.seconds, options.rounds))
