@@ -7,8 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import zstandard
 
-from forebay.query import copies
+from forebay.errors import QueryFailed
+from forebay.query import copies, reading
 from forebay.query.copysql import Copy
 from forebay.query.engine import QueryEngine
 from tests.query.world import World, line
@@ -53,7 +55,7 @@ def test_copies_are_used_again_after_a_restart(world: World, monkeypatch: pytest
     assert copied(world)
     world.engine.close()
     world.engine = QueryEngine(world.layout)
-    monkeypatch.setattr(copies, "decompress", lambda data, key: pytest.fail(f"{key} is decoded again"))
+    monkeypatch.setattr(reading, "decompress", lambda data, key: pytest.fail(f"{key} is decoded again"))
     assert world.cells("SELECT count(*), sum(a), min(k), max(k) FROM t") == [["8", "28", "0", "7"]]
 
 
@@ -180,3 +182,49 @@ def test_queries_at_once_with_flushes_and_merges_see_a_count_that_never_falls(wo
 def test_a_copy_knows_its_objects() -> None:
     copy = Copy("x", 1, frozenset([("u", "e", ("v",))]))
     assert ("u", "e", ("v",)) in copy.entries
+
+
+@pytest.mark.parametrize("name", ["big.json", "big.json.gz", "big.json.zst"])
+def test_a_large_object_is_decoded_in_parts(world: World, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for constant, value in (("PART", 10_000), ("PLAIN", 20_000), ("COMPRESSED", 1000)):
+        monkeypatch.setattr(reading, constant, value)
+    world.table("t", [("a", "bigint"), ("at", "timestamp")], keys=[("day", "date")])
+    data = b"\n".join(line(a=i, at="2026-01-02 03:04:05") for i in range(5000))
+    packed = {"json": data, "gz": gzip.compress(data), "zst": zstandard.compress(data)}[
+        name.rpartition(".")[2]
+    ]
+    world.object(f"t/day=2026-01-02/{name}", packed)
+    world.object("t/day=2026-01-03/small.json", line(a=1))
+    sql = "SELECT day, count(*), sum(a), max(at) FROM t GROUP BY day ORDER BY day"
+    expected = [["2026-01-02", "5000", "12497500", "2026-01-02 03:04:05.000"], ["2026-01-03", "1", "1", None]]
+    assert world.cells(sql) == expected
+    assert len(copied(world)) == 1
+    world.engine.close()
+    world.engine = QueryEngine(world.layout)
+    assert world.cells(sql) == expected
+
+
+def test_a_mistake_deep_in_a_large_object_is_named_with_its_line(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PART", 1000)
+    monkeypatch.setattr(reading, "PLAIN", 2000)
+    world.table("t", [("a", "bigint")])
+    rows = [line(a=i) for i in range(1000)]
+    rows[700] = b"nonsense"
+    world.object("t/big.json", b"\n".join(rows))
+    with pytest.raises(QueryFailed) as refused:
+        world.ask("SELECT * FROM t")
+    assert refused.value.where == "s3://lake/t/big.json line 701"
+    assert copied(world) == []
+
+
+def test_a_file_that_unpacks_without_end_is_stopped_by_the_clock(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "COMPRESSED", 1000)
+    world.table("t", [("a", "bigint")])
+    world.object("t/bomb.json.gz", gzip.compress(b'{"a": 1}\n' * 20_000_000, 1))
+    with pytest.raises(QueryFailed) as refused:
+        world.ask("SELECT count(*) FROM t", timeout=0.3)
+    assert refused.value.code == "QUERY_TIMEOUT"

@@ -174,7 +174,7 @@ def test_hot_rows_are_decoded_before_they_are_asked_for(
         world.db.execute("DELETE FROM intents")
         world.db.execute("DELETE FROM buffers")
     monkeypatch.setattr(
-        "forebay.query.copies.decompress", lambda data, key: pytest.fail(f"{key} is decoded again")
+        "forebay.query.reading.decompress", lambda data, key: pytest.fail(f"{key} is decoded again")
     )
     assert world.one("SELECT sum(a) FROM t") == "3"
 

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,27 +24,25 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.errors import QueryFailed
 from forebay.query.copysql import (
     Copy,
     Entry,
     Parts,
-    Vanished,
     columns_sql,
     copy_sql,
     entry,
     folder_name,
     with_places,
 )
-from forebay.query.decode import Lines, decoder, decompress
+from forebay.query.decode import Lines, decoder
 from forebay.query.hot import Connect
 from forebay.query.partitions import Values
+from forebay.query.reading import batches, copy_large, is_large
 from forebay.query.snapshot import Object, Table
 from forebay.query.types import literal
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 48 << 20  # decompressed, decoded at once
 KEPT_ROWS = 500_000  # more rows than this in memory become a copy
 KEPT_OBJECTS = 64
 MERGE = 8  # copies of one size that become one
@@ -202,8 +200,12 @@ class TableCopies:
         return left
 
     # ── decoding ────────────────────────────────────────────────────────────────────────────────
-    def _take(self, missing: Iterable[tuple[Object, Values]], check: Callable[[], None]) -> None:
-        for batch in self._batches(missing):
+    def _take(self, missing: Sequence[tuple[Object, Values]], check: Callable[[], None]) -> None:
+        large = [pair for pair in missing if is_large(pair[0])]
+        for item, values in large:
+            check()
+            self._take_large(item, values, check)
+        for batch in batches(pair for pair in missing if not is_large(pair[0])):
             check()
             lines = Lines()
             counts = [lines.add(item.url, data, skip=self.table.shape.skip) for item, _, data in batch]
@@ -222,26 +224,15 @@ class TableCopies:
             if rows.num_rows >= KEPT_ROWS:
                 self._spill(list(self._memory))
 
-    def _batches(
-        self, missing: Iterable[tuple[Object, Values]]
-    ) -> Iterator[list[tuple[Object, Values, bytes]]]:
-        batch: list[tuple[Object, Values, bytes]] = []
-        size = 0
-        for item, values in missing:
-            try:
-                data = decompress(Path(item.path).read_bytes(), item.key)
-            except FileNotFoundError:
-                raise Vanished(item.path) from None
-            except QueryFailed as error:
-                error.where = item.url
-                raise
-            batch.append((item, values, data))
-            size += len(data)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+    def _take_large(self, item: Object, values: Values, check: Callable[[], None]) -> None:
+        connection = self._connect()
+        path = self._folder / f"{uuid.uuid4().hex}.parquet"
+        try:
+            copy = copy_large((item, values), self.table, self._decoder, connection, path, check=check)
+        finally:
+            connection.close()
+        with self._lock:
+            self._add(copy)
 
     # ── copying ─────────────────────────────────────────────────────────────────────────────────
     def _tidy(self, live: Set[Entry]) -> None:

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from forebay.query.decode.csv import CsvDecoder, TextDecoder
 from forebay.query.decode.json import JsonDecoder
-from forebay.query.decode.lines import Lines, decompress
+from forebay.query.decode.lines import Lines, chunks, decompress
 from forebay.query.decode.shape import Shape, shape
 
-__all__ = ["Decoder", "Lines", "Shape", "decoder", "decompress", "shape"]
+__all__ = ["Decoder", "Lines", "Shape", "chunks", "decoder", "decompress", "shape"]
 
 
 class Decoder(Protocol):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -34,9 +38,13 @@ class Lines:
     names: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     skipped: list[list[int]] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
 
-    def add(self, name: str, data: bytes, *, skip: int = 0) -> int:
-        """Split `data` and add its lines, without the first `skip` and the blank ones; how many were added."""
+    def add(self, name: str, data: bytes, *, skip: int = 0, before: int = 0) -> int:
+        """Split `data` and add its lines, without the first `skip` and the blank ones; how many were added.
+
+        `before` lines of the file were read already (it is read in parts).
+        """
         rows = data.removeprefix(BOM).split(b"\n")
         out: list[int] = []
         if not rows[-1]:
@@ -50,6 +58,7 @@ class Lines:
         self.names.append(name)
         self.starts.append(len(self.rows))
         self.skipped.append(out)
+        self.before.append(before)
         self.rows += kept
         return len(kept)
 
@@ -61,7 +70,7 @@ class Lines:
             if gone > number:
                 break
             number += 1
-        return f"{self.names[at]} line {number}"
+        return f"{self.names[at]} line {number + self.before[at]}"
 
     def array(self) -> Any:
         """All rows as UTF-8 text; a byte that is none becomes U+FFFD."""
@@ -89,6 +98,53 @@ def decompress(data: bytes, key: str) -> bytes:
     except _BROKEN as error:
         raise QueryFailed("HIVE_BAD_DATA", f"HIVE_BAD_DATA: {key} cannot be decompressed: {error}") from None
     return data
+
+
+def chunks(path: str, key: str, size: int) -> Iterator[bytes]:
+    """The content of a large file in parts of about `size` bytes, each of whole lines.
+
+    Raises QueryFailed `HIVE_BAD_DATA` as `decompress` does, and for a line that is longer than a part.
+    """
+    left = b""
+    with _opened(path, key) as file:
+        while True:
+            try:
+                data = file.read(size)
+            except _BROKEN as error:
+                raise QueryFailed(
+                    "HIVE_BAD_DATA", f"HIVE_BAD_DATA: {key} cannot be decompressed: {error}"
+                ) from None
+            if not data:
+                break
+            data = left + data
+            end = data.rfind(b"\n") + 1
+            if not end and len(data) > size:
+                raise QueryFailed(
+                    "HIVE_BAD_DATA", f"HIVE_BAD_DATA: a line of {key} is longer than {size} bytes"
+                )
+            left = data[end:]
+            if end:
+                yield data[:end]
+    if left:
+        yield left
+
+
+@contextlib.contextmanager
+def _opened(path: str, key: str) -> Iterator[Any]:
+    lower = key.lower()
+    with Path(path).open("rb") as raw:
+        if lower.endswith((".gz", ".gzip")):
+            with igzip.IGzipFile(fileobj=raw, mode="rb") as file:  # type: ignore[no-untyped-call]
+                yield file
+        elif lower.endswith((".zst", ".zstd")):
+            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as file:
+                yield file
+        elif lower.endswith(".bz2"):
+            yield pa.CompressedInputStream(raw, "bz2")
+        elif lower.endswith((".snappy", ".sz")):
+            yield io.BytesIO(decompress(raw.read(), key))
+        else:
+            yield raw
 
 
 def _snappy(data: bytes) -> bytes:
