@@ -15,16 +15,12 @@ A failure answers `{"error": {code, message, where?, why?, fix?}}` with the erro
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import csv
-import io
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 import orjson
@@ -39,15 +35,15 @@ import forebay
 from forebay.clock import now_us
 from forebay.dashboards import parameters, ranges, reader
 from forebay.dashboards.model import Dashboard, Filter, Tile
-from forebay.dashboards.render import table
 from forebay.dashboards.theme import theme
-from forebay.errors import ForebayError, NotFound, Throttled, Unavailable, UsageError
+from forebay.errors import ForebayError, NotFound, UsageError
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.model import Project
 from forebay.web.browser import Browser, Statuses
+from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
 from forebay.web.graph import graph
-from forebay.web.live import Asks, Hub, ask_rows, find, result_of
+from forebay.web.live import Asks, Hub, ask_rows, find
 from forebay.web.sample import first_request
 from forebay.web.static_files import StaticFiles
 
@@ -55,8 +51,6 @@ logger = logging.getLogger("forebay.console")
 
 BodyT = TypeVar("BodyT")
 
-MAX_BODY = 1 << 20
-MAX_ROWS = 10_000
 MAX_CSV_ROWS = 200_000
 
 SECURITY = {
@@ -136,7 +130,7 @@ class Console:
                 Route("/api/{rest:path}", self._nothing, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/{rest:path}", self._page),
             ],
-            exception_handlers={ForebayError: _failed, Exception: _broken},
+            exception_handlers={ForebayError: failed, Exception: broken},
             lifespan=self._lifespan,
         )
         app.state.console = self
@@ -198,7 +192,7 @@ class Console:
 
     async def _console(self, _: Request) -> Response:
         project = self.ctx.project
-        return _json(
+        return json_of(
             {
                 "name": project.name,
                 "description": project.description,
@@ -219,21 +213,21 @@ class Console:
         )
 
     async def _status(self, _: Request) -> Response:
-        return _json(await self.ctx.status())
+        return json_of(await self.ctx.status())
 
     async def _query(self, request: Request) -> Response:
-        asked = await _body(request, Ask)
+        asked = await body_of(request, Ask)
         if asked.format not in {"json", "csv"}:
             raise UsageError("UnknownFormat", f"{asked.format!r} is no format", fix="use json or csv")
         most = MAX_CSV_ROWS if asked.format == "csv" else max(1, min(asked.max_rows, MAX_ROWS))
         answer = await ask_rows(self.ctx.query, asked.sql, asked.database or self.ctx.project.database, most)
         if asked.format == "csv":
-            return await _csv(answer, "query")
-        return _json(_table(answer))
+            return await csv_of(answer, "query")
+        return json_of(table_of(answer))
 
     async def _flush(self, request: Request) -> Response:
-        asked = await _body(request, Flush)
-        return _json(await self.ctx.flow.call("flush", timeout=120.0, name=asked.name))
+        asked = await body_of(request, Flush)
+        return json_of(await self.ctx.flow.call("flush", timeout=120.0, name=asked.name))
 
     def _listed(self) -> list[dict[str, Any]]:
         made, findings = self._found()
@@ -269,13 +263,13 @@ class Console:
         return found
 
     async def _dashboards(self, _: Request) -> Response:
-        return _json({"dashboards": self._listed()})
+        return json_of({"dashboards": self._listed()})
 
     async def _dashboard(self, request: Request) -> Response:
         made, findings = self._found()
         board = find(made, request.path_params["name"])
         chosen = request.query_params.get("range") or board.range
-        return _json(
+        return json_of(
             {
                 **msgspec.to_builtins(board),
                 "range_label": self._span(chosen, board.timezone, board.day_starts).label,
@@ -293,7 +287,7 @@ class Console:
         filter_ = next((each for each in board.filters if each.name == name), None)
         if filter_ is None:
             raise NotFound("NoSuchFilter", f"dashboard {board.name} has no filter {name!r}")
-        return _json({"options": await self._options(board, filter_, request)})
+        return json_of({"options": await self._options(board, filter_, request)})
 
     async def _options(self, board: Dashboard, filter_: Filter, request: Request) -> list[str]:
         if filter_.sql is None:
@@ -320,8 +314,8 @@ class Console:
         sql = parameters.fill(tile.sql, board, tile, span, chosen)
         answer = await ask_rows(self.ctx.query, sql, tile.database, MAX_CSV_ROWS if kind == "csv" else 1000)
         if kind == "csv":
-            return await _csv(answer, f"{board.name}-{tile.id}")
-        return _json(_table(answer, ranges.zone(tile.timezone)))
+            return await csv_of(answer, f"{board.name}-{tile.id}")
+        return json_of(table_of(answer, ranges.zone(tile.timezone)))
 
     async def _live(self, websocket: WebSocket) -> None:
         await websocket.accept()
@@ -378,61 +372,3 @@ class _Walls:
             await send(message)
 
         await self._app(scope, receive, secured)
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ForebayError)
-    headers = {}
-    if isinstance(error, Unavailable | Throttled):
-        headers["Retry-After"] = str(error.extra.get("retry_after", 1))
-    return JSONResponse({"error": error.to_dict()}, error.status, headers)
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    parts = {"code": "Internal", "message": f"a fault of forebay: {error!r}", "fix": "please report it"}
-    return JSONResponse({"error": parts}, 500)
-
-
-async def _body(request: Request, kind: type[BodyT]) -> BodyT:
-    """The request's JSON body. Raises UsageError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise UsageError("NotJson", "the body must be application/json")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise UsageError("BodyTooLarge", f"the body may have {MAX_BODY} bytes")
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
-        raise UsageError("BadBody", f"the body cannot be read: {error}") from None
-
-
-def _json(parts: Any) -> Response:
-    return Response(orjson.dumps(parts), media_type="application/json")
-
-
-def _table(answer: Mapping[str, Any], zone: ZoneInfo | None = None) -> dict[str, Any]:
-    result = result_of(answer)
-    return {
-        **table(result, MAX_ROWS, zone),
-        "truncated": result.truncated,
-        "stats": answer.get("stats") or {},
-    }
-
-
-async def _csv(answer: Mapping[str, Any], name: str) -> Response:
-    """The rows as a file to keep: NULL is an empty field, the header the columns' names."""
-
-    def write() -> str:
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\r\n")
-        rows.writerow([column for column, _ in answer["columns"]])
-        rows.writerows(answer["values"])
-        return text.getvalue()
-
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    if answer.get("truncated"):
-        headers["X-Forebay-Truncated"] = str(len(answer["values"]))
-    return Response(await asyncio.to_thread(write), headers=headers, media_type="text/csv; charset=utf-8")
