@@ -65,6 +65,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def log_groups(self) -> Path:
+        """Log groups, their streams and events, as CloudWatch Logs has them; front owns it."""
+        return self.root / "logs.db"
+
+    @property
     def run(self) -> Path:
         """What a running system leaves for others to find it: the applied project, ports, the lock."""
         return self.root / "run"

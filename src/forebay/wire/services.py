@@ -7,5 +7,6 @@ MODULES: dict[str, str] = {
     "athena": "forebay.wire.athena",
     "glue": "forebay.wire.glue",
     "kinesis": "forebay.wire.kinesis",
+    "logs": "forebay.wire.logs",
     "s3": "forebay.wire.s3",
 }

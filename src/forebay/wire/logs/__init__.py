@@ -1,0 +1,6 @@
+"""CloudWatch Logs: groups, streams and events; functions' logs among them."""
+
+from forebay.wire.logs import events, groups, streams, tags
+from forebay.wire.logs.base import SERVICE
+
+__all__ = ["SERVICE", "events", "groups", "streams", "tags"]
