@@ -93,7 +93,7 @@ class Flow:
         self._files = Files(layout.lake)
         self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
-        self.functions = Functions(self._store, self.lake, self._files, host or plain_host(layout))
+        self.functions = Functions(layout, self._store, self.lake, self._files, host or plain_host(layout))
         self.buses = Buses(layout, self._store, self.functions)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
@@ -350,11 +350,15 @@ class Flow:
 
     def _positions(self) -> list[tuple[str, str, int]]:
         """(consumer, log, position) of whoever reads here."""
-        return [
-            (delivery.consumer, log_name, position)
-            for delivery in list(self._deliveries.values())
-            for log_name, position in list(delivery.positions.items())
-        ] + self.buses.positions()
+        return (
+            [
+                (delivery.consumer, log_name, position)
+                for delivery in list(self._deliveries.values())
+                for log_name, position in list(delivery.positions.items())
+            ]
+            + self.buses.positions()
+            + self.functions.positions()
+        )
 
     def _trim(self) -> None:
         told: dict[tuple[str, str], int] = {}

@@ -1,6 +1,9 @@
 """The functions of a running flow: called at once, kept to be called, and called by what happens.
 
-    Functions   holds the invoker (calls with an answer) and the queue (calls without)
+    Functions   holds the invoker (calls with an answer) and the queue (calls without), and what calls them:
+                streams   `functions/stream.py`, at a position of its own in each shard
+                buckets   the lake's notices, each kept as a call in the commit that takes it from the notices
+                the clock each time kept as a call in the commit that sets the next
 
 Beside `flow.py` as it needs several nouns: the functions themselves, the catalog where calls are kept, the
 lake where what was given up is written.
@@ -10,26 +13,35 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import threading
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
+
+from forebay.arn import ACCOUNT, REGION, arn
+from forebay.bus.pattern import compile_pattern
 from forebay.catalog.store import Store
 from forebay.errors import Unavailable
+from forebay.flow_shards import Place, Put, Shards, dated
+from forebay.flow_times import Times
 from forebay.functions.invoke import Host, Invoker
-from forebay.functions.queue import Queue
-from forebay.functions.section import FunctionSpec
+from forebay.functions.package import sweep
+from forebay.functions.queue import Queue, enqueue
+from forebay.functions.section import FunctionSpec, TriggerSpec
+from forebay.functions.stream import Parts, StreamTrigger
 from forebay.lake.files import Files
 from forebay.lake.lake import Lake
 from forebay.lake.objects import Change
 from forebay.lake.objects import put as put_object
 from forebay.layout import Layout
-from forebay.project.model import Project
+from forebay.project.model import Location, Project
+from forebay.streams.section import StreamSpec
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +49,9 @@ CALLERS = 512
 """Calls with an answer that may be under way or waiting, of all functions together."""
 
 REAP_EVERY = 30.0
+NOTICES = 100
+NOTICE_EVERY = 0.25
+STOP_SECONDS = 1.5
 
 
 def plain_host(layout: Layout) -> Host:
@@ -60,40 +75,108 @@ def plain_host(layout: Layout) -> Host:
 class Functions:
     """Every function of the flow, between `start` and `stop`."""
 
-    def __init__(self, store: Store, lake: Lake, files: Files, host: Host) -> None:
+    def __init__(self, layout: Layout, store: Store, lake: Lake, files: Files, host: Host) -> None:
         self._store = store
         self._lake = lake
         self._files = files
         self.invoker = Invoker(host)
         self.queue = Queue(store, self.invoker, self._keep)
+        self._host = host
+        self._layout = layout
+        self._streams: dict[tuple[str, str], StreamTrigger] = {}
+        self._project: Project | None = None
         self._callers = ThreadPoolExecutor(CALLERS, "invoke")
         self._stopping = threading.Event()
-        self._reaper = threading.Thread(target=self._reap, name="reaper", daemon=True)
+        self._clock = Times(store, self.queue)
+        self._threads = [
+            threading.Thread(target=self._reap, name="reaper", daemon=True),
+            threading.Thread(target=self._notices, name="notices", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin with the calls that are kept."""
+        sweep(self._host.code, [spec.code for spec in self._functions().values() if spec.code is not None])
         self.queue.start()
-        self._reaper.start()
+        self._clock.start()
+        for thread in self._threads:
+            thread.start()
+
+    def _functions(self) -> dict[str, FunctionSpec]:
+        return {} if self._project is None else self._project.of(FunctionSpec)
 
     def apply(self, project: Project) -> None:
-        """The functions there are from now on."""
-        self.invoker.apply(project.of(FunctionSpec), Path(project.root))
+        """The functions there are from now on, and what calls them."""
+        old, self._project = self._functions(), project
+        functions = project.of(FunctionSpec)
+        self.invoker.apply(functions, Path(project.root))
+        self._lake.world.settings.declared = _bucket_rules(functions)
+        self._clock.apply(functions)
+        wanted = {
+            (name, on.stream): on
+            for name, spec in functions.items()
+            for on in spec.on
+            if on.stream is not None and on.enabled and on.stream in project.of(StreamSpec)
+        }
+        for (name, stream), running in list(self._streams.items()):
+            kept = wanted.get((name, stream)) == running.spec and old[name].workers == functions[name].workers
+            if not kept:
+                running.stop(STOP_SECONDS)
+                del self._streams[name, stream]
+        for (name, stream), on in wanted.items():
+            if (name, stream) not in self._streams:
+                trigger = self._streams[name, stream] = self._stream(project, name, stream, on)
+                trigger.start()
+
+    def _stream(self, project: Project, name: str, stream: str, on: TriggerSpec) -> StreamTrigger:
+        spec = project.of(FunctionSpec)[name]
+        base, _, version = name.partition(":")
+        parts = Parts(
+            open_log=lambda: Shards(self._layout.log(f"streams.{stream}"), f"streams.{stream}"),
+            progress=Place(self, name, stream, on),
+            matches=None if on.filter is None else compile_pattern(on.filter).matches,
+            call=lambda event, request: self.invoker.invoke(name, event, request_id=request),
+            function_arn=arn("lambda", f"function:{base}:{version or '$LATEST'}"),
+            role=f"arn:aws:iam::{ACCOUNT}:role/{base}",
+            stream_arn=arn("kinesis", f"stream/{stream}"),
+            region=REGION,
+            retention=project.of(StreamSpec)[stream].retention,
+            workers=max(1, spec.workers),
+            reports=spec.kind == "function",
+        )
+        return StreamTrigger(name, stream, on, parts)
+
+    def positions(self) -> list[tuple[str, str, int]]:
+        """(consumer, log, position) of whoever reads a stream here, so that its log may let go of what is done."""
+        return [
+            (trigger.consumer, trigger.log_name, trigger.position)
+            for trigger in list(self._streams.values())
+            if trigger.begun
+        ]
 
     def stop(self) -> None:
-        """End the workers; calls without an answer are made again after the next start."""
+        """End the workers; what is under way is done again after the next start."""
         self._stopping.set()
+        self._clock.stop()
         self.queue.stop()
+        for trigger in self._streams.values():
+            trigger.stop(0)
         self.invoker.close()
+        for trigger in self._streams.values():
+            trigger.stop(STOP_SECONDS)
         self.queue.join()
         self._callers.shutdown(wait=True, cancel_futures=True)
-        if self._reaper.is_alive():
-            self._reaper.join()
+        self._lake.notices.changed.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
     def status(self) -> dict[str, Any]:
         """Per function: its workers' counts, calls that wait or were given up."""
         found = self.invoker.status()
         for name, counts in self.queue.status().items():
             found.setdefault(name, {})["calls"] = counts
+        for (name, _), trigger in list(self._streams.items()):
+            found.setdefault(name, {}).setdefault("on", []).append(trigger.status())
         return found
 
     def operations(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
@@ -129,12 +212,13 @@ class Functions:
 
     def _keep(self, spec: FunctionSpec, name: str, record: bytes) -> None:
         assert spec.errors is not None
-        now = datetime.now(UTC)
-        key = f"{spec.errors.prefix}aws/lambda/async/{name}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
-        self.keep(spec.errors.bucket, key, record, f"functions.{name}")
+        key = f"{spec.errors.prefix}aws/lambda/async/{name}/{dated()}"
+        put = self.prepare(spec.errors.bucket, key, record, f"functions.{name}")
+        self._store.write(put)
+        self._lake.notices.changed.set()
 
-    def keep(self, bucket: str, key: str, data: bytes, source: str) -> None:
-        """Put an object, as durable as any other."""
+    def prepare(self, bucket: str, key: str, data: bytes, source: str) -> Put:
+        """Write an object's bytes, and give what makes it an object in a transaction of the catalog."""
         path, relative = self._files.fresh()
         with self._files.create(path) as file:
             file.write(data)
@@ -149,9 +233,73 @@ class Functions:
             "source": source,
             "meta": {"type": "application/json"},
         }
-        self._store.write(lambda db: put_object(Change(db, self._lake.world, given)))
+
+        def put(db: apsw.Connection) -> None:
+            put_object(Change(db, self._lake.world, given))
+
+        return put
+
+    def errors(self, on: TriggerSpec) -> Location:
+        """Where a trigger's batches are kept that were given up."""
+        name = self._project.name if self._project is not None else "forebay"
+        return on.errors or Location(f"{name.lower().replace('_', '-')}-errors", "functions/")
+
+    @property
+    def store(self) -> Store:
+        """The catalog."""
+        return self._store
+
+    @property
+    def layout(self) -> Layout:
+        """The state folder's."""
+        return self._layout
+
+    def told(self) -> None:
+        """Calls or objects were made."""
+        self.queue.wake()
         self._lake.notices.changed.set()
 
     def _reap(self) -> None:
         while not self._stopping.wait(REAP_EVERY):
             self.invoker.reap()
+
+    def _notices(self) -> None:
+        """Keep what the lake has to tell functions as calls of them."""
+        notices = self._lake.notices
+        while not self._stopping.is_set():
+            try:
+                told = notices.read("function", most=NOTICES)
+                if told:
+                    self._store.write(partial(_take, told=told))
+                    self.queue.wake()
+                    continue
+            except Exception:
+                log.exception("what the lake has to tell could not be read; trying again")
+            self._stopping.wait(NOTICE_EVERY)
+
+
+def _take(db: apsw.Connection, told: list[dict[str, Any]]) -> None:
+    for notice in told:
+        db.execute("DELETE FROM lake_notices WHERE id = ?", (notice["id"],))
+        if db.changes():
+            name = notice["target"].partition(":function:")[2].removesuffix(":$LATEST")
+            payload = json.dumps(notice["event"], separators=(",", ":")).encode()
+            enqueue(db, name, payload)
+
+
+def _bucket_rules(functions: Mapping[str, FunctionSpec]) -> dict[str, list[dict[str, Any]]]:
+    """What the project's buckets tell functions, as `lake.notifications` has it."""
+    rules: dict[str, list[dict[str, Any]]] = {}
+    for name, spec in functions.items():
+        for on in spec.on:
+            if on.bucket is not None and on.enabled:
+                rule = {
+                    "id": f"functions.{name}",
+                    "kind": "function",
+                    "target": arn("lambda", f"function:{name}"),
+                    "events": ["s3:ObjectCreated:*"],
+                    "prefix": on.bucket.prefix + (on.prefix or ""),
+                    "suffix": on.suffix or "",
+                }
+                rules.setdefault(on.bucket.bucket, []).append(rule)
+    return rules

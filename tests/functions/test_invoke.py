@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import textwrap
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from forebay.errors import DataRejected, NotFound, Throttled, Unavailable
 from forebay.functions.invoke import Host, Invoker, Result
+from forebay.functions.package import keep
 from forebay.functions.section import FunctionSpec
 
 
@@ -129,7 +132,11 @@ def test_a_function_that_passes_its_memory_is_killed(calls: Calls) -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "message"),
     [
-        ("return {1, 2}", "Runtime.MarshalError", "Unable to marshal response: Object of type set is not JSON"),
+        (
+            "return {1, 2}",
+            "Runtime.MarshalError",
+            "Unable to marshal response: Object of type set is not JSON",
+        ),
         ("import sys; sys.exit(3)", "Runtime.ExitError", "Runtime exited with error: exit status 3"),
         ("import os; os._exit(7)", "Runtime.ExitError", "Runtime exited with error: exit status 7"),
         (
@@ -193,13 +200,15 @@ def test_the_context_and_the_environment_are_lambdas(calls: Calls) -> None:
 
 
 def test_uploaded_code_is_imported_from_its_own_folder_and_reads_no_secrets(calls: Calls) -> None:
-    folder = calls.root / "code" / "abc"
-    folder.mkdir(parents=True)
-    (folder / "own_library.py").write_text("VALUE = 7")
-    (folder / "index.py").write_text(
-        "import os, own_library\ndef handler(e, c): return [own_library.VALUE, os.environ['T']]"
-    )
-    spec = FunctionSpec(handler="index.handler", code="abc", environment={"T": "${secret:T}"})
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("own_library.py", "VALUE = 7")
+        made.writestr(
+            "index.py",
+            "import os, own_library\ndef handler(e, c): return [own_library.VALUE, os.environ['T']]",
+        )
+    digest = keep(calls.root / "code", archive.getvalue()).sha256
+    spec = FunctionSpec(handler="index.handler", code=digest, environment={"T": "${secret:T}"})
     calls.invoker.apply({"up": spec}, calls.root)
     assert said(calls.call({}, "up")) == [7, "${secret:T}"]
 

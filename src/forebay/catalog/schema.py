@@ -105,4 +105,13 @@ CREATE TABLE IF NOT EXISTS crawls(
   doc TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS crawls_crawler ON crawls(crawler, started);
+-- Where a function began with a stream, for which trigger, and how far it is in each shard (catalog/triggers.py).
+CREATE TABLE IF NOT EXISTS function_triggers(
+  consumer TEXT NOT NULL, log TEXT NOT NULL, id TEXT NOT NULL, begun INTEGER NOT NULL,
+  PRIMARY KEY(consumer, log)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS function_shards(
+  consumer TEXT NOT NULL, log TEXT NOT NULL, shard INTEGER NOT NULL, position INTEGER NOT NULL,
+  PRIMARY KEY(consumer, log, shard)
+) WITHOUT ROWID;
 """

@@ -19,6 +19,7 @@ from typing import Any
 from forebay.errors import DataRejected, ForebayError, NotFound, Throttled, Unavailable
 from forebay.functions.environment import worker_environment
 from forebay.functions.log import FunctionLog, Tell
+from forebay.functions.package import unpacked
 from forebay.functions.pool import Code, Invocation, LoadFailed, Pool, Trace
 from forebay.functions.process import OutOfMemory, TimedOut
 from forebay.functions.section import FunctionSpec
@@ -91,6 +92,7 @@ class Function:
         own = host.code / spec.code if spec.code is not None else root
         self._free = spec.workers
         self._waiting = 0
+        self._unpacked = False
         self._turn = threading.Condition()
         self._requirements = None if spec.requirements is None else root / spec.requirements
         self._host = host
@@ -130,10 +132,7 @@ class Function:
 
     def call(self, payload: bytes, trace: Trace, client_context: Mapping[str, Any] | None) -> Result:
         """Run it once. Raises Throttled, Unavailable."""
-        if not self.pool.code.root.is_dir():
-            raise Unavailable(
-                "NoCode", f"the code of {self.name} is not there", where=str(self.pool.code.root)
-            )
+        self._unpack()
         self._enter()
         try:
             head: dict[str, Any] = {"client_context": dict(client_context)} if client_context else {}
@@ -147,6 +146,15 @@ class Function:
         error = None if answer.error is None else "Unhandled"
         kind = None if answer.error is None else answer.error[0]
         return Result(body, error, trace.log, trace.request_id, trace.seconds, kind)
+
+    def _unpack(self) -> None:
+        if self.spec.code is None or self._unpacked:
+            return
+        try:
+            unpacked(self._host.code, self.spec.code)
+        except (OSError, ForebayError) as trouble:
+            raise Unavailable("NoCode", f"the code of {self.name} is not there: {trouble}") from trouble
+        self._unpacked = True
 
     def _enter(self) -> None:
         with self._turn:

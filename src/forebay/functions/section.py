@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
 
 from forebay.errors import UsageError
 from forebay.project.check import Check
@@ -10,13 +13,14 @@ from forebay.project.field import Field
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.section import Section
 
-_LATER = "what calls a function by itself is not built yet; a delivery's `transform` may call it"
+_TOPICS = "topics are not built yet"
+_WIRE = "it is made over the AWS wire"
 
 
 class TriggerSpec(Spec, frozen=True, kw_only=True):
     """What calls a function: exactly one of a stream, a bucket, a topic, or the clock."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("stream", "bucket", "topic", "every", "cron")
+    one_of: ClassVar[tuple[str, ...]] = ("stream", "bucket", "topic", "schedule")
 
     stream: Annotated[
         str | None,
@@ -27,15 +31,23 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
         Field("Call it when an object is written here.", example="lake.orders/raw/", feeds="from"),
     ] = None
     topic: Annotated[
-        str | None, Field("Call it with the topic's messages.", example="ops", refs=("topics",), feeds="from")
-    ] = None
-    every: Annotated[float | None, Field("Call it this often.", example="5m", kind="duration", minimum=1)] = (
-        None
-    )
-    cron: Annotated[
         str | None,
-        Field("Call it at these times (AWS's six fields, UTC).", example='"0 6 * * ? *"'),
+        Field(
+            "Call it with the topic's messages.",
+            example="ops",
+            refs=("topics",),
+            feeds="from",
+            later=_TOPICS,
+        ),
     ] = None
+    schedule: Annotated[
+        str | None,
+        Field(
+            "Call it at these times: `rate(5 minutes)` or `cron(0 6 * * ? *)` (AWS's grammar, UTC).",
+            example="rate(5 minutes)",
+        ),
+    ] = None
+    prefix: Annotated[str | None, Field("Only objects whose key begins so.", example="raw/")] = None
     suffix: Annotated[str | None, Field("Only objects whose key ends so.", example=".csv")] = None
     batch: Annotated[int, Field("Records in one call at most.", minimum=1, maximum=10_000)] = 100
     window: Annotated[
@@ -46,16 +58,39 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
         "oldest"
     )
     bisect: Annotated[bool, Field("On an error, try the two halves of the batch apart.")] = False
+    report: Annotated[
+        bool,
+        Field(
+            "The handler answers which records failed (`batchItemFailures`); those before the first are done with."
+        ),
+    ] = False
     retries: Annotated[
         int | None,
-        Field("Tries after the first. Otherwise until the records' retention ends.", example="3", minimum=0),
+        Field("Tries after the first. Otherwise until the records are too old.", example="3", minimum=0),
+    ] = None
+    max_age: Annotated[
+        float | None,
+        Field(
+            "Records older than this are given up. Otherwise those older than the stream's retention.",
+            example="1h",
+            kind="duration",
+            minimum=60,
+        ),
     ] = None
     on_failure: Annotated[
         Ref | None,
         Field(
-            "Who is told of a batch that was given up.",
-            example="topics.ops",
-            refs=("topics", "streams"),
+            "Which function is told of a batch that was given up.",
+            example="functions.alarm",
+            refs=("functions",),
+            feeds="to",
+        ),
+    ] = None
+    errors: Annotated[
+        Location | None,
+        Field(
+            "Where batches that were given up are kept. Otherwise `lake.<project>-errors/`.",
+            example="lake.shop/errors/",
             feeds="to",
         ),
     ] = None
@@ -65,6 +100,23 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
             "Only records that match (an event pattern).", example="{data: {kind: [burst]}}", kind="pattern"
         ),
     ] = None
+    enabled: Annotated[bool, Field("Whether it calls at all. One that does not keeps its place.")] = True
+    id: Annotated[str | None, Field("Its UUID.", later=_WIRE)] = None
+    start_at: Annotated[
+        int | None, Field("When the records begin that it reads, in UTC microseconds.", later=_WIRE)
+    ] = None
+
+    @classmethod
+    def scalar(cls, text: str) -> dict[str, str]:
+        """A bare scalar is a resource, or a schedule."""
+        for noun, key in (("streams.", "stream"), ("lake.", "bucket"), ("topics.", "topic")):
+            if text.startswith(noun):
+                return {key: text if noun == "lake." else text.removeprefix(noun)}
+        if text.startswith(("rate(", "cron(")):
+            return {"schedule": text}
+        raise ValueError(f"{text!r} is no stream, bucket, topic or schedule")
+
+    scalar_doc: ClassVar[str | None] = "a stream, a bucket, a topic or a schedule"
 
 
 class FunctionSpec(Spec, frozen=True, kw_only=True):
@@ -157,7 +209,7 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
     ] = None
     on: Annotated[
         list[TriggerSpec],
-        Field("What calls it.", example="{stream: suspicious, batch: 100}", one=True, later=_LATER),
+        Field("What calls it.", example="{stream: suspicious, batch: 100}", one=True),
     ] = []
 
     @classmethod
@@ -169,6 +221,19 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
     def kind(self) -> Literal["lambda", "function"]:
         """How it is called: as on Lambda, or with one event."""
         return "function" if ".py:" in self.handler else "lambda"
+
+
+def _with_triggers(
+    entries: Mapping[str, Spec], parts: Iterable[tuple[str, dict[str, Any]]]
+) -> dict[str, Spec]:
+    """The functions with the triggers that were made over the wire: {target, trigger} by UUID."""
+    found = dict(entries)
+    for _, doc in parts:
+        spec = found.get(doc["target"])
+        if isinstance(spec, FunctionSpec):
+            trigger = msgspec.convert(doc["trigger"], TriggerSpec)
+            found[doc["target"]] = msgspec.structs.replace(spec, on=[*spec.on, trigger])
+    return found
 
 
 def _check(check: Check) -> None:
@@ -216,4 +281,5 @@ enrich:
 """,
     spec=FunctionSpec,
     check=_check,
+    parts=_with_triggers,
 )

@@ -12,7 +12,9 @@ is answered twice the last answer counts.
 from __future__ import annotations
 
 import binascii
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 INVOCATION_RAW = 1 << 20
@@ -173,3 +175,90 @@ def _describe(value: Any) -> str:
     text = repr(value)
     kind = type(value).__name__
     return kind if value is None else f"{kind} {text[:80]}{'…' if len(text) > 80 else ''}"
+
+
+def kinesis_event(
+    records: Sequence[KinesisRecord], *, stream_arn: str, function_role: str, region: str
+) -> dict[str, Any]:
+    """The event of an event source mapping on a stream ("Using Lambda to process records from Kinesis")."""
+    return {
+        "Records": [
+            {
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": record.key,
+                    "sequenceNumber": record.sequence,
+                    "data": binascii.b2a_base64(record.data, newline=False).decode("ascii"),
+                    "approximateArrivalTimestamp": record.arrival // 1000 / 1000,
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": f"{shard_id(record.shard)}:{record.sequence}",
+                "eventName": "aws:kinesis:record",
+                "invokeIdentityArn": function_role,
+                "awsRegion": region,
+                "eventSourceARN": stream_arn,
+            }
+            for record in records
+        ]
+    }
+
+
+KINESIS_ENVELOPE = 700
+"""About what a record costs in a stream's event beside its data and key, in bytes."""
+
+
+def shard_id(number: int) -> str:
+    """`shardId-000000000003`."""
+    return f"shardId-{number:012d}"
+
+
+@dataclass(frozen=True, slots=True)
+class KinesisRecord:
+    """A record of a stream, for its event; `arrival` in UTC microseconds, `sequence` as Kinesis writes it."""
+
+    shard: int
+    offset: int
+    arrival: int
+    sequence: str
+    key: str
+    data: bytes
+
+
+def scheduled_event(*, id: str, time: str, rule_arn: str, account: str, region: str) -> dict[str, Any]:
+    """What a schedule sends; `time` is `2024-01-01T00:00:00Z`."""
+    return {
+        "version": "0",
+        "id": id,
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": account,
+        "time": time,
+        "region": region,
+        "resources": [rule_arn],
+        "detail": {},
+    }
+
+
+def batch_failures(payload: bytes, sequences: Sequence[str]) -> int | None:
+    """Where an answer with `batchItemFailures` says that the first failure is: an index into `sequences`.
+
+    None if none failed. Raises ValueError for an answer that cannot be meant; such a batch failed whole.
+    "Reporting batch item failures": no answer, or an empty list, is a success.
+    """
+    answer = json.loads(payload)
+    if not isinstance(answer, dict):
+        return None
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return None
+    if not isinstance(failures, list):
+        raise ValueError("batchItemFailures is no list")
+    at = {sequence: index for index, sequence in enumerate(sequences)}
+    lowest = len(sequences)
+    for failure in failures:
+        identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
+        if not identifier or identifier not in at:
+            raise ValueError(f"batchItemFailures names {identifier!r}, which was not sent")
+        lowest = min(lowest, at[identifier])
+    return lowest

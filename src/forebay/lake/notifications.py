@@ -82,11 +82,9 @@ _DETAIL = {
 
 def tell(db: apsw.Connection, settings: Settings, happened: Happened) -> int:
     """Add the rows for whom the bucket's configuration names; how many."""
-    config = settings.get(happened.bucket, NOTIFICATION)
-    if not config:
-        return 0
+    config = settings.get(happened.bucket, NOTIFICATION) or {}
     count = 0
-    for rule in config.get("rules", ()):
+    for rule in (*settings.declared.get(happened.bucket, ()), *config.get("rules", ())):
         if _matches(rule, happened):
             event = {"Records": [_record(happened, str(rule.get("id", "")))]}
             _add(db, str(rule["kind"]), str(rule["target"]), happened, event)

@@ -22,6 +22,8 @@ class Settings:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._acted: dict[tuple[str, str], Any] = {}
+        self.declared: dict[str, list[dict[str, Any]]] = {}
+        """By bucket, the notification rules that the project itself has."""
         rows: Any = db.execute("SELECT bucket, name, doc FROM lake_settings")
         for bucket, name, doc in rows:
             if name in ACTED_ON:

@@ -7,6 +7,7 @@ MODULES: dict[str, str] = {
     "athena": "forebay.wire.athena",
     "glue": "forebay.wire.glue",
     "kinesis": "forebay.wire.kinesis",
+    "lambda": "forebay.wire.awslambda",
     "logs": "forebay.wire.logs",
     "s3": "forebay.wire.s3",
 }
