@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,9 @@ from forebay.lake.keys import TEMPORARY, locate
 from forebay.lake.schema import STORE
 
 MOST_KNOWN = 10_000
+READY = 32
+READY_FOR = 300.0
+"""Seconds after which a name made in advance is left to be swept (`lake.LEFT_OVER`, which is more)."""
 
 
 class Files:
@@ -29,6 +33,8 @@ class Files:
         self._temporary = lake / TEMPORARY
         self._known: set[Path] = set()
         self._lock = threading.Lock()
+        self._ready: list[tuple[float, Path, str]] = []
+        self._making = False
 
     def locate(self, bucket: str, key: str) -> tuple[Path, str | None]:
         """Where an object's bytes lie, and its `objects.path`. Raises UsageError for what is no key."""
@@ -59,6 +65,41 @@ class Files:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / name[2:]
         return path, str(path.relative_to(self.lake.parent))
+
+    def ready(self) -> tuple[Path, str]:
+        """As `fresh`, but the file is there, empty, and its name is on disk where names were made in advance.
+
+        Names are made in advance, many with one sync of their folder, while files are being asked for.
+        """
+        now = time.monotonic()
+        with self._lock:
+            while self._ready:
+                made, path, relative = self._ready.pop()
+                if now - made < READY_FOR:
+                    return path, relative
+        path, relative = self.fresh()
+        path.touch(mode=0o600, exist_ok=False)
+        self.sync_folders(path)
+        return path, relative
+
+    def make_ready(self) -> None:
+        """Make names in advance, if there are few."""
+        with self._lock:
+            if self._making or len(self._ready) > READY // 4:
+                return
+            self._making = True
+        try:
+            folder = self.fresh()[0].parent
+            made = []
+            for _ in range(READY):
+                path = folder / uuid.uuid4().hex[2:]
+                path.touch(mode=0o600, exist_ok=False)
+                made.append((time.monotonic(), path, str(path.relative_to(self.lake.parent))))
+            self.sync_folders(made[0][1])
+            with self._lock:
+                self._ready += made
+        finally:
+            self._making = False
 
     def keep(self, path: Path) -> str:
         """Another name below `.objects` for the file at `path`, durably; its `objects.path`."""

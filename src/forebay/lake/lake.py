@@ -37,7 +37,7 @@ BEAT = 0.25
 EXPIRE_EVERY = 30.0
 SWEEP_EVERY = 3600.0
 LEFT_OVER = 900.0
-"""A file of no object that was not touched for this many seconds is what a crash left."""
+"""A file of no object that was not touched for this many seconds is what a crash left, or was never needed."""
 SHARDS = [f"{n:02x}" for n in range(256)]
 
 Operation = Callable[[Json], Awaitable[Any]]
@@ -127,7 +127,6 @@ class Lake:
     def _after(self, unlink: Iterable[str]) -> None:
         self._unlink.extend(unlink)
         self.notices.changed.set()
-        self._wake.set()
 
     async def _delete_many(self, args: Json) -> list[Json]:
         def work(db: apsw.Connection) -> tuple[list[Json], list[str]]:

@@ -20,7 +20,7 @@ from forebay.errors import NotFound, UsageError
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, tell
 from forebay.lake.schema import GONE, ROW_OUTLIVES
-from forebay.lake.settings import Settings
+from forebay.lake.settings import LIFECYCLE, Settings
 
 NULL = "null"
 GRACE = 900 * SECOND
@@ -214,7 +214,7 @@ def put(change: Change) -> Json:
     """Make an object of a file that is on disk: `path`, `size`, `etag`, `meta`.
 
     `how` names the event, `source` who made it; `if_match` and `if_none_match` are conditions. Answers
-    {version, modified}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
+    {version, modified, lifecycle: the bucket's rules or None}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
     """
     args = change.args
     change.check_open()
@@ -235,7 +235,8 @@ def put(change: Change) -> Json:
     change.outdated()
     name = f"ObjectCreated:{args.get('how', 'Put')}"
     change.tell(name, size=args["size"], etag=args["etag"], version=shown)
-    return {"version": shown, "modified": change.now}
+    lifecycle = change.world.settings.get(change.bucket, LIFECYCLE)
+    return {"version": shown, "modified": change.now, "lifecycle": lifecycle}
 
 
 def delete(change: Change) -> Json:

@@ -215,6 +215,14 @@ class Shelf:
         rows = self._rows("SELECT doc FROM lake_settings WHERE bucket = ? AND name = ?", (bucket, name))
         return json.loads(rows[0][0]) if rows else None
 
+    def settings(self, bucket: str) -> dict[str, Any]:
+        """A bucket's settings that its objects depend on: versioning and lifecycle, where there are any."""
+        rows = self._rows(
+            "SELECT name, doc FROM lake_settings WHERE bucket = ? AND name IN ('versioning', 'lifecycle')",
+            (bucket,),
+        )
+        return {name: json.loads(doc) for name, doc in rows}
+
     # Uploads.
 
     def upload(self, bucket: str, key: str, id: str) -> Upload | None:

@@ -20,7 +20,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Request
-from forebay.wire.protocol.model import wire_name
+from forebay.wire.protocol.model import placed, wire_name
 from forebay.wire.protocol.scalars import blob, text_value, timestamp
 from forebay.wire.protocol.uris import match_uri
 
@@ -226,9 +226,7 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
         query.setdefault(key, []).append(text)
     payload = shape.serialization.get("payload")
     body_members: dict[str, Shape] = {}
-    for name, member in shape.members.items():
-        location = member.serialization.get("location")
-        wire = wire_name(name, member)
+    for name, member, location, wire in placed(shape):
         match location:
             case "uri":
                 if wire in uri:

@@ -109,7 +109,8 @@ def _signed_for(request: Request) -> str:
 
 
 @functools.cache
-def _routes(service: str) -> list[tuple[str, str, str, frozenset[tuple[str, str]]]]:
+def _routes(service: str) -> Mapping[str, list[tuple[str, str, frozenset[tuple[str, str]]]]]:
+    """By method: path, operation, and the parameters without which it is another."""
     routes = []
     model = service_model(service)
     for name in model.operation_names:
@@ -119,7 +120,10 @@ def _routes(service: str) -> list[tuple[str, str, str, frozenset[tuple[str, str]
         routes.append((http["method"], path, name, needs))
     # More literal paths, and more required parameters, first.
     routes.sort(key=lambda route: (-len(route[3]), route[1].count("{"), -len(route[1])))
-    return routes
+    by_method: dict[str, list[tuple[str, str, frozenset[tuple[str, str]]]]] = {}
+    for method, path, name, needs in routes:
+        by_method.setdefault(method, []).append((path, name, needs))
+    return by_method
 
 
 def _required(service: str, name: str) -> frozenset[tuple[str, str]]:
@@ -138,8 +142,8 @@ def _required(service: str, name: str) -> frozenset[tuple[str, str]]:
 def rest_operation(service: str, request: Request) -> str:
     """The operation whose method and URI fit; '' if none does."""
     given = request.parameters()
-    for method, path, name, needs in _routes(service):
-        if method != request.method or match_uri(path, request.path) is None:
+    for path, name, needs in _routes(service).get(request.method, ()):
+        if (needs and not given) or match_uri(path, request.path) is None:
             continue
         if all(any(k == key and (not v or v == value) for key, value in given) for k, v in needs):
             return name

@@ -19,7 +19,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
-from forebay.wire.protocol.model import error_status, json_version, service_model, wire_name
+from forebay.wire.protocol.model import error_status, json_version, placed, service_model, wire_name
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -275,12 +275,11 @@ def _rest(
         return response
     assert isinstance(shape, StructureShape)
     payload = shape.serialization.get("payload")
-    for name, member in shape.members.items():
+    for name, member, location, wire in placed(shape):
         value = output.get(name)
         if value is None or name == payload:
             continue
-        wire = wire_name(name, member)
-        match member.serialization.get("location"):
+        match location:
             case "header":
                 text = (
                     ",".join(map(str, value))

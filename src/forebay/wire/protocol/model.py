@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
 _loader = Loader()
 
@@ -44,6 +44,15 @@ def json_version(service: str) -> str:
 def wire_name(name: str, shape: Shape) -> str:
     """The name of a member on the wire."""
     return str(shape.serialization.get("name", name))
+
+
+@functools.cache
+def placed(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], ...]:
+    """Of every member: its name, shape, where in the request or answer it is, and its name there."""
+    return tuple(
+        (name, member, member.serialization.get("location"), wire_name(name, member))
+        for name, member in shape.members.items()
+    )
 
 
 @functools.cache

@@ -15,8 +15,12 @@ def match_uri(template: str, path: str) -> dict[str, str] | None:
     found = pattern.fullmatch(path)
     if found is None:
         return None
-    names = [name for name, _ in _GREEDY.findall(template.partition("?")[0])]
-    return {name: unquote(text) for name, text in zip(names, found.groups(), strict=True)}
+    return {name: unquote(text) for name, text in zip(_names(template), found.groups(), strict=True)}
+
+
+@functools.cache
+def _names(template: str) -> tuple[str, ...]:
+    return tuple(name for name, _ in _GREEDY.findall(template.partition("?")[0]))
 
 
 @functools.cache

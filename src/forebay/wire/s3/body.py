@@ -22,7 +22,7 @@ from forebay.lake.files import Files
 from forebay.layout import Layout
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
-from forebay.wire.s3.base import in_thread
+from forebay.wire.s3.base import THREADS, in_thread
 from forebay.wire.s3.chunked import Chunked, incomplete
 from forebay.wire.service import Asked, Json
 
@@ -59,13 +59,12 @@ class Received:
 class Sink:
     """A new file of the lake, and the hashes of what is written to it. Its methods block."""
 
-    def __init__(self, files: Files, algorithms: list[str], *, sha256: bool) -> None:
-        self._files = files
-        self.place, self.path = files.fresh()
-        self._fd = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def __init__(self, files: Files, expected: Expected) -> None:
+        self.place, self.path = files.ready()
+        self._fd = os.open(self.place, os.O_WRONLY | os.O_CLOEXEC)
         self.md5 = hashlib.md5(usedforsecurity=False)
-        self.hashes = {name: sums.new(name) for name in algorithms}
-        self.sha256 = hashlib.sha256() if sha256 else None
+        self.hashes = {name: sums.new(name) for name in expected.algorithms}
+        self.sha256 = hashlib.sha256() if expected.sha256 is not None else None
         self.size = 0
         self.stamp = 0
         self._hashing: Future[None] | None = None
@@ -89,19 +88,18 @@ class Sink:
         self.size += len(block)
 
     def finish(self) -> None:
-        """Be on disk, name and all."""
+        """Be on disk; the name is already."""
         crash_point("put.written")
         os.fsync(self._fd)
         self.stamp = os.fstat(self._fd).st_mtime_ns
         os.close(self._fd)
         self._fd = -1
-        self._files.sync_folders(self.place)
         crash_point("put.synced")
         if self._hashing is not None:
             self._hashing.result()
 
-    def whole(self, block: bytes) -> None:
-        """All of a small body at once."""
+    def end(self, block: bytes) -> None:
+        """Take the last of it."""
         self.write(block)
         self.finish()
 
@@ -117,47 +115,108 @@ class Sink:
             self.place.unlink()
 
 
-async def receive(asked: Asked, given: Json, *, default: bool = True) -> Received:
-    """The request's body on disk, held against every length, hash and checksum that came with it.
+@dataclass(slots=True)
+class Expected:
+    """What a request says of its body: hashes, and checksums, one of which may come after it."""
 
-    Without a checksum asked for, and with `default`, CRC64NVME is computed, as S3 does.
-    """
-    request = asked.request
-    headers = request.headers
-    length = _length(headers)
-    md5 = sums.md5_of(headers)
-    algorithm, stated = sums.asked_for(given, headers)
-    payload = headers.get("x-amz-content-sha256", "")
-    hashed = len(payload) == 64
-    chunked = None
-    pieces = request.pieces()
-    if payload.startswith("STREAMING-") or "aws-chunked" in headers.get("content-encoding", ""):
-        chunked = Chunked(pieces, request.chunks)
-        pieces = chunked.data()
-    wanted = [algorithm] if algorithm is not None else ["CRC64NVME"] if default else []
-    sink = await in_thread(Sink, files_of(asked.system.layout), wanted, sha256=hashed)
-    try:
-        await _fill(sink, pieces, length)
-        if chunked is not None and algorithm is not None and stated is None:
-            stated = chunked.trailers.get(sums.header(algorithm))
+    length: int
+    md5: bytes | None
+    algorithm: str | None
+    stated: str | None
+    sha256: str | None
+    algorithms: list[str]
+
+    def check(self, sink: Sink, trailers: Mapping[str, str]) -> dict[str, str]:
+        """Hold all of it against what was written. The checksums that were computed. Raises AwsError."""
+        stated = self.stated
+        if self.algorithm is not None and stated is None:
+            stated = trailers.get(sums.header(self.algorithm))
             if stated is not None:
-                sums.check_form(algorithm, stated)
+                sums.check_form(self.algorithm, stated)
         found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
-        if stated is not None and algorithm is not None and found[algorithm] != stated:
-            raise sums.mismatch(algorithm)
-        sums.check_md5(md5, sink.md5.digest())
-        if sink.sha256 is not None and sink.sha256.hexdigest() != payload:
+        if stated is not None and self.algorithm is not None and found[self.algorithm] != stated:
+            raise sums.mismatch(self.algorithm)
+        sums.check_md5(self.md5, sink.md5.digest())
+        if sink.sha256 is not None and sink.sha256.hexdigest() != self.sha256:
             raise AwsError(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
                 http=400,
-                ClientComputedContentSHA256=payload,
+                ClientComputedContentSHA256=self.sha256,
                 S3ComputedContentSHA256=sink.sha256.hexdigest(),
             )
+        return found
+
+
+def _expected(asked: Asked, given: Json) -> Expected:
+    headers = asked.request.headers
+    algorithm, stated = sums.asked_for(given, headers)
+    payload = headers.get("x-amz-content-sha256", "")
+    return Expected(
+        _length(headers),
+        sums.md5_of(headers),
+        algorithm,
+        stated,
+        payload if len(payload) == 64 else None,
+        [algorithm or "CRC64NVME"],
+    )
+
+
+async def receive(asked: Asked, given: Json) -> Received:
+    """The request's body on disk, held against every length, hash and checksum that came with it.
+
+    Without a checksum asked for CRC64NVME is computed, as S3 does.
+    """
+    request = asked.request
+    expected = _expected(asked, given)
+    chunked = None
+    pieces = request.pieces()
+    payload = request.headers.get("x-amz-content-sha256", "")
+    if payload.startswith("STREAMING-") or "aws-chunked" in request.headers.get("content-encoding", ""):
+        chunked = Chunked(pieces, request.chunks)
+        pieces = chunked.data()
+    files = files_of(asked.system.layout)
+    trailers = chunked.trailers if chunked is not None else {}
+    if expected.length <= SMALL:
+        whole = b"".join([piece async for piece in _bounded(pieces, expected.length)])
+        received = await in_thread(_write_whole, files, expected, whole, trailers)
+        THREADS.submit(files.make_ready)
+        return received
+    sink = await in_thread(Sink, files, expected)
+    try:
+        await _fill(sink, _bounded(pieces, expected.length))
+        return await in_thread(_checked, sink, expected, trailers)
     except BaseException:
         await asyncio.shield(in_thread(sink.discard))
         raise
+
+
+def _write_whole(files: Files, expected: Expected, body: bytes, trailers: Mapping[str, str]) -> Received:
+    sink = Sink(files, expected)
+    try:
+        sink.write(body)
+        sink.finish()
+        return _checked(sink, expected, trailers)
+    except BaseException:
+        sink.discard()
+        raise
+
+
+def _checked(sink: Sink, expected: Expected, trailers: Mapping[str, str]) -> Received:
+    found = expected.check(sink, trailers)
     return Received(sink.place, sink.path, sink.size, sink.md5.digest(), found, sink.stamp)
+
+
+async def _bounded(pieces: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
+    """The pieces, which are `length` bytes together. Raises AwsError `IncompleteBody`."""
+    total = 0
+    async for piece in pieces:
+        total += len(piece)
+        if total > length:
+            raise incomplete()
+        yield piece
+    if total != length:
+        raise incomplete()
 
 
 def _length(headers: Mapping[str, str]) -> int:
@@ -179,32 +238,27 @@ def _length(headers: Mapping[str, str]) -> int:
     return int(text)
 
 
-async def _fill(sink: Sink, pieces: AsyncIterator[bytes], length: int) -> None:
-    """Write what comes, a block at a time while the next is coming. Raises AwsError `IncompleteBody`."""
+async def _fill(sink: Sink, pieces: AsyncIterator[bytes]) -> None:
+    """Write what comes, a block at a time while the next is coming."""
     block: list[bytes] = []
-    size = total = 0
+    size = 0
     writing: asyncio.Future[Any] | None = None
     try:
         async for piece in pieces:
             block.append(piece)
             size += len(piece)
-            total += len(piece)
-            if total > length:
-                raise incomplete()
             if size >= BLOCK:
                 if writing is not None:
                     await writing
                 writing = asyncio.ensure_future(in_thread(sink.write, b"".join(block)))
                 block, size = [], 0
-        if total != length:
-            raise incomplete()
     except BaseException:
         if writing is not None:
             await asyncio.wait({writing})
         raise
     if writing is not None:
         await writing
-    await in_thread(sink.whole, b"".join(block))
+    await in_thread(sink.end, b"".join(block))
 
 
 def discard(received: Received) -> None:

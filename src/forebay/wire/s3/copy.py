@@ -99,7 +99,8 @@ async def read_source(asked: Asked, given: Json) -> Source:
 
 def copied(files: Files, source: Source, algorithms: list[str], span: tuple[int, int]) -> body.Received:
     """A durable file with a range of the source's bytes, and their hashes."""
-    sink = body.Sink(files, algorithms, sha256=False)
+    size = span[1] - span[0]
+    sink = body.Sink(files, body.Expected(size, None, None, None, None, algorithms))
     try:
         at, beyond = span
         while at < beyond:
@@ -160,7 +161,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
             **summed,
         },
         "VersionId": done["version"],
-        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), made),
+        "Expiration": expiration(done["lifecycle"], made),
         **source.shown(),
         **encryption(meta),
     }

@@ -19,7 +19,6 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     operation,
-    setting,
     shelf,
 )
 from forebay.wire.s3.copy import copied, read_source
@@ -196,7 +195,7 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
         "Location": f"http://{host}/{bucket}/{upload.key}",
         "ETag": f'"{received.etag}"',
         "VersionId": done["version"],
-        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), found),
+        "Expiration": expiration(done["lifecycle"], found),
         **encryption(meta),
         **checksums(meta),
     }

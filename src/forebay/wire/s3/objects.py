@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
-from forebay.errors import NotFound
+from forebay.errors import ForebayError, Unavailable
 from forebay.lake.shelf import Object, Shelf
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, sums
@@ -19,7 +19,6 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     operation,
-    setting,
     shelf,
 )
 from forebay.wire.s3.headers import (
@@ -64,7 +63,7 @@ async def put_object(asked: Asked, given: Json) -> Json:
     return {
         "ETag": f'"{received.etag}"',
         "VersionId": done["version"],
-        "Expiration": expiration(await setting(asked, bucket, "lifecycle"), found),
+        "Expiration": expiration(done["lifecycle"], found),
         **encryption(meta),
         **checksums(meta),
     }
@@ -73,7 +72,10 @@ async def put_object(asked: Asked, given: Json) -> Json:
 async def register(
     asked: Asked, bucket: str, key: str, received: body.Received, meta: Json, /, *, op: str, **more: Any
 ) -> Json:
-    """Have the flow make an object of a file that is on disk; the file goes if it refuses."""
+    """Have the flow make an object of a file that is on disk; the file goes if it refuses.
+
+    Where the flow does not answer it may have been made: the file stays, and is swept if nothing names it.
+    """
     try:
         done: Json = await change(
             asked,
@@ -85,7 +87,9 @@ async def register(
             meta=meta,
             **{"etag": received.etag, "caller": caller(asked), **more},
         )
-    except NotFound:
+    except Unavailable:
+        raise
+    except ForebayError:
         body.discard(received)
         raise
     return done
@@ -156,30 +160,38 @@ async def _read(asked: Asked, given: Json, *, wanted: bool) -> Json:
     bucket = need_bucket(asked, given)
     refuse_unbuilt(given)
     version = _version(given)
-    found, fd = await open_object(asked, bucket, given["Key"], version)
+    try:
+        return await in_thread(_read_now, shelf(asked), bucket, given, version, wanted=wanted)
+    except OSError:  # changed or removed by hand, and not yet noticed
+        await change(asked, "object_look", bucket=bucket, key=given["Key"])
+        return await in_thread(_read_now, shelf(asked), bucket, given, version, wanted=wanted)
+
+
+def _read_now(at: Shelf, bucket: str, given: Json, version: str | None, *, wanted: bool) -> Json:
+    """All of it in one go; a large body is left to be read as it is sent."""
+    found, fd = opened(at, bucket, given["Key"], version)
+    if found.marker:
+        raise deleted(found, version)
     keep = False
     try:
         answer = described(found) | overrides(given)
-        status = await in_thread(shelf(asked).setting, bucket, "versioning")
-        if status is not None:
+        settings = at.settings(bucket)
+        if "versioning" in settings:
             answer["VersionId"] = found.version
-        lifecycle = await in_thread(shelf(asked).setting, bucket, "lifecycle")
-        answer["Expiration"] = expiration(lifecycle, found)
+        answer["Expiration"] = expiration(settings.get("lifecycle"), found)
         if "expires" in found.meta and "Expires" not in answer:
             answer["_headers"] = {"expires": found.meta["expires"]}
         if not_modified(given, found):
-            return {"_status": 304} | {k: answer[k] for k in ("ETag", "LastModified") if k in answer}
+            return {"_status": 304, "ETag": answer["ETag"], "LastModified": answer["LastModified"]}
         if "tags" in found.meta and wanted:
             answer["TagCount"] = len(found.meta["tags"])
         first, beyond = _span(given, found, answer)
         answer["ContentLength"] = beyond - first
         if given.get("ChecksumMode") == "ENABLED" and (first, beyond) == (0, found.size):
             answer |= checksums(found.meta)
-        if not wanted:
-            return answer
-        if beyond - first <= SMALL:
-            answer["Body"] = await in_thread(os.pread, fd, beyond - first, first)
-        else:
+        if wanted and beyond - first <= SMALL:
+            answer["Body"] = os.pread(fd, beyond - first, first)
+        elif wanted:
             answer["Body"] = _pieces(fd, first, beyond)
             keep = True
         return answer
