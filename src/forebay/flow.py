@@ -95,6 +95,7 @@ class Flow:
         self.lake = Lake(self._store, self._files)
         self.functions = Functions(layout, self._store, self.lake, self._files, host or plain_host(layout))
         self.buses = Buses(layout, self._store, self.functions)
+        self.buses.reading = self._positions
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}

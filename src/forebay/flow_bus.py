@@ -1,8 +1,6 @@
 """The buses of a running flow: who reads them, what they count, what fires by the clock, what is sent again.
 
     Buses     a router per bus; what deliveries read of it; forwarders to streams and buses, callers of functions
-    _Copier   a rule's copy into another log: its position commits there, with what it appends
-    _Caller   a rule's call of a function: kept to be made in the commit that moves the position
 
 Beside `flow.py` as it needs several nouns. What a delivery gets of a bus is a filter on its reading, not a copy.
 """
@@ -14,27 +12,20 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-import orjson
-
-from forebay import ipc
-from forebay.bus.inputs import text_at
-from forebay.bus.reading import Handover, Target
-from forebay.bus.router import Route, Router
+from forebay.bus.reading import Target
+from forebay.bus.router import Router
 from forebay.bus.section import BusSpec
 from forebay.catalog import consumers
 from forebay.catalog.store import Store
-from forebay.clock import SECOND, now_us
 from forebay.delivery.consumer import Feed
-from forebay.errors import Unavailable
 from forebay.flow_archives import Archives
 from forebay.flow_clock import Clock
+from forebay.flow_targets import Caller, Copier
 from forebay.flow_triggers import Functions
-from forebay.functions.queue import enqueue
 from forebay.layout import Layout
-from forebay.project.model import Location, Project, Ref
+from forebay.project.model import Project, Ref
 from forebay.streams.reader import Reader
 from forebay.streams.section import StreamSpec
 
@@ -43,13 +34,15 @@ log = logging.getLogger(__name__)
 HANDED = ("streams", "bus", "functions")
 """The nouns that rules hand events to; deliveries read them themselves."""
 STOP_SECONDS = 1.5
+SETTLE = 2.0
 
 
 class Buses:
     """Every bus of the flow, between `start` and `stop`.
 
     `reread` gives the project as it is now: rules change more often than what else a project holds, and are
-    read again, when somebody said so (`changed`), with the next event.
+    read again, when somebody said so (`changed`), with the next event. `reading` gives (consumer, log, position)
+    of whoever reads in the flow.
     """
 
     def __init__(self, layout: Layout, store: Store, functions: Functions) -> None:
@@ -57,6 +50,7 @@ class Buses:
         self._store = store
         self._functions = functions
         self.reread: Callable[[], Project] | None = None
+        self.reading: Callable[[], list[tuple[str, str, int]]] = list
         self._lock = threading.RLock()
         self._project: Project | None = None
         self._routers: dict[str, Router] = {}
@@ -163,14 +157,8 @@ class Buses:
             self._beginning(bus, consumer),
         )
         if ref.noun == "functions":
-            return _Caller(
-                *parts, function=ref.name, store=self._store, functions=self._functions, errors=self._errors
-            )
-        return _Copier(*parts, target=ref, front=self._layout.socket("front"), key=self._key)
-
-    def _errors(self) -> Location:
-        name = self._project.name if self._project is not None else "forebay"
-        return Location(f"{name.lower().replace('_', '-')}-errors", "bus/")
+            return Caller(*parts, function=ref.name, store=self._store, functions=self._functions)
+        return Copier(*parts, target=ref, front=self._layout.socket("front"), key=self._key)
 
     def _key(self, ref: Ref) -> str | None:
         spec = self._project.get(ref) if self._project is not None else None
@@ -181,6 +169,22 @@ class Buses:
         return [
             (target.consumer, target.log_name, target.position) for target in list(self._targets.values())
         ]
+
+    def settle(self, bus: str) -> bool:
+        """Wait, for a moment, until what is in a bus by now has been matched: rules are about to change."""
+        name, deadline = f"bus.{bus}", time.monotonic() + SETTLE
+        reader = self._opener(bus)()
+        try:
+            head = reader.head()
+        finally:
+            reader.close()
+        while time.monotonic() < deadline:
+            seen = [target.seen for target in list(self._targets.values()) if target.log_name == name]
+            seen += [at for by, read, at in self.reading() if read == name and by not in self._targets]
+            if all(each >= head for each in seen):
+                return True
+            time.sleep(0.01)
+        return False
 
     def status(self) -> dict[str, Any]:
         """Per target that rules hand events to, how far it is; per bus, its rules that are wrong."""
@@ -203,7 +207,8 @@ class Buses:
     def operations(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
         """The operation of flow.sock:
 
-        bus {name, args}   changed {}; counts {bus}; forget {bus, archive?}; replay_start, replay_list, replay_cancel
+        bus {name, args}   changed {}: rules are to be compiled again; settle {bus}: wait until they are; fire {bus, rule}: a scheduled rule, now;
+                           those of `flow_archives.Archives.ask`
         """
 
         async def bus(args: dict[str, Any]) -> Any:
@@ -212,6 +217,12 @@ class Buses:
                 self.changed()
                 self.clock.wake()
                 return {}
+            if args["name"] == "settle":
+                return {"settled": await asyncio.to_thread(self.settle, str(given["bus"]))}
+            if args["name"] == "fire":
+                return {
+                    "due": await asyncio.to_thread(self.clock.fire, str(given["bus"]), str(given["rule"]))
+                }
             return await asyncio.to_thread(self.archives.ask, str(args["name"]), given)
 
         return {"bus": bus}
@@ -226,144 +237,6 @@ def _wanted(project: Project) -> dict[str, tuple[str, Ref]]:
         for target in rule.to
         if target.to.noun in HANDED
     }
-
-
-class _Copier(Target):
-    """Copies what rules choose into a stream or another bus, exactly once."""
-
-    def __init__(self, *parts: Any, target: Ref, front: Path, key: Callable[[Ref], str | None]) -> None:
-        super().__init__(*parts)
-        self._target = target
-        self._front = ipc.Client(front, "front")
-        self._field = key
-
-    def attach(self, start: int) -> int:
-        """The position as it is in the target's log."""
-        answer = self._front.call(
-            "attach", target=str(self._target), consumer=self.consumer, log=self.log_name, start=start
-        )
-        return int(answer["position"])
-
-    def hand_over(self, given: Handover) -> None:
-        """Append, if the position is still what it was; if not, what was appended then is on disk already."""
-        field = self._field(self._target) if self._target.noun == "streams" else None
-        own = text_at((field,)) if field is not None else None
-        keys = None
-        if self._target.noun == "streams":
-            keys = [
-                _partition_key(route, given.records[index], payload, own)
-                for index, payload, route in given.items
-            ]
-            records = [payload for _, payload, _ in given.items]
-        else:
-            records = [given.records[index] for index, _, _ in given.items]
-        self._front.call(
-            "append",
-            target=str(self._target),
-            records=records,
-            keys=keys,
-            moved={
-                "consumer": self.consumer,
-                "log": self.log_name,
-                "before": given.before,
-                "after": given.after,
-                "delivered": given.inputs,
-                "copies": given.copies,
-            },
-        )
-
-    def stop(self, timeout: float) -> bool:
-        """See Target."""
-        done = super().stop(timeout)
-        if done:
-            self._front.close()
-        return done
-
-
-def _partition_key(
-    route: Route, event: bytes, payload: bytes, own: Callable[[bytes], str | None] | None
-) -> bytes:
-    """What the rule names, else what the stream shards by, else the event's id (as on AWS)."""
-    key = route.key(event) if route.key is not None else None
-    if key is None and own is not None:
-        key = own(payload)
-    if key is None:
-        key = _id_of(event) or "none"
-    return key.encode()[:256]
-
-
-_id_of = text_at(("id",))
-
-
-class _Caller(Target):
-    """Has a function called for each event, as EventBridge does: without waiting for the answer."""
-
-    def __init__(
-        self,
-        *parts: Any,
-        function: str,
-        store: Store,
-        functions: Functions,
-        errors: Callable[[], Location],
-    ) -> None:
-        super().__init__(*parts)
-        self._function = function
-        self._store = store
-        self._functions = functions
-        self._errors = errors
-        self._tries = 0
-
-    def attach(self, start: int) -> int:
-        """The position in the catalog."""
-        return self._store.write(lambda db: consumers.attach(db, self.consumer, self.log_name, start))
-
-    def hand_over(self, given: Handover) -> None:
-        """Keep the calls to be made, with the position; what waited too long for its function is rejected."""
-        rejected: list[tuple[int, bytes, Route]] = []
-        kept = list(given.items)
-        if given.items and self._functions.invoker.spec(self._function) is None:
-            self._tries += 1
-            rejected = [item for item in given.items if self._given_up(given, item)]
-            if len(rejected) < len(given.items):
-                raise Unavailable("NoSuchFunction", f"there is no function {self._function}")
-            kept = []
-        for index, payload, route in rejected:
-            self._bury(given.records[index], payload, route)
-        ends = {
-            "delivered": len(kept),
-            "rejected": len(rejected),
-            "dropped": given.after - given.before - given.inputs,
-        }
-
-        def work(db: Any) -> None:
-            consumers.move(
-                db, self.consumer, self.log_name, given.before, given.after, copies=given.copies, **ends
-            )
-            for _, payload, _ in kept:
-                enqueue(db, self._function, payload)
-
-        self._store.write(work)
-        self._tries = 0
-        if kept:
-            self._functions.queue.wake()
-
-    def _given_up(self, given: Handover, item: tuple[int, bytes, Route]) -> bool:
-        index, _, route = item
-        age = (now_us() - given.origins[index].arrival) / SECOND
-        return self._tries > route.target.retries or age > route.target.max_age
-
-    def _bury(self, event: bytes, payload: bytes, route: Route) -> None:
-        errors = route.target.errors or self._errors()
-        id = _id_of(event) or "event"
-        record = {
-            "rule": route.rule,
-            "target": str(route.target.to),
-            "errorCode": "NO_PERMISSIONS" if self._tries else "EVENT_EXPIRED",
-            "errorMessage": f"there is no function {self._function}",
-            "payload": payload.decode(errors="replace"),
-        }
-        key = f"{errors.prefix}{self.log_name}/{route.rule}/{id}.json"
-        self._functions.keep(errors.bucket, key, orjson.dumps(record), self.consumer)
 
 
 def _void(_: object) -> None:

@@ -88,6 +88,14 @@ class Clock:
         """Rules may have changed."""
         self._wake.set()
 
+    def fire(self, bus: str, rule: str) -> bool:
+        """Have a scheduled rule fire now; whether there is one."""
+        self.refresh()
+        self._put_due(bus, rule, now_us())
+        self.wake()
+        with self._lock:
+            return (bus, rule) in self._rules
+
     def stop(self) -> None:
         """Fire no more."""
         self._stopping = True

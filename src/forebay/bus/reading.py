@@ -49,7 +49,11 @@ class Handover:
 
 
 class Target(ABC):
-    """Reads on behalf of one target, between `start` and `stop`. `begin` is the offset of its first event, once known."""
+    """Reads on behalf of one target, between `start` and `stop`.
+
+    `begin` gives the offset of its first event, once known. `position` is what is committed, `seen` how far
+    events were chosen by then.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Target(ABC):
         self.consumer = consumer
         self.log_name = log_name
         self.position = 0
+        self.seen = 0
         self.head = 0
         self.trouble: str | None = None
         self._sieve = sieve
@@ -111,7 +116,7 @@ class Target(ABC):
                 begin = self._begin()
                 if begin is None:
                     raise Unavailable("NotDeclared", f"{self.log_name} does not know yet that it is read")
-                self.position = self.attach(begin)
+                self.position = self.seen = self.attach(begin)
                 delay = RETRY_FIRST
                 self._read(reader)
             except Exception as error:  # whatever it was, the others go on and this one tries again
@@ -145,6 +150,7 @@ class Target(ABC):
             if items or position - self.position > 100_000:
                 self._give(Handover(self.position, position, items, records, origins))
                 quiet = 0.0
+            self.seen = position
 
     def _give(self, given: Handover) -> None:
         self.hand_over(given)

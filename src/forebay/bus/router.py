@@ -20,7 +20,7 @@ from forebay.arn import arn
 from forebay.bus.envelope import replay_of
 from forebay.bus.inputs import Make, constant, parse_path, part, text_at, transformer, whole
 from forebay.bus.operators import InvalidPattern
-from forebay.bus.pattern import Pattern, compile_pattern
+from forebay.bus.pattern import Conjunction, Pattern, compile_pattern
 from forebay.bus.rules import RuleSet
 from forebay.bus.section import BusSpec, RuleSpec, TargetSpec
 from forebay.errors import UsageError
@@ -63,10 +63,13 @@ def rule_arn(bus: str, rule: str) -> str:
 
 def compile_rule(bus: str, name: str, spec: RuleSpec) -> tuple[Pattern, list[Route]]:
     """A rule's pattern and targets. Raises InvalidPattern, UsageError `InvalidPath`."""
+    alternatives: list[Conjunction] = []
     if spec.when is not None:
-        pattern = compile_pattern(spec.when)
-    else:
-        pattern = compile_pattern({"source": ["aws.events"], "resources": [rule_arn(bus, name)]})
+        alternatives += compile_pattern(spec.when).alternatives
+    if spec.schedule is not None:
+        own = {"source": ["aws.events"], "resources": [rule_arn(bus, name)]}
+        alternatives += compile_pattern(own).alternatives
+    pattern = Pattern(tuple(alternatives))
     return pattern, [_route(bus, name, target) for target in spec.to]
 
 
@@ -133,7 +136,7 @@ class Router:
         for name, pattern in archives.items():
             patterns[ARCHIVE + name] = pattern or ALL
         rules = RuleSet(patterns)
-        scheduled = frozenset(name for name in real if spec.rules[name].when is None)
+        scheduled = frozenset(name for name in real if spec.rules[name].schedule is not None)
         with self._lock:
             self._rules, self._routes, self._real, self._scheduled = rules, routes, real, scheduled
             self._allowed, self.refused = dict(allowed), refused

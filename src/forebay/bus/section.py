@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -15,7 +16,7 @@ from forebay.bus.schedule import Schedule
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
-from forebay.project.model import Location, Ref, Spec
+from forebay.project.model import Location, Project, Ref, Spec
 from forebay.project.near import nearest
 from forebay.project.section import Section
 
@@ -75,7 +76,7 @@ class TargetSpec(Spec, frozen=True, kw_only=True):
     errors: Annotated[
         Location | None,
         Field(
-            "Where events are kept that the target did not take. Otherwise `lake.<project>-errors/`.",
+            "Where events are kept that a function did not take. Otherwise `lake.<project>-errors/bus/`.",
             example="lake.shop/dead/",
         ),
     ] = None
@@ -166,6 +167,27 @@ def _check(check: Check) -> None:
             _check_rule(check, ("bus", bus, "rules", rule), content)
             if not content.to:
                 check.add("NoTarget", ("bus", bus, "rules", rule, "to"), f"the rule {rule} has no target")
+
+
+def default_errors(project: Project) -> Location:
+    """Where events go that a function did not take, unless something else was said."""
+    return Location(f"{re.sub('[^a-z0-9-]', '-', project.name.lower())}-errors", "bus/")
+
+
+def _resolve(spec: BusSpec, project: Project) -> BusSpec:
+    """Where what functions do not take is kept."""
+    errors = default_errors(project)
+
+    def filled(target: TargetSpec) -> TargetSpec:
+        if target.to.noun != "functions" or target.errors is not None:
+            return target
+        return msgspec.structs.replace(target, errors=errors)
+
+    rules = {
+        name: msgspec.structs.replace(rule, to=[filled(target) for target in rule.to])
+        for name, rule in spec.rules.items()
+    }
+    return msgspec.structs.replace(spec, rules=rules)
 
 
 def _check_rule(check: Check, here: Part, rule: RuleSpec) -> None:
@@ -275,4 +297,5 @@ shop:
     log=lambda _: True,
     check=_check,
     parts=_with_parts,
+    resolve=_resolve,
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 MODULES: dict[str, str] = {
     "firehose": "forebay.wire.firehose",
+    "events": "forebay.wire.events",
     "athena": "forebay.wire.athena",
     "glue": "forebay.wire.glue",
-    "kinesis": "forebay.wire.kinesis",
     "lambda": "forebay.wire.awslambda",
+    "kinesis": "forebay.wire.kinesis",
     "logs": "forebay.wire.logs",
     "s3": "forebay.wire.s3",
+    "iam": "forebay.wire.iam",
+    "sts": "forebay.wire.sts",
 }
