@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from forebay.query.sql.build import Args, Arity, Builder, call, need
+from forebay.query.sql.composed import geometric_mean, histogram, map_agg, map_union, multimap_agg
 from forebay.query.sql.dates import date_unit, formatted, joda_format, mysql_format
 from forebay.query.sql.lambdas import (
     combinations,
@@ -36,6 +37,11 @@ def _greatest(name: str) -> Builder:
         return _any_null(args, call(name, *args))
 
     return build
+
+
+def _approx_distinct(args: Args) -> exp.Expr:
+    need(args, 1, 2)  # the second is the error that is allowed: ours is what it is
+    return call("approx_count_distinct", args[0])
 
 
 def _approx_percentile(args: Args) -> exp.Expr:
@@ -153,6 +159,13 @@ _same = [
 
 FUNCTIONS: dict[str, str | Builder] = {name: name for name in _same if not name.endswith("_")}
 FUNCTIONS |= {
+    "current_timezone": "fb_current_timezone", "timezone": "fb_timezone", "title_case": "fb_title_case",
+    "cosine_distance": "fb_cosine_distance", "great_circle_distance": "fb_great_circle_distance",
+    "wilson_interval_lower": "fb_wilson_interval_lower", "wilson_interval_upper": "fb_wilson_interval_upper",
+    "parse_duration": "fb_parse_duration", "map_union": map_union, "bitwise_xor_agg": "bit_xor",
+    "bitwise_right_shift_arithmetic": "fb_right_shift",
+    "json_value": json_function("fb_json_extract_scalar"), "json_query": json_function("fb_json_extract"),
+    "json_exists": json_function("fb_json_exists"),
     "replace": replace, "ends_with": "ends_with", "cbrt": "fb_cbrt", "array_histogram": "fb_array_histogram",
     "combinations": combinations, "contains_sequence": "fb_contains_sequence", "shuffle": "fb_shuffle",
     "dot_product": "fb_dot_product", "euclidean_distance": "fb_euclidean_distance",
@@ -208,7 +221,7 @@ FUNCTIONS |= {
     # maps
     "map": _map, "map_concat": "map_concat", "transform_keys": map_lambda("transform_keys"),
     "transform_values": map_lambda("transform_values"), "map_filter": map_lambda("map_filter"),
-    "map_agg": "fb_map_agg", "histogram": "fb_histogram", "multimap_agg": "fb_multimap_agg",
+    "map_agg": map_agg, "histogram": histogram, "multimap_agg": multimap_agg,
 
     # JSON
     "json_extract": json_function("fb_json_extract"), "json_extract_scalar": json_function("fb_json_extract_scalar"),
@@ -229,7 +242,7 @@ FUNCTIONS |= {
     "uuid": "uuid",
     # aggregates
     "sum": "sum", "avg": "avg", "arbitrary": "any_value", "any_value": "any_value", "count_if": "count_if",
-    "approx_distinct": "approx_count_distinct", "approx_percentile": _approx_percentile,
-    "geometric_mean": "fb_geometric_mean", "bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or",
-    "entropy": "entropy", "set_agg": "fb_set_agg", "bool_and": "bool_and", "every": "bool_and",
+    "approx_distinct": _approx_distinct, "approx_percentile": _approx_percentile,
+    "geometric_mean": geometric_mean, "bitwise_and_agg": "bit_and", "bitwise_or_agg": "bit_or",
+    "entropy": "entropy", "bool_and": "bool_and", "every": "bool_and",
 }  # fmt: skip

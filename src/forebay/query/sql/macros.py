@@ -97,6 +97,16 @@ array_position(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coa
 array_remove(a, x) AS CASE WHEN x IS NOT NULL THEN list_filter(a, lambda y: y IS NULL OR y <> x) END
 arrays_overlap(a, b) AS CASE WHEN list_has_any(a, b) THEN true WHEN len(a) > 0 AND len(b) > 0 AND (list_count(a) < len(a) OR list_count(b) < len(b)) THEN NULL ELSE list_has_any(a, b) END
 contains_sequence(a, b) AS len(b) = 0 OR list_contains(list_transform(range(1, len(a) - len(b) + 2), lambda i: list_slice(a, i, i + len(b) - 1)), b)
+current_timezone() AS 'UTC'
+timezone(t) AS 'UTC'
+title_case(s) AS array_to_string(list_transform(regexp_extract_all(s, '[[:alnum:]]+|[^[:alnum:]]+'), lambda w: upper(left(w, 1)) || lower(substr(w, 2))), '')
+cosine_distance(a, b) AS 1 - list_cosine_similarity(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
+great_circle_distance(a, b, c, d) AS 6371.01 * 2 * asin(least(1.0, sqrt(pow(sin(radians(c - a) / 2), 2) + cos(radians(a)) * cos(radians(c)) * pow(sin(radians(d - b) / 2), 2))))
+wilson_interval_lower(s, n, z) AS (s / n + z * z / (2 * n) - z * sqrt((s / n) * (1 - s / n) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+wilson_interval_upper(s, n, z) AS (s / n + z * z / (2 * n) + z * sqrt((s / n) * (1 - s / n) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+parse_duration(s) AS to_microseconds(CAST(round(CAST(regexp_extract(s, '^\\s*([0-9.]+)', 1) AS DOUBLE) * list_extract([0.001, 1, 1000, 1000000, 60000000, 3600000000, 86400000000], list_position(['ns', 'us', 'ms', 's', 'm', 'h', 'd'], regexp_extract(s, '([a-z]+)\\s*$', 1)))) AS BIGINT))
+json_exists(j, p) AS json_valid(j) AND json_exists(j, p)
+bigint_map(m) AS map_from_entries(list_transform(map_entries(m), lambda e: row(e.key, CAST(e.value AS BIGINT))))
 shuffle(a) AS list_transform(list_sort(list_transform(a, lambda x: row(random(), x))), lambda p: struct_extract(p, 2))
 dot_product(a, b) AS list_dot_product(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
 euclidean_distance(a, b) AS list_distance(CAST(a AS DOUBLE[]), CAST(b AS DOUBLE[]))
@@ -115,14 +125,9 @@ any_match(l) AS CASE WHEN list_contains(l, true) THEN true WHEN list_count(l) < 
 all_match(l) AS CASE WHEN list_contains(l, false) THEN false WHEN list_count(l) < len(l) THEN NULL WHEN l IS NULL THEN NULL ELSE true END
 none_match(l) AS NOT fb_any_match(l)
 map_of(k, v) AS map(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), list_transform(list_filter(range(1, len(k) + 1), lambda i: k[i] IS NOT NULL AND list_position(k, k[i]) = i), lambda i: v[i]))
-map_agg(k, v) AS fb_map_of(list(k), list(v))
 multimap_of(k, v) AS map(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), list_transform(list_filter(k, lambda x, i: x IS NOT NULL AND list_position(k, x) = i), lambda y: list_filter(v, lambda z, j: k[j] = y)))
 split_to_multimap(s, e, k) AS fb_multimap_of(list_transform(string_split(s, e), lambda x: split_part(x, k, 1)), list_transform(string_split(s, e), lambda x: split_part(x, k, 2)))
 multimap_from_entries(l) AS fb_multimap_of(list_transform(l, lambda e: struct_extract(e, 1)), list_transform(l, lambda e: struct_extract(e, 2)))
-multimap_agg(k, v) AS fb_multimap_of(list(k), list(v))
-histogram(x) AS map_from_entries(list_transform(map_entries(histogram(x)), lambda e: row(e.key, CAST(e.value AS BIGINT))))
-set_agg(x) AS fb_array_distinct(list(x))
-geometric_mean(x) AS exp(avg(ln(x)))
 json_extract(j, p) AS CASE WHEN json_valid(j) THEN json_extract(j, p) END
 json_extract_scalar(j, p) AS CASE WHEN NOT json_valid(j) OR json_type(j, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL ELSE json_extract_string(j, p) END
 json_parse(s) AS CASE WHEN json_valid(s) THEN json(s) ELSE error('INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || s || '''') END

@@ -258,9 +258,29 @@ def parse(text: str) -> Statement:
 
 def _tokens(text: str) -> list[Token]:
     try:
-        return list(_dialect.tokenize(text))
+        found = list(_dialect.tokenize(text))
     except TokenError as error:
         raise failed("SYNTAX_ERROR", _first_line(str(error)), (1, 1)) from None
+    return _whole_numbers(found)
+
+
+def _whole_numbers(tokens: list[Token]) -> list[Token]:
+    """`10_000` is one number; the tokenizer would make `10 AS _000` of it."""
+    kept: list[Token] = []
+    for token in tokens:
+        last = kept[-1] if kept else None
+        joined = last is not None and last.token_type == TokenType.NUMBER and token.start == last.end + 1
+        if (
+            joined
+            and token.token_type == TokenType.VAR
+            and re.fullmatch(r"(_\d+)+", token.text)
+            and last is not None
+        ):
+            last.text += token.text.replace("_", "")
+            last.end = token.end
+            continue
+        kept.append(token)
+    return kept
 
 
 def _explained(text: str) -> tuple[str, int]:

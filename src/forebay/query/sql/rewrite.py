@@ -18,6 +18,7 @@ from sqlglot import exp
 from forebay.query.sql import typed, unnest
 from forebay.query.sql.build import Arity, call
 from forebay.query.sql.casts import Finish, quiet
+from forebay.query.sql.composed import spread
 from forebay.query.sql.functions import FUNCTIONS
 from forebay.query.sql.normal import PREFIX, SUBSCRIPT
 from forebay.query.sql.parse import Statement, failed, locate
@@ -246,6 +247,11 @@ class Rewriter:
                 if name in typed.FUNCTIONS:
                     made.meta[MEANT] = name
                 node.replace(made)
+                return
+            if isinstance(node, (exp.Filter, exp.Window)):
+                spread_ = spread(node)
+                if spread_ is not node:
+                    node.replace(spread_)
                 return
             simple = SIMPLE.get(type(node))
             if simple is not None:

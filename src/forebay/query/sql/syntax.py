@@ -60,8 +60,16 @@ def _json_literal(node: exp.Expr) -> exp.Expr:
     return call("fb_json_parse", node.this)
 
 
+def _listagg(node: exp.Expr) -> exp.Expr:
+    """Without a separator there is none; DuckDB would take a comma."""
+    if node.args.get("separator") is None:
+        node.set("separator", exp.Literal.string(""))
+    return node
+
+
 SIMPLE: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Trim: _trim,
+    exp.GroupConcat: _listagg,
     exp.Substring: _substring,
     exp.Extract: _extract,
     exp.Struct: _row,

@@ -88,6 +88,7 @@ def json_function(macro: str) -> Builder:
 
 def json_path(path: str) -> str:
     """Trino's JSON path in DuckDB's: `$.store.book[0]['a b']` → `$."store"."book"[0]."a b"`."""
+    path = path.removeprefix("lax ").removeprefix("strict ").strip()
     if not path.startswith("$"):
         path = "$." + path
     out = ["$"]
