@@ -12,8 +12,6 @@ from forebay.project.model import Spec
 from forebay.project.near import nearest
 from forebay.project.section import Section
 
-_LATER = "policies are checked on the AWS wire, which is not built yet"
-
 
 class StatementSpec(Spec, frozen=True, kw_only=True):
     """A statement of a policy, as on IAM but in lower case."""
@@ -63,17 +61,15 @@ class AccessSpec(Spec, frozen=True, kw_only=True):
     ] = []
     policies: Annotated[
         dict[str, list[StatementSpec]],
-        Field("Statements, by name.", example='{read: [{actions: "s3:Get*"}]}', later=_LATER),
+        Field("Statements, by name.", example='{read: [{actions: "s3:Get*"}]}'),
     ] = {}
     users: Annotated[
         dict[str, RoleSpec],
-        Field(
-            "Who `forebay keys` may make AWS keys for.", example="{analyst: {policies: [read]}}", later=_LATER
-        ),
+        Field("Who `forebay keys` may make AWS keys for.", example="{analyst: {policies: [read]}}"),
     ] = {}
     roles: Annotated[
         dict[str, RoleSpec],
-        Field("What AssumeRole may take.", example="{loader: {policies: [read]}}", later=_LATER),
+        Field("What AssumeRole may take.", example="{loader: {policies: [read]}}"),
     ] = {}
 
 

@@ -18,7 +18,7 @@ class System:
 
     `declared` is the project as its files say, `project` that with the resources made over the wire.
     `apply` makes a change of those real: logs are opened at once, flow is told, and it returns when both
-    have it.
+    have it. `loopback` says that only this machine can ask.
     """
 
     layout: Layout
@@ -29,3 +29,4 @@ class System:
     declared: Callable[[], Project]
     project: Callable[[], Project]
     apply: Callable[[], Awaitable[None]]
+    loopback: bool = True

@@ -65,16 +65,19 @@ class WireApp:
             _json(proto, 413, said)
             return
         # The server decodes paths; encoded again as SDKs do, `%41` and `A` stay apart, and `?` and `#` in keys.
-        path = quote(scope.path, safe="/-._~")
+        path = sent = quote(scope.path, safe="/-._~")
         bucket = _BUCKET_HOST.fullmatch(host.lower())
         if bucket is not None and bucket[1] != "s3":
             path = f"/{bucket[1]}{path}"
         given = {name.lower(): value for name, value in headers.items()}
+        given.setdefault("host", host)
         if self._dispatch is None:
             # In a thread: botocore takes a while to load, and only who speaks AWS needs it.
             self._dispatch = (await asyncio.to_thread(import_module, "forebay.wire.dispatch")).dispatch
         request = Request(scope.method, path, scope.query_string, given, body, id)
         request.client = scope.client.rpartition(":")[0]
+        request.sent = sent
+        request.secure = scope.scheme == "https"
         if streamed:
             request.stream = aiter(proto)
         answer: Response = await self._dispatch(self._system, request)

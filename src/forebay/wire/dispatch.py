@@ -10,15 +10,17 @@ import logging
 from importlib import import_module
 
 from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationModel
 
 from forebay.errors import ForebayError
 from forebay.runtime.system import System
+from forebay.wire.gate import admit, authorise, note_change
 from forebay.wire.protocol.decode import decode
 from forebay.wire.protocol.detect import Call, detect, rest_operation, signed_region
 from forebay.wire.protocol.encode import encode, encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.model import operation_model
-from forebay.wire.service import Asked, Service, translated
+from forebay.wire.service import Asked, Json, Service, translated
 from forebay.wire.services import MODULES
 
 logger = logging.getLogger("forebay.wire")
@@ -66,19 +68,33 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
     asked = Asked(request, call.service, name, system, region=signed_region(request), protocol=call.protocol)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
+    asked.identity = await admit(asked, streamed=request.stream is not None)
+    asked.principal = asked.identity.arn if asked.identity.bounded else "root"
+    if asked.identity.bounded:
+        await authorise(asked, _given(call, name, request), asked.identity)
     if (fast := service.fast.get(name)) is not None:
         answer = await fast(asked)
         if answer is not None:
             return answer
-    model = operation_model(call.service, name)
-    if model is None:
-        raise AwsError("UnknownOperationException", f"Unknown operation {name}", http=400)
+    model = _model(call, name)
     given = decode(call.protocol, model, request)
     service.check(model, given, asked)
     output = await service.operations[name](asked, given)
+    note_change(asked, given)
     if isinstance(output, Response):
         return output
     return encode(call.service, call.protocol, model, output or {}, request.request_id)
+
+
+def _model(call: Call, name: str) -> OperationModel:
+    model = operation_model(call.service, name)
+    if model is None:
+        raise AwsError("UnknownOperationException", f"Unknown operation {name}", http=400)
+    return model
+
+
+def _given(call: Call, name: str, request: Request) -> Json:
+    return decode(call.protocol, _model(call, name), request)
 
 
 def _rest_name(call: Call, request: Request) -> str:

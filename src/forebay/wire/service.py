@@ -19,6 +19,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
+from forebay.access.identity import ROOT, Identity
 from forebay.arn import ACCOUNT, REGION, arn
 from forebay.errors import ForebayError, NotFound, Throttled, Unavailable
 from forebay.runtime.system import System
@@ -40,6 +41,7 @@ class Asked:
     region: str = REGION
     account: str = ACCOUNT
     protocol: str = "json"
+    identity: Identity = ROOT
 
     def arn(self, resource: str, service: str | None = None) -> str:
         """The ARN of a resource of this call's service (or of another), in its region and account."""

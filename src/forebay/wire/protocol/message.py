@@ -32,6 +32,7 @@ class Request:
 
     Where `stream` is set the body is still to come: `load` makes it `body`, or a streaming operation takes
     `pieces`. `chunks`, where set, is what signed chunks are held against. `client` is the caller's address.
+    `sent` is the path before a bucket in the host's name was put in front of it; `secure`, whether it came by TLS.
     """
 
     method: str
@@ -43,6 +44,8 @@ class Request:
     stream: AsyncIterator[bytes] | None = None
     chunks: ChunkChecks | None = None
     client: str = "127.0.0.1"
+    sent: str = ""
+    secure: bool = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, piece by piece, once. Raises AwsError `RequestTimeout` if it stops coming."""

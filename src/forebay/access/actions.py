@@ -1,0 +1,224 @@
+"""Which actions on which resources an operation asks for: `ListObjectsV2` of a bucket is `s3:ListBucket`.
+
+Source: the Service Authorization Reference, for the services offered. Where an operation names no resource
+that policies can name, it is asked for on `*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from forebay.access.actions_s3 import s3
+
+Given = Mapping[str, Any]
+Needs = list[tuple[str, str]]
+MakeArn = Callable[[str], str]
+"""The ARN of a resource of the service that is asked."""
+
+_LAMBDA = {
+    "Invoke": "InvokeFunction",
+    "InvokeWithResponseStream": "InvokeFunction",
+    "ListVersionsByFunction": "ListVersionsByFunction",
+}
+
+
+def needs(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
+    """Every (action, resource) that must be allowed for the call to go on."""
+    if service == "s3":
+        return s3(operation, given)
+    action = f"{service}:{operation}"
+    if service == "lambda":
+        action = f"lambda:{_LAMBDA.get(operation, operation)}"
+    resources = _RESOURCES.get(service, _any)(operation, given, arn)
+    return [(action, each) for each in dict.fromkeys(resources)] or [(action, "*")]
+
+
+def _any(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    return ()
+
+
+def _first(given: Given, *names: str) -> str:
+    return next((value for name in names if isinstance(value := given.get(name), str) and value), "")
+
+
+def _kinesis(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    full = _first(given, "StreamARN", "ConsumerARN", "ResourceARN")
+    if full:
+        yield full
+    elif name := _first(given, "StreamName"):
+        yield arn(f"stream/{name}")
+
+
+def _firehose(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if name := _first(given, "DeliveryStreamName"):
+        yield arn(f"deliverystream/{name}")
+
+
+def _lambda(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if name := _first(given, "FunctionName"):
+        plain = name.rpartition(":function:")[2] if ":" in name else name
+        qualifier = given.get("Qualifier")
+        yield (
+            name
+            if name.startswith("arn:")
+            else arn(
+                f"function:{plain}:{qualifier}" if qualifier and ":" not in plain else f"function:{plain}"
+            )
+        )
+    elif full := _first(given, "Resource"):
+        yield full
+    elif id := _first(given, "UUID"):
+        yield arn(f"event-source-mapping:{id}")
+
+
+def _events(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if operation == "PutEvents":
+        for entry in given.get("Entries") or ():
+            bus = entry.get("EventBusName") or "default"
+            yield bus if bus.startswith("arn:") else arn(f"event-bus/{bus}")
+        return
+    bus = _first(given, "EventBusName").rpartition("/")[2]
+    if full := _first(given, "ResourceARN"):
+        yield full
+    elif "Archive" in operation and (name := _first(given, "ArchiveName")):
+        yield arn(f"archive/{name}")
+    elif "Replay" in operation and (name := _first(given, "ReplayName")):
+        yield arn(f"replay/{name}")
+    elif "EventBus" in operation and (name := _first(given, "Name")):
+        yield name if name.startswith("arn:") else arn(f"event-bus/{name}")
+    elif name := _first(given, "Rule", "Name"):
+        yield arn(f"rule/{bus}/{name}" if bus not in ("", "default") else f"rule/{name}")
+    elif bus:
+        yield arn(f"event-bus/{bus}")
+
+
+def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if "Crawler" in operation or "Crawl" in operation:
+        names = given.get("CrawlerNames") or [_first(given, "Name", "CrawlerName")]
+        yield from (arn(f"crawler/{name}") for name in names if name)
+        return
+    if full := _first(given, "ResourceArn"):
+        yield full
+        return
+    if not any(each in operation for each in ("Database", "Table", "Partition", "Catalog")):
+        return
+    yield arn("catalog")
+    database = _first(given, "DatabaseName")
+    if "Database" in operation:
+        database = _first(given, "Name") or (given.get("DatabaseInput") or {}).get("Name") or ""
+    if database:
+        yield arn(f"database/{database}")
+        table = _first(given, "TableName")
+        if not table and "Table" in operation:
+            table = _first(given, "Name") or (given.get("TableInput") or {}).get("Name") or ""
+        tables = given.get("TablesToDelete") or ([table] if table else ["*"] if "Tables" in operation else [])
+        yield from (arn(f"table/{database}/{each}") for each in tables)
+
+
+def _athena(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if operation.startswith("ListWorkGroups"):
+        return
+    if full := _first(given, "ResourceARN"):
+        yield full
+    elif "DataCatalog" in operation and (name := _first(given, "Name")):
+        yield arn(f"datacatalog/{name}")
+    elif operation in _CATALOG:
+        yield arn(f"datacatalog/{given.get('CatalogName') or 'AwsDataCatalog'}")
+    elif "WorkGroup" in operation and (name := _first(given, "Name")):
+        yield arn(f"workgroup/{name}")
+    else:
+        yield arn(f"workgroup/{_first(given, 'WorkGroup') or 'primary'}")
+
+
+_CATALOG = ("GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetadata")
+
+
+def _logs(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if full := _first(given, "resourceArn", "logGroupIdentifier"):
+        yield full if full.startswith("arn:") else arn(f"log-group:{full}")
+    elif name := _first(given, "logGroupName", "logGroupNamePrefix"):
+        stream = _first(given, "logStreamName")
+        yield arn(f"log-group:{name}:log-stream:{stream}" if stream else f"log-group:{name}")
+
+
+def _sns(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if full := _first(given, "TopicArn", "TargetArn", "ResourceArn"):
+        yield full
+    elif full := _first(given, "SubscriptionArn"):
+        yield full.rpartition(":")[0]
+    elif name := _first(given, "Name"):
+        yield arn(name)
+
+
+def _dynamodb(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    names = [_first(given, "TableName", "ResourceArn")]
+    if isinstance(given.get("RequestItems"), Mapping):
+        names += given["RequestItems"]
+    for item in given.get("TransactItems") or ():
+        names += [each["TableName"] for each in item.values() if isinstance(each, Mapping)]
+    for name in filter(None, names):
+        full = name if name.startswith("arn:") else arn(f"table/{name}")
+        yield f"{full}/index/{given['IndexName']}" if given.get("IndexName") else full
+
+
+def _iam(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if name := _first(given, "UserName"):
+        yield f"arn:aws:iam::{_account(arn)}:user/{name}"
+    elif name := _first(given, "RoleName"):
+        yield f"arn:aws:iam::{_account(arn)}:role/{name}"
+    elif full := _first(given, "PolicyArn", "PolicySourceArn"):
+        yield full
+    elif operation == "CreatePolicy":
+        yield f"arn:aws:iam::{_account(arn)}:policy/{given.get('PolicyName', '*')}"
+
+
+def _sts(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    if full := _first(given, "RoleArn"):
+        yield full
+
+
+def _account(arn: MakeArn) -> str:
+    return arn("").split(":")[4]
+
+
+_RESOURCES: dict[str, Callable[[str, Given, MakeArn], Iterable[str]]] = {
+    "kinesis": _kinesis,
+    "firehose": _firehose,
+    "lambda": _lambda,
+    "events": _events,
+    "glue": _glue,
+    "athena": _athena,
+    "logs": _logs,
+    "sns": _sns,
+    "dynamodb": _dynamodb,
+    "iam": _iam,
+    "sts": _sts,
+}
+
+_READS = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "Search",
+    "Query",
+    "Scan",
+    "Test",
+    "Simulate",
+    "Filter",
+)
+_DATA = {
+    "PutRecord", "PutRecords", "PutRecordBatch", "PutEvents", "SubscribeToShard", "Invoke", "InvokeAsync",
+    "PutObject", "UploadPart", "UploadPartCopy", "CopyObject", "DeleteObject", "DeleteObjects", "PostObject",
+    "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload", "SelectObjectContent",
+    "PutLogEvents", "PutMetricData", "Publish", "PublishBatch", "PutItem", "UpdateItem", "DeleteItem",
+    "BatchWriteItem", "TransactWriteItems", "TransactGetItems", "StartQueryExecution", "StopQueryExecution",
+    "StartQuery", "AssumeRole",
+}  # fmt: skip
+
+
+def changes(operation: str) -> bool:
+    """Whether an operation changes what the system is, not only what data it holds."""
+    return operation not in _DATA and not operation.startswith(_READS)

@@ -1,0 +1,97 @@
+"""S3's own names: what it asks policies for differs from what its operations are called.
+
+Source: "Actions, resources, and condition keys for Amazon S3" (Service Authorization Reference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+_NAMES = {
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "HeadBucket": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListParts": "ListMultipartUploadParts",
+    "HeadObject": "GetObject",
+    "GetObjectAttributes": "GetObject",
+    "SelectObjectContent": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "PostObject": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "PutBucketCors": "PutBucketCORS",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+}
+_OF_VERSION = {
+    "GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging",
+    "GetObjectAcl", "PutObjectAcl",
+}  # fmt: skip
+
+
+def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every (action, resource) of a call to S3."""
+    name = _NAMES.get(operation, operation)
+    bucket = given.get("Bucket", "")
+    if not bucket:
+        return [(f"s3:{name}", "*")]
+    place = f"arn:aws:s3:::{bucket}"
+    key = given.get("Key")
+    if operation == "DeleteObjects":
+        return _deletes(place, given)
+    if key is None:
+        return [(f"s3:{name}", place)]
+    if given.get("VersionId") and name in _OF_VERSION:
+        name = name.replace("Object", "ObjectVersion", 1)
+    found = [(f"s3:{name}", f"{place}/{key}")]
+    if operation in ("CopyObject", "UploadPartCopy"):
+        found.append(_source(given))
+    if given.get("Tagging") and isinstance(given["Tagging"], str):
+        found.append(("s3:PutObjectTagging", f"{place}/{key}"))
+    if given.get("ACL") and name == "PutObject":
+        found.append(("s3:PutObjectAcl", f"{place}/{key}"))
+    return found
+
+
+def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    objects = (given.get("Delete") or {}).get("Objects") or ()
+    found = [
+        (
+            "s3:DeleteObjectVersion" if each.get("VersionId") else "s3:DeleteObject",
+            f"{place}/{each.get('Key', '')}",
+        )
+        for each in objects
+    ]
+    return found or [("s3:DeleteObject", f"{place}/*")]
+
+
+def _source(given: Mapping[str, Any]) -> tuple[str, str]:
+    source = given.get("CopySource", "")
+    if isinstance(source, Mapping):
+        return "s3:GetObject", f"arn:aws:s3:::{source.get('Bucket', '')}/{source.get('Key', '')}"
+    path, _, version = str(source).partition("?")
+    path = unquote(path).removeprefix("/")
+    return "s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{path}"

@@ -1,0 +1,73 @@
+"""Who asks, and what their policies let them do.
+
+    identity policies ∩ the session's own policy, or a resource's policy; an explicit Deny of any wins
+
+Contract: "Policy evaluation logic" (IAM User Guide), within one account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from forebay.access.policy import Asked, Context, Decision, Statement, decide
+from forebay.arn import ACCOUNT
+
+ROOT_ARN = f"arn:aws:iam::{ACCOUNT}:root"
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One caller. `id` is its unique id (`AIDA...`, `AROA...:session`), `also` further ARNs by which policies
+    of resources may name it (a session's role). Where `bounded` is false nothing is asked of policies.
+    """
+
+    arn: str = ROOT_ARN
+    id: str = ACCOUNT
+    kind: Literal["root", "user", "role", "anonymous"] = "root"
+    statements: tuple[Statement, ...] = ()
+    session: tuple[Statement, ...] | None = None
+    also: tuple[str, ...] = ()
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether policies decide."""
+        return self.kind != "root"
+
+    def decide(
+        self, action: str, resource: str, context: Context, resource_policy: Sequence[Statement] = ()
+    ) -> Decision:
+        """May this caller do `action` on `resource`? `resource_policy` is the resource's own."""
+        if not self.bounded:
+            return "allow"
+        full = {**self.context, **context}
+        own = decide(self.statements, Asked(action, resource, self.arn, full))
+        if self.session is not None:
+            narrowed = decide(self.session, Asked(action, resource, self.arn, full))
+            own = _both(own, narrowed)
+        theirs = self.named_by(resource_policy, action, resource, full)
+        if "deny" in (own, theirs):
+            return "deny"
+        return "allow" if "allow" in (own, theirs) else "implicit"
+
+    def named_by(
+        self, statements: Sequence[Statement], action: str, resource: str, context: Context
+    ) -> Decision:
+        """What a resource's policy says of this caller, under any of its ARNs."""
+        names = (self.arn, *self.also)
+        said = {decide(statements, Asked(action, resource, name, context)) for name in names}
+        return "deny" if "deny" in said else "allow" if "allow" in said else "implicit"
+
+
+def _both(one: Decision, other: Decision) -> Decision:
+    if "deny" in (one, other):
+        return "deny"
+    return "allow" if one == other == "allow" else "implicit"
+
+
+ROOT = Identity()
+NOBODY = Identity("*", ANONYMOUS, "anonymous")
+"""Who does not sign, where signatures are wanted: a bucket's policy may still let everybody in."""

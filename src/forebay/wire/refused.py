@@ -1,0 +1,100 @@
+"""A refusal in the words, and with the status, of the service that was asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from forebay.access.identity import Identity
+from forebay.wire.protocol.message import AwsError
+
+Why = Literal[
+    "missing",
+    "incomplete",
+    "unknown_key",
+    "mismatch",
+    "skewed",
+    "expired",
+    "payload",
+    "token",
+    "token_expired",
+]
+_INVALID = "The security token included in the request is invalid."
+_EXPIRED = "The security token included in the request is expired"
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access"
+    " Key and signing method. Consult the service documentation for details."
+)
+
+_JSON: dict[str, tuple[str, str]] = {
+    "missing": ("MissingAuthenticationTokenException", "Missing Authentication Token"),
+    "incomplete": ("IncompleteSignatureException", ""),
+    "unknown_key": ("UnrecognizedClientException", _INVALID),
+    "token": ("UnrecognizedClientException", _INVALID),
+    "token_expired": ("ExpiredTokenException", _EXPIRED),
+    "mismatch": ("InvalidSignatureException", _MISMATCH),
+    "payload": ("InvalidSignatureException", _MISMATCH),
+    "skewed": ("InvalidSignatureException", ""),
+    "expired": ("InvalidSignatureException", ""),
+}
+_QUERY: dict[str, tuple[str, str]] = {
+    "missing": ("MissingAuthenticationToken", "Request is missing Authentication Token"),
+    "incomplete": ("IncompleteSignature", ""),
+    "unknown_key": ("InvalidClientTokenId", _INVALID),
+    "token": ("InvalidClientTokenId", _INVALID),
+    "token_expired": ("ExpiredToken", _EXPIRED),
+    "mismatch": ("SignatureDoesNotMatch", _MISMATCH),
+    "payload": ("SignatureDoesNotMatch", _MISMATCH),
+    "skewed": ("SignatureDoesNotMatch", ""),
+    "expired": ("SignatureDoesNotMatch", ""),
+}
+_S3: dict[str, tuple[str, int, str]] = {
+    "missing": ("AccessDenied", 403, "Access Denied"),
+    "incomplete": ("AuthorizationHeaderMalformed", 400, ""),
+    "unknown_key": (
+        "InvalidAccessKeyId",
+        403,
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    "token": ("InvalidToken", 400, "The provided token is malformed or otherwise invalid."),
+    "token_expired": ("ExpiredToken", 400, "The provided token has expired."),
+    "mismatch": (
+        "SignatureDoesNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided."
+        " Check your key and signing method.",
+    ),
+    "payload": ("XAmzContentSHA256Mismatch", 400, ""),
+    "skewed": (
+        "RequestTimeTooSkewed",
+        403,
+        "The difference between the request time and the current time is too large.",
+    ),
+    "expired": ("AccessDenied", 403, "Request has expired"),
+}
+
+
+def refusal(protocol: str, why: Why, detail: str, key_id: str = "") -> AwsError:
+    """The answer to a request that is not who it says it is; `detail` where the service itself says no more."""
+    if protocol == "rest-xml":
+        code, http, message = _S3[why]
+        members = {"AWSAccessKeyId": key_id} if why in ("unknown_key", "mismatch") and key_id else {}
+        return AwsError(code, message or detail, http=http, **members)
+    words = _QUERY if protocol == "query" else _JSON
+    code, message = words[why]
+    http = 403 if protocol in ("query", "rest-json") else 400
+    return AwsError(code, message or detail, http=http)
+
+
+def denied(protocol: str, who: Identity, action: str, resource: str, *, explicitly: bool) -> AwsError:
+    """The answer to somebody who may not."""
+    if who.kind == "anonymous":
+        return AwsError("AccessDenied", "Access Denied", http=403)
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if explicitly
+        else f"because no identity-based policy allows the {action} action"
+    )
+    message = f"User: {who.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+    if protocol in ("rest-xml", "query"):
+        return AwsError("AccessDenied", message, http=403)
+    return AwsError("AccessDeniedException", message, http=403 if protocol == "rest-json" else 400)
