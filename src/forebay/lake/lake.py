@@ -111,7 +111,11 @@ class Lake:
         }
 
     async def _do(self, work: Callable[[apsw.Connection], T]) -> T:
-        return await asyncio.wrap_future(self._catalog.submit(work, soon=True))
+        future = self._catalog.submit(work, soon=True, hurrying=True)
+        await asyncio.sleep(0)  # what was asked at the same time shares the commit
+        if not future.done():
+            self._catalog.hurry()
+        return await asyncio.wrap_future(future)
 
     async def _change(self, function: Callable[[Change], Json], args: Json, name: str) -> Json:
         def work(db: apsw.Connection) -> tuple[Json, list[str]]:

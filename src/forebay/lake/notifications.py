@@ -47,8 +47,13 @@ T = TypeVar("T")
 class Catalog(Protocol):
     """What the lake asks of the catalog: `forebay.catalog.store.Store`."""
 
-    def submit(self, work: Callable[[apsw.Connection], T], *, soon: bool = False) -> Future[T]:
+    def submit(
+        self, work: Callable[[apsw.Connection], T], *, soon: bool = False, hurrying: bool = False
+    ) -> Future[T]:
         """Queue `work`, which gets the connection inside a transaction; with `soon`, somebody waits for it."""
+
+    def hurry(self) -> None:
+        """Commit what is queued in the calling thread, if that is quick."""
 
     def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Submit and wait."""

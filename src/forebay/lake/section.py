@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from forebay.project.field import WAS, Field
+from forebay.project.graph import edges_of
 from forebay.project.model import Project, Spec
 from forebay.project.section import Section
 from forebay.project.walk import walk_project
@@ -42,7 +43,17 @@ shop: {expire: 90d}
 )
 
 
+def errors_bucket(project: Project) -> str:
+    """Where events are kept that a rule's target or a function did not take, if nothing else is said."""
+    return f"{project.name.lower().replace('_', '-')}-errors"
+
+
 def buckets(project: Project) -> set[str]:
-    """Every bucket there is: those listed, and those that something of the project names."""
+    """Every bucket there is: those listed, and those that something of the project names or may need."""
     named = {value.target for value in walk_project(project)}
-    return {*project.of(BucketSpec), *(target.name for target in named if target and target.noun == "lake")}
+    found = {*project.of(BucketSpec), *(target.name for target in named if target and target.noun == "lake")}
+    if any(
+        edge.by == "rule" or (edge.pulled and edge.target.noun == "functions") for edge in edges_of(project)
+    ):
+        found.add(errors_bucket(project))
+    return found
