@@ -223,9 +223,13 @@ def _json(read: Found, found: Stream, shard: Shard, answer: Json) -> bytes:
     return orjson.dumps({**answer, "Records": jsonable(read, found, shard)})
 
 
-def _cbor(read: Found, found: Stream, shard: Shard, answer: Json) -> bytes:
-    records = [
+def cborable(read: Found, found: Stream, shard: Shard) -> list[Json]:
+    """The records as CBOR has them."""
+    return [
         {**row, "ApproximateArrivalTimestamp": record.arrival // 1000, "Data": record.data}
         for record, row in rows(read, found, shard)
     ]
-    return cbor2.dumps({**answer, "Records": records})
+
+
+def _cbor(read: Found, found: Stream, shard: Shard, answer: Json) -> bytes:
+    return cbor2.dumps({**answer, "Records": cborable(read, found, shard)})

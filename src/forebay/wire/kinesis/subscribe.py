@@ -13,6 +13,7 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import cbor2
 import orjson
 
 from forebay.errors import ForebayError
@@ -21,7 +22,8 @@ from forebay.streams.shard_reader import Found
 from forebay.streams.shards import Shard
 from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, shard_id, shard_number
 from forebay.wire.kinesis.consumers import consumer_of
-from forebay.wire.kinesis.read import behind, children, jsonable, numbered, read_shard, since
+from forebay.wire.kinesis.read import behind, cborable, children, jsonable, numbered, read_shard, since
+from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
 
@@ -46,9 +48,11 @@ def message(headers: Mapping[str, str], payload: bytes) -> bytes:
     return whole + struct.pack(">I", zlib.crc32(whole))
 
 
-def _event(kind: str, payload: Any) -> bytes:
-    headers = {":message-type": "event", ":event-type": kind, ":content-type": "application/json"}
-    return message(headers, orjson.dumps(payload))
+def _event(kind: str, payload: Any, protocol: str) -> bytes:
+    json = protocol == "json"
+    content = "application/json" if json else cbor11.CONTENT_TYPE
+    headers = {":message-type": "event", ":event-type": kind, ":content-type": content}
+    return message(headers, orjson.dumps(payload) if json else cbor2.dumps(payload))
 
 
 def _exception(error: ForebayError) -> bytes:
@@ -60,7 +64,7 @@ def _exception(error: ForebayError) -> bytes:
     return message(headers, orjson.dumps({"message": error.message}))
 
 
-@SERVICE.operation("SubscribeToShard", partial="over HTTP/1.1 only, in JSON")
+@SERVICE.operation("SubscribeToShard", partial="over HTTP/1.1 only")
 async def subscribe_to_shard(asked: Asked, given: Json) -> Response:
     """Push a shard's records to a registered consumer; a later subscription of it takes over."""
     name, consumer, _ = consumer_of(asked, given)
@@ -112,7 +116,7 @@ async def _pushed(
     _active[key] = begun
     said = 0.0
     try:
-        yield _event("initial-response", {})
+        yield _event("initial-response", {}, asked.protocol)
         while _active.get(key) == begun and time.monotonic() - begun < LASTS:
             found = find(asked, name)
             if found is None:
@@ -125,7 +129,11 @@ async def _pushed(
             ended = not shard.open and not read.more
             if read.records or ended or time.monotonic() - said > SAY_EVERY:
                 said = time.monotonic()
-                yield await asyncio.to_thread(_pushable, read, found, shard, offset, ended)
+                last = _continuation(read, shard, offset)
+                event: Json = {"MillisBehindLatest": behind(read), "ContinuationSequenceNumber": str(last)}
+                if ended:
+                    event["ChildShards"] = children(found, shard)
+                yield await asyncio.to_thread(_pushable, read, found, shard, event, asked.protocol)
             if ended:
                 return
             if not read.more:
@@ -137,19 +145,15 @@ async def _pushed(
             del _active[key]
 
 
-def _pushable(read: Found, found: Stream, shard: Shard, offset: int, ended: bool) -> bytes:
-    last = (
-        sequence.number(shard, read.records[-1].offset, read.records[-1].arrival)
-        if read.records
-        else sequence.starting(shard)
-        if offset <= shard.first
-        else sequence.number(shard, offset - 1, found.log.map.shard(shard.number).created * 1_000_000)
-    )
-    event: Json = {
-        "Records": jsonable(read, found, shard),
-        "MillisBehindLatest": behind(read),
-        "ContinuationSequenceNumber": str(last),
-    }
-    if ended:
-        event["ChildShards"] = children(found, shard)
-    return _event("SubscribeToShardEvent", event)
+def _continuation(read: Found, shard: Shard, offset: int) -> int:
+    """The sequence number after which to go on."""
+    if read.records:
+        return sequence.number(shard, read.records[-1].offset, read.records[-1].arrival)
+    if offset <= shard.first:
+        return sequence.starting(shard)
+    return sequence.number(shard, offset - 1, shard.created * 1_000_000)
+
+
+def _pushable(read: Found, found: Stream, shard: Shard, event: Json, protocol: str) -> bytes:
+    rows = jsonable if protocol == "json" else cborable
+    return _event("SubscribeToShardEvent", {**event, "Records": rows(read, found, shard)}, protocol)

@@ -106,8 +106,11 @@ def in_seconds(shape: Shape, value: Any) -> Any:
         }
     if isinstance(shape, ListShape) and isinstance(value, list):
         return [in_seconds(shape.member, item) for item in value]
-    if shape.type_name == "timestamp" and isinstance(value, int | float):
-        return value / 1000
+    if shape.type_name == "timestamp" and isinstance(value, int | float | str):
+        try:
+            return float(value) / 1000
+        except ValueError:
+            return value  # a date
     return value
 
 
