@@ -115,6 +115,19 @@ def test_a_new_version_of_a_table_leaves_its_old_copies_behind(world: World) -> 
     assert not any(path.exists() for path in old)
 
 
+@pytest.mark.usefixtures("small")
+def test_copies_of_a_table_that_is_no_more_go(world: World) -> None:
+    world.table("t", [("a", "bigint")])
+    for i in range(4):
+        world.object(f"t/{i}.json", line(a=i))
+    world.ask(SUM)
+    assert copied(world)
+    world.db.execute("DELETE FROM tables")
+    world.engine.close()
+    world.engine = QueryEngine(world.layout)
+    assert not list((world.layout.cache / "tables").iterdir())
+
+
 def test_two_copies_of_one_object_count_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash between writing a merged copy and removing its parts leaves both."""
     monkeypatch.setattr(copies, "KEPT_OBJECTS", 1)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 import threading
 import time
 import uuid
@@ -31,7 +30,6 @@ from forebay.query.copysql import (
     columns_sql,
     copy_sql,
     entry,
-    folder_name,
     with_places,
 )
 from forebay.query.decode import Lines, decoder
@@ -45,6 +43,7 @@ log = logging.getLogger(__name__)
 
 KEPT_ROWS = 500_000  # more rows than this in memory become a copy
 KEPT_OBJECTS = 64
+KEPT_BYTES = 32 << 20
 MERGE = 8  # copies of one size that become one
 LARGE_ROWS = 4_000_000
 EXPECTED = 64
@@ -244,7 +243,8 @@ class TableCopies:
             for one in [one for one in self._memory if one not in live]:
                 del self._memory[one]
             rows = sum(part.num_rows for part in self._memory.values())
-            full = rows >= KEPT_ROWS or len(self._memory) >= KEPT_OBJECTS
+            size = sum(part.nbytes for part in self._memory.values())
+            full = rows >= KEPT_ROWS or size >= KEPT_BYTES or len(self._memory) >= KEPT_OBJECTS
             group = self._group(live)
             if not full and not group:
                 return
@@ -345,48 +345,3 @@ class TableCopies:
         """Until nothing is being copied."""
         while (busy := self._busy) is not None and not busy.done():
             busy.result()
-
-
-class Copies:
-    """All tables' copies under one cache folder; folders of versions that are no more are removed."""
-
-    def __init__(self, cache: Path, connect: Connect) -> None:
-        self._root = cache / "tables"
-        self._connect = connect
-        self._tables: dict[int, TableCopies] = {}
-        self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, "copies")
-
-    def of(self, table: Table) -> TableCopies:
-        """The copies of this version of a table."""
-        with self._lock:
-            found = self._tables.get(table.id)
-            if found is None or found.table.version < table.version:
-                found = TableCopies(self._root / folder_name(table), table, self._connect, self._worker)
-                self._tables[table.id] = found
-                self._sweep(table.id, folder_name(table))
-            elif found.table.version > table.version:  # a query that began before the change
-                return TableCopies(self._root / folder_name(table), table, self._connect, self._worker)
-            return found
-
-    def _sweep(self, table_id: int, keep: str) -> None:
-        for folder in self._root.glob(f"{table_id}-*"):
-            if folder.name != keep:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def broken(self, message: str) -> bool:
-        """Whether an error was about a copy, which is then forgotten."""
-        with self._lock:
-            tables = list(self._tables.values())
-        return any(table.broken(message) for table in tables)
-
-    def wait(self) -> None:
-        """Until nothing is being copied."""
-        for table in list(self._tables.values()):
-            table.wait()
-
-    def close(self) -> None:
-        """End the background work; what is not copied is decoded again next time."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
-        for table in self._tables.values():
-            table.retire(0)

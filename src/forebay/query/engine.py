@@ -22,9 +22,9 @@ import pyarrow as pa
 from forebay.errors import QueryFailed
 from forebay.layout import Layout
 from forebay.query import output, show
+from forebay.query.cache import Copies
 from forebay.query.cold import Listed
 from forebay.query.connection import connect
-from forebay.query.copies import Copies
 from forebay.query.copysql import Vanished
 from forebay.query.errors import translate
 from forebay.query.hot import Hot
@@ -77,8 +77,11 @@ class QueryEngine:
             Listing(layout.lake.absolute()), Hot(self._memory, self._root.cursor), self._copies
         )
         self._pruner = Pruner()
+        self._warmed: int | None = None
         self._asked: dict[tuple[int, int], tuple[Table, float]] = {}
         self._watchdog = Watchdog()
+        with self._catalog.snapshot() as snapshot:
+            self._copies.keep({table.id for table in snapshot.tables()})
 
     def query(
         self,
@@ -126,6 +129,9 @@ class QueryEngine:
 
     def warm(self) -> None:
         """Decode what is new of the tables that were asked of late. Cheap where nothing is."""
+        if not self._asked or (version := self._catalog.version()) == self._warmed:
+            return
+        self._warmed = version
         now = time.monotonic()
         for key, (table, asked) in list(self._asked.items()):
             if now - asked > WARM:

@@ -278,6 +278,8 @@ class Catalog:
         self._lock = threading.Lock()
         self._tables: dict[tuple[int, int], Table] = {}
         self._closed = False
+        self._watcher: apsw.Connection | None = None
+        self._watching = threading.Lock()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -300,6 +302,13 @@ class Catalog:
             self._give(db)
             raise
         self._give(db)
+
+    def version(self) -> int | None:
+        """Another number after every commit to the catalog; None while there is none."""
+        with self._watching:
+            if self._watcher is None:
+                self._watcher = self._take()
+            return None if self._watcher is None else int(self._watcher.pragma("data_version"))
 
     def _take(self) -> apsw.Connection | None:
         with self._lock:
@@ -329,6 +338,10 @@ class Catalog:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
+        with self._watching:
+            watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
         for db in idle:
             db.close()
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from forebay.query.cache import Copies
 from forebay.query.cold import Cold, Finder, Listed
-from forebay.query.copies import Copies
 from forebay.query.copysql import Entry, columns_sql, copy_sql, with_places
 from forebay.query.hot import Hot
 from forebay.query.listing import Listing, hidden
