@@ -30,6 +30,8 @@ def test_the_commands_are_these_in_the_order_in_which_one_meets_them() -> None:
         "status",
         "flush",
         "replay",
+        "snapshot",
+        "reset",
         "keys",
     ]
 

@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "status": "forebay.cli.status",
     "flush": "forebay.cli.flush",
     "replay": "forebay.cli.replay",
+    "snapshot": "forebay.cli.snapshot",
+    "reset": "forebay.cli.reset",
     "keys": "forebay.cli.keys",
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from forebay.cli.warm import Warm
+from forebay.errors import UsageError
 
 
 @click.command()
@@ -31,6 +33,7 @@ from forebay.cli.warm import Warm
     "--behind-proxy", multiple=True, metavar="ADDRESS", help="A proxy there does TLS; only it is answered."
 )
 @click.option("--project-less", is_flag=True, help="An empty system, without a project folder.")
+@click.option("--ephemeral", is_flag=True, help="Keep the state in a temporary folder that goes at the end.")
 @click.option("--simulate", is_flag=True, help="Run the project's simulators too.")
 @click.option("--accept", multiple=True, metavar="NAME", help="Let the plan do this to what holds data.")
 @click.option("--no-reload", is_flag=True, help="Do not apply changed files on save.")
@@ -42,6 +45,15 @@ def command(**asked: Any) -> int:
         from forebay.cli.detach import run_detached  # noqa: PLC0415 - it does no other work
 
         return run_detached(sys.argv[1:], as_json=asked["as_json"])
+    if asked["ephemeral"]:
+        if asked["state"] is not None:
+            raise UsageError("TwoMinds", "--ephemeral and --state", fix="give one of them")
+        with tempfile.TemporaryDirectory(prefix="forebay-", ignore_cleanup_errors=True) as folder:
+            return _run({**asked, "state": Path(folder)})
+    return _run(asked)
+
+
+def _run(asked: dict[str, Any]) -> int:
     warm = Warm()
     try:
         from forebay.cli.running import Run  # noqa: PLC0415 - after the front began with its own imports

@@ -21,16 +21,18 @@ from forebay.errors import UsageError
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import plan, refused
-from forebay.runtime import apply
+from forebay.runtime import apply, snapshots
 from forebay.runtime.development import Development
 from forebay.runtime.doors import open_doors
 from forebay.runtime.exposure import refuse_exposure
 from forebay.runtime.lock import Lock
 from forebay.runtime.options import PORTS, Options
 from forebay.runtime.preflight import check_formats, prepare
+from forebay.runtime.requests import Requests
 from forebay.runtime.supervisor import Supervisor
 from forebay.sections import SECTIONS
 from forebay.telemetry import log
+from forebay.telemetry.groups import FORMAT as GROUPS_FORMAT
 from forebay.web.state import FORMAT as STATE_FORMAT
 
 logger = logging.getLogger("forebay.supervisor")
@@ -70,9 +72,10 @@ class Run:
         project = found.project
         refuse_exposure(self.options, project)
         prepare(self.layout)
-        check_formats(self.layout, {self.layout.state: STATE_FORMAT})
+        check_formats(self.layout, {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT})
         lock = Lock(self.layout)
         lock.take()
+        snapshots.finish(self.layout)
         log.configure(self.layout.logs, "supervisor")
         try:
             return self._serve(project, lock)
@@ -107,6 +110,7 @@ class Run:
             on_drain=lambda: _say("draining; Ctrl-C again ends it now"),
             simulators=list(project.sections.get("simulate", {})) if self.simulate else [],
         )
+        looks = [Requests(self.layout, supervisor.pause, _say).look]
         if self.options.development and self.root is not None:
             development = Development(
                 self.layout,
@@ -118,7 +122,13 @@ class Run:
                 say=_say,
                 show=lambda findings: show_findings(findings, self.root),
             )
-            supervisor.on_tick(development.look)
+            looks.append(development.look)
+
+        def look() -> None:
+            for each in looks:
+                each()
+
+        supervisor.on_tick(look)
         supervisor.run()
         return 0
 

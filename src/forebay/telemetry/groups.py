@@ -14,7 +14,7 @@ import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -316,6 +316,20 @@ class Groups:
             raise
         except apsw.Error as error:
             raise told(error, self._path) from error
+
+
+def rebind(path: Path, inodes: Mapping[int, int]) -> None:
+    """Make the database at `path`, if there is one, go on in copies of the text logs: old inode → new."""
+    if not path.exists():
+        return
+    db = open_versioned(path, format=FORMAT, ddl=DDL)
+    try:
+        known: list[Any] = db.execute("SELECT name, inode FROM files").fetchall()
+        with db:
+            for name, inode in known:
+                db.execute("UPDATE files SET inode = ? WHERE name = ?", (inodes.get(inode, inode), name))
+    finally:
+        db.close()
 
 
 def _group(row: Sequence[Any]) -> Group:
