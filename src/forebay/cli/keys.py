@@ -11,6 +11,7 @@ import click
 
 from forebay.access.keys import Keys
 from forebay.cli.find import find_layout, front, json_option, state_option
+from forebay.errors import UsageError
 from forebay.layout import Layout
 from forebay.runtime.lock import holder
 from forebay.runtime.preflight import prepare
@@ -25,10 +26,19 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @click.option("--route", "routes", multiple=True, help="A route that it opens; repeatable. Otherwise all.")
+@click.option(
+    "--aws", is_flag=True, help="Make an AWS access key for the user NAME of the project, or of IAM."
+)
 @state_option
 @json_option
-def create(name: str, routes: Sequence[str], state: Path | None, as_json: bool) -> int:
+def create(name: str, routes: Sequence[str], aws: bool, state: Path | None, as_json: bool) -> int:
     """Make a key; NAME says whose it is."""
+    if aws:
+        if routes:
+            raise UsageError(
+                "RoutesOfAwsKey", "a user's policies say what an AWS key opens", fix="leave --route out"
+            )
+        return _create_aws(name, find_layout(state), as_json)
     wanted = [route.removeprefix("ingest.") for route in routes] or None
     made = _ask(
         find_layout(state),
@@ -75,6 +85,20 @@ def revoke(id_: str, state: Path | None, as_json: bool) -> int:
         lambda keys: keys.revoke(id_).to_dict(),
     )
     click.echo(json.dumps(key) if as_json else f"revoked {key['id']} ({key['name']})")
+    return 0
+
+
+def _create_aws(user: str, layout: Layout, as_json: bool) -> int:
+    client = front(layout)
+    try:
+        made = client.call("aws_keys_create", user=user)
+    finally:
+        client.close()
+    if as_json:
+        click.echo(json.dumps(made))
+        return 0
+    click.echo(f"export AWS_ACCESS_KEY_ID={made['id']}\nexport AWS_SECRET_ACCESS_KEY={made['secret']}")
+    click.echo("The secret is not shown again.", err=True)
     return 0
 
 

@@ -27,6 +27,7 @@ from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.runtime.directory import Directory, access_of
 from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
 from forebay.runtime.system import System
@@ -111,6 +112,7 @@ class Front:
                 "log_read": self._log_read,
                 "trim": self._trim,
                 "keys_create": self._keys_create,
+                "aws_keys_create": self._aws_keys_create,
                 "keys_list": self._keys_list,
                 "keys_revoke": self._keys_revoke,
                 "reload": self._reload,
@@ -278,6 +280,10 @@ class Front:
             raise NotFound("NoSuchRoute", f"there is no route {unknown[0]}", why=f"there are: {known}")
         key, secret = self._keys.create(args["name"], routes)
         return {**key.to_dict(), "secret": secret}
+
+    async def _aws_keys_create(self, args: dict[str, Any]) -> dict[str, Any]:
+        id, key = Directory(self._documents, access_of(self._declared)).new_key(args["user"])
+        return {"id": id, "user": key["user"], "secret": key["secret"]}
 
     async def _keys_list(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         return [key.to_dict() for key in self._keys.list()]

@@ -23,8 +23,8 @@ from forebay.access.policy import MalformedPolicy, Statement, parse_policy
 from forebay.access.sessions import ours
 from forebay.access.sigv4 import ChunkSigner, Refusal, Signature, read, verify
 from forebay.layout import Layout
+from forebay.runtime.directory import Directory, access_of
 from forebay.wire.iam.caller import lasting, session_identity, temporary, user_identity
-from forebay.wire.iam.store import Directory, access_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.protocol.model import service_model
 from forebay.wire.refused import Why, denied, refusal

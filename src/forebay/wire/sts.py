@@ -10,8 +10,8 @@ from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.access.sessions import Session, new_id, secret_of, token_of
 from forebay.arn import ACCOUNT
 from forebay.clock import now_us
+from forebay.runtime.directory import ROLE, Directory, arn_of
 from forebay.wire.iam.caller import role_identity
-from forebay.wire.iam.store import ROLE, Directory, arn_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json, Service
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.access.sessions import new_id
 from forebay.clock import now_us
-from forebay.wire.iam.store import POLICY, ROLE, USER, Directory, arn_of
+from forebay.runtime.directory import POLICY, ROLE, USER, Directory, arn_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json, Service
 

@@ -8,7 +8,7 @@ from forebay.access.identity import ROOT, Identity
 from forebay.access.policy import MalformedPolicy, Statement, parse_policy
 from forebay.access.sessions import Session, open_token, secret_of
 from forebay.arn import ACCOUNT
-from forebay.wire.iam.store import KEY, ROLE, USER, Directory, Json, arn_of
+from forebay.runtime.directory import KEY, ROLE, USER, Directory, Json, arn_of
 
 _NONE = parse_policy('{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}')
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from forebay.arn import ACCOUNT
+from forebay.runtime.directory import ROLE, USER, Directory, Json
 from forebay.wire.iam.base import SERVICE, check_document, encoded, missing, own, page, person, save
-from forebay.wire.iam.store import ROLE, USER, Directory, Json
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 

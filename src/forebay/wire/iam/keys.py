@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from forebay.access.sessions import new_id, new_secret
-from forebay.clock import now_us
+from forebay.errors import UsageError
+from forebay.runtime.directory import KEY, MOST_KEYS, USER, Directory, Json
 from forebay.wire.iam.base import SERVICE, dated, missing, page, person
 from forebay.wire.iam.people import caller_name
-from forebay.wire.iam.store import KEY, USER, Directory, Json
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
-
-MOST = 2
 
 
 def new_key(directory: Directory, user: str) -> tuple[str, Json]:
     """Make a key for `user`, and keep it. Raises LimitExceeded."""
-    if sum(key["user"] == user for _, key in directory.documents.all(KEY)) >= MOST:
-        raise AwsError("LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {MOST}", http=409)
-    id = new_id("AKIA")
-    key = {"user": user, "secret": new_secret(), "status": "Active", "created": now_us()}
-    directory.documents.put(KEY, id, key)
-    return id, key
+    try:
+        return directory.new_key(user)
+    except UsageError:
+        message = f"Cannot exceed quota for AccessKeysPerUser: {MOST_KEYS}"
+        raise AwsError("LimitExceeded", message, http=409) from None
 
 
 def _user(asked: Asked, given: Json) -> str:

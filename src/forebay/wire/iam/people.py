@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forebay.access.identity import Identity
+from forebay.runtime.directory import KEY, ROLE, USER, Directory, Json
 from forebay.wire.iam.base import (
     SERVICE,
     check_document,
@@ -16,7 +17,6 @@ from forebay.wire.iam.base import (
     save,
     shown,
 )
-from forebay.wire.iam.store import KEY, ROLE, USER, Directory, Json
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forebay.access.managed import PREFIX, managed_arns, managed_text
 from forebay.clock import now_us
+from forebay.runtime.directory import POLICY, ROLE, USER, Directory, Json, arn_of
 from forebay.wire.iam.base import (
     SERVICE,
     check_document,
@@ -17,7 +18,6 @@ from forebay.wire.iam.base import (
     refuse_declared,
     save,
 )
-from forebay.wire.iam.store import POLICY, ROLE, USER, Directory, Json, arn_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 

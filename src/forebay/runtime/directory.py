@@ -15,7 +15,10 @@ from typing import Any
 from forebay.access.declared import document
 from forebay.access.managed import managed_text
 from forebay.access.section import AccessSpec, RoleSpec
+from forebay.access.sessions import new_id, new_secret
 from forebay.arn import ACCOUNT
+from forebay.clock import now_us
+from forebay.errors import NotFound, UsageError
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents
 from forebay.runtime.system import System
@@ -23,6 +26,8 @@ from forebay.runtime.system import System
 Json = dict[str, Any]
 
 USER, ROLE, POLICY, KEY, SETTINGS = "iam.user", "iam.role", "iam.policy", "iam.key", "iam.settings"
+MOST_KEYS = 2
+"""A user may have this many access keys."""
 _IDS = {USER: "AIDA", ROLE: "AROA"}
 _TRUST = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::'
@@ -104,6 +109,27 @@ class Directory:
             text = self.policy_text(arn)
             if text is not None:
                 yield text
+
+    def new_key(self, user: str) -> tuple[str, Json]:
+        """An access key for `user`. Raises NotFound `NoSuchUser`, UsageError `TooManyKeys`."""
+        if self.get(USER, user) is None:
+            known = ", ".join(doc["name"] for doc in self.all(USER)) or "none"
+            raise NotFound(
+                "NoSuchUser",
+                f"there is no user {user}",
+                why=f"there are: {known}",
+                fix="declare it under access.users, or make it with IAM's CreateUser",
+            )
+        if sum(key["user"] == user for _, key in self.documents.all(KEY)) >= MOST_KEYS:
+            raise UsageError(
+                "TooManyKeys",
+                f"{user} has {MOST_KEYS} access keys already",
+                fix="delete one with IAM's DeleteAccessKey",
+            )
+        id = new_id("AKIA")
+        key = {"user": user, "secret": new_secret(), "status": "Active", "created": now_us()}
+        self.documents.put(KEY, id, key)
+        return id, key
 
     def master(self) -> bytes:
         """What temporary credentials are sealed with; made when first needed."""

@@ -1,0 +1,92 @@
+"""`access: {unsigned: false}`: nobody without a key, not even on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import System, forebay, request
+from tests.projects import project
+from tests.wire.test_access import ACCOUNT, keyed, policy, refused
+
+PROJECT = """\
+name: closed
+lake:
+  shelf: {}
+access:
+  unsigned: false
+  policies:
+    all: [{actions: "*"}]
+  users:
+    admin: {policies: [all]}
+"""
+TEST = {"AccessKeyId": "test", "SecretAccessKey": "test"}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("closed")
+    running = System(project(folder / "p", PROJECT), folder / "state", [], {})
+    running.start(sql=False)
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def admin(system: System) -> dict[str, str]:
+    made = forebay("keys", "create", "admin", "--aws", "--json", "--state", str(system.layout.root))
+    answer = json.loads(made.out)
+    return {"AccessKeyId": answer["id"], "SecretAccessKey": answer["secret"]}
+
+
+def test_the_command_line_makes_keys_of_declared_users_only(system: System, admin: dict[str, str]) -> None:
+    with keyed(system, "sts", admin) as sts:
+        assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/admin"
+    made = forebay("keys", "create", "nobody", "--aws", "--state", str(system.layout.root))
+    assert made.code != 0
+    assert "NoSuchUser" in made.err
+
+
+def test_test_and_unknown_keys_are_refused(system: System) -> None:
+    with keyed(system, "kinesis", TEST) as kinesis:
+        assert refused(kinesis.list_streams)[:2] == ("UnrecognizedClientException", 400)
+    with keyed(system, "s3", TEST) as s3:
+        assert refused(s3.list_buckets)[:2] == ("InvalidAccessKeyId", 403)
+        assert refused(s3.put_object, Bucket="shelf", Key="k", Body=b"1")[:2] == ("InvalidAccessKeyId", 403)
+    with keyed(system, "sts", TEST) as sts:
+        assert refused(sts.get_caller_identity)[:2] == ("InvalidClientTokenId", 403)
+    with keyed(system, "lambda", TEST) as functions:
+        assert refused(functions.list_functions)[:2] == ("UnrecognizedClientException", 403)
+
+
+def test_unsigned_requests_are_refused_in_each_services_words(system: System) -> None:
+    url = system.urls["aws"]
+    target = {"x-amz-target": "Kinesis_20131202.ListStreams", "content-type": "application/x-amz-json-1.1"}
+    answer = request(url + "/", "POST", b"{}", target)
+    assert (answer.status, answer.json()["__type"]) == (400, "MissingAuthenticationTokenException")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = request(url + "/", "POST", b"Action=ListUsers&Version=2010-05-08", form)
+    assert (answer.status, b"<Code>MissingAuthenticationToken<" in answer.body) == (403, True)
+    answer = request(url + "/shelf/k")
+    assert (answer.status, b"<Code>AccessDenied<" in answer.body) == (403, True)
+    broken = {**target, "authorization": "AWS4-HMAC-SHA256 Credential=broken"}
+    answer = request(url + "/", "POST", b"{}", broken)
+    assert (answer.status, answer.json()["__type"]) == (400, "IncompleteSignatureException")
+
+
+def test_a_buckets_policy_may_let_everybody_read(system: System, admin: dict[str, str]) -> None:
+    everybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::shelf/public/*",
+    }
+    with keyed(system, "s3", admin) as s3:
+        for key in ("public/a", "private/a"):
+            s3.put_object(Bucket="shelf", Key=key, Body=b"1")
+        s3.put_bucket_policy(Bucket="shelf", Policy=policy(everybody))
+    assert request(system.urls["aws"] + "/shelf/public/a").body == b"1"
+    assert request(system.urls["aws"] + "/shelf/private/a").status == 403
+    assert request(system.urls["aws"] + "/shelf/public/a", "PUT", b"2").status == 403
