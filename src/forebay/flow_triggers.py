@@ -12,6 +12,7 @@ lake where what was given up is written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -39,6 +40,7 @@ from forebay.lake.files import Files
 from forebay.lake.lake import Lake
 from forebay.lake.objects import Change
 from forebay.lake.objects import put as put_object
+from forebay.lake.section import errors_bucket
 from forebay.layout import Layout
 from forebay.project.model import Location, Project
 from forebay.streams.section import StreamSpec
@@ -110,6 +112,7 @@ class Functions:
         functions = project.of(FunctionSpec)
         self.invoker.apply(functions, Path(project.root))
         self._lake.world.settings.declared = _bucket_rules(functions)
+        self._make_folders(functions)
         self._clock.apply(functions)
         wanted = {
             (name, on.stream): on
@@ -126,6 +129,15 @@ class Functions:
             if (name, stream) not in self._streams:
                 trigger = self._streams[name, stream] = self._stream(project, name, stream, on)
                 trigger.start()
+
+    def _make_folders(self, functions: Mapping[str, FunctionSpec]) -> None:
+        """Where files are dropped by hand that call a function, there is a folder to drop them into."""
+        for spec in functions.values():
+            for on in spec.on:
+                if on.bucket is not None:
+                    path = self._files.lake / on.bucket.bucket / on.bucket.prefix
+                    with contextlib.suppress(OSError):
+                        path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _stream(self, project: Project, name: str, stream: str, on: TriggerSpec) -> StreamTrigger:
         spec = project.of(FunctionSpec)[name]
@@ -241,8 +253,8 @@ class Functions:
 
     def errors(self, on: TriggerSpec) -> Location:
         """Where a trigger's batches are kept that were given up."""
-        name = self._project.name if self._project is not None else "forebay"
-        return on.errors or Location(f"{name.lower().replace('_', '-')}-errors", "functions/")
+        assert self._project is not None
+        return on.errors or Location(errors_bucket(self._project), "functions/")
 
     @property
     def store(self) -> Store:

@@ -24,7 +24,7 @@ def said(finding: Finding) -> tuple[str, int, str | None]:
         ("streams.activty", "UnknownReference", "did you mean streams.activity?"),
         ("stream.activity", "BadValue", "did you mean streams.activity?"),
         ("activity", "BadValue", "did you mean streams.activity?"),
-        ("functions.activity", "WrongReference", "did you mean streams.activity?"),
+        ("topics.activity", "WrongReference", "did you mean streams.activity?"),
         ("bus.main", "UnknownReference", "known: streams.activity"),
         ("streams.", "BadValue", "<noun>.<name>, as streams.activity"),
     ],

@@ -96,7 +96,6 @@ def test_what_does_not_run_yet_is_checked_but_refused_with_its_place_and_reason(
     said = {finding.message.partition(" ")[0]: finding for finding in refused}
     assert set(said) == {
         "`streamsql`",
-        "`functions.alert.on`",
         "`topics`",
         "`alerts`",
         "`simulate.shoppers.template`",

@@ -99,7 +99,7 @@ def test_routes(text: str) -> None:
         "POST /{a+}/b",
         "POST /x{a}",
         "POST /é",
-        "GET /a",
+        "HEAD /a",
     ],
 )
 def test_what_is_no_route(text: str) -> None:

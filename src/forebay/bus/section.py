@@ -167,6 +167,9 @@ def _check(check: Check) -> None:
             _check_rule(check, ("bus", bus, "rules", rule), content)
             if not content.to:
                 check.add("NoTarget", ("bus", bus, "rules", rule, "to"), f"the rule {rule} has no target")
+    for noun, name, entry in check.every():
+        for at, on in enumerate(getattr(entry, "on", None) or ()):
+            _check_trigger(check, (noun, name, "on", at), on)
 
 
 def default_errors(project: Project) -> Location:
@@ -188,6 +191,20 @@ def _resolve(spec: BusSpec, project: Project) -> BusSpec:
         for name, rule in spec.rules.items()
     }
     return msgspec.structs.replace(spec, rules=rules)
+
+
+def _check_trigger(check: Check, here: Part, on: Any) -> None:
+    """The patterns and schedules of what calls functions are read as those of rules."""
+    if on.filter is not None:
+        try:
+            compile_pattern(on.filter)
+        except InvalidPattern as error:
+            check.add("BadPattern", (*here, "filter"), error.message, fix="{data: {kind: [burst]}}")
+    if on.schedule is not None:
+        try:
+            Schedule(on.schedule)
+        except UsageError as error:
+            check.add("BadSchedule", (*here, "schedule"), error.message, why=error.why, fix=error.fix)
 
 
 def _check_rule(check: Check, here: Part, rule: RuleSpec) -> None:

@@ -42,7 +42,7 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         Field(
             "Where the events go.",
             example="delivery.clicks",
-            refs=("streams", "delivery", "bus"),
+            refs=("streams", "delivery", "bus", "functions"),
             feeds="to",
         ),
     ]
@@ -96,6 +96,14 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         ),
     ] = None
 
+    payload: Annotated[
+        Literal["1.0", "2.0"],
+        Field(
+            "For a function: how it is called and answers, as behind a REST API (1.0) or an HTTP API (2.0) of API "
+            "Gateway."
+        ),
+    ] = "2.0"
+
     @property
     def method(self) -> str:
         """`POST`."""
@@ -121,8 +129,32 @@ def _check(check: Check) -> None:
                 + (f"the route of {other}" if other else "answered by forebay itself"),
                 fix="give it another path",
             )
+        _check_target(check, name, spec)
         if spec.schema is not None:
             _check_schema(check, ("ingest", name, "schema"), spec.schema)
+
+
+def _check_target(check: Check, name: str, spec: RouteSpec) -> None:
+    """What only makes sense with, or without, a function at the other end."""
+    if spec.to.noun != "functions":
+        if spec.method not in ("POST", "PUT", "PATCH"):
+            check.add(
+                "NoBody",
+                ("ingest", name, "route"),
+                f"{spec.method} brings no event",
+                why=f"{spec.to} takes events",
+                fix="POST, PUT or PATCH; or have the route lead to a function",
+            )
+        return
+    for key in ("schema", "unique"):
+        if getattr(spec, key) is not None:
+            check.add(
+                "NotForFunctions",
+                ("ingest", name, key),
+                f"`{key}` is for events that are kept",
+                why=f"{spec.to} is handed the request and answers it",
+                fix=f"leave {key} out",
+            )
 
 
 def _check_schema(check: Check, part: Part, file: str) -> None:

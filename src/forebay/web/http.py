@@ -50,6 +50,7 @@ class Scope(Protocol):
     path: str
     query_string: str
     authority: str | None
+    client: str
 
     @property
     def headers(self) -> RequestHeaders:

@@ -21,6 +21,7 @@ import msgspec
 from forebay.access.keys import Keys
 from forebay.bus.wrap import Wrap
 from forebay.errors import DataRejected, ForebayError, Unavailable
+from forebay.functions.gateway import HttpAnswer, HttpRequest
 from forebay.ingest.answer import answer, pack, unpack
 from forebay.ingest.body import Refused as BadEvent
 from forebay.ingest.door import Admitted, Counts, Door
@@ -30,6 +31,7 @@ from forebay.ingest.section import RouteSpec
 from forebay.ingest.validate import Schema
 from forebay.project.model import Project
 from forebay.streams.writer import Log, Once, Receipt, Unique
+from forebay.web.gateway import Call, proxy
 from forebay.web.guard import Guard, Refusal
 from forebay.web.http import (
     JSON,
@@ -78,11 +80,12 @@ class Refused(ForebayError):
 @dataclass(slots=True)
 class IngestOptions:
     """`body_timeout`: seconds in which a body must have come. `ready`: what is not ready, by name, beside
-    the logs; empty if all is.
+    the logs; empty if all is. `call` calls a function.
     """
 
     body_timeout: float = 30.0
     ready: Callable[[], Mapping[str, str]] = field(default=dict)
+    call: Call | None = None
 
 
 class IngestApp:
@@ -193,6 +196,10 @@ class IngestApp:
             caller = self._authenticate(headers, door.name)
         if door.limit is not None:
             door.limit.admit(caller)
+        if door.spec.to.noun == "functions":
+            said = await self._proxy(scope, proto, door, parameters, id)
+            proto.response_bytes(said.status, [*said.headers, ("x-request-id", id), *extra], said.body)
+            return
         log = self._logs.get(door.target)
         if log is None:
             raise Unavailable("TargetDown", f"{door.target}, where this route leads, is not running")
@@ -235,6 +242,28 @@ class IngestApp:
         if extra:
             out += extra
         proto.response_bytes(status, out, text)
+
+    async def _proxy(
+        self, scope: Scope, proto: Any, door: Door, parameters: Mapping[str, str], id: str
+    ) -> HttpAnswer:
+        """Have a function answer."""
+        body = b""
+        if scope.method in ("POST", "PUT", "PATCH", "DELETE"):
+            body = await read_body(proto, scope.headers, door.max_body, self._watch)
+        if self._options.call is None:
+            raise Unavailable("TargetDown", f"{door.target}, where this route leads, is not running")
+        request = HttpRequest(
+            method=scope.method,
+            path=scope.path,
+            resource=door.spec.path,
+            query=scope.query_string,
+            headers=list(scope.headers.items()),
+            body=body,
+            client=scope.client.rpartition(":")[0],
+            id=id,
+            parameters=parameters,
+        )
+        return await proxy(self._options.call, door, request)
 
     async def _keep_once(self, log: Log, door: Door, admitted: Admitted, once: Once | None) -> Receipt:
         """Append what is new by the request's idempotency key and by the route's unique field."""
