@@ -36,6 +36,13 @@ class StreamSpec(Spec, frozen=True, kw_only=True):
             example="user_id",
         ),
     ] = None
+    throttled: Annotated[
+        bool,
+        Field(
+            "Hold Kinesis's clients to a shard's limits on AWS: 1 MiB and 1,000 records a second in, 2 MiB and "
+            "5 calls out."
+        ),
+    ] = False
     was: Annotated[str | None, WAS] = None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -19,6 +20,7 @@ from forebay.clock import now_us
 from forebay.streams import sequence
 from forebay.streams.shards import Shard
 from forebay.streams.writer import Once
+from forebay.wire.kinesis import throttle
 from forebay.wire.kinesis.base import MIB, SERVICE, Stream, find, invalid, shard_id, stream
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
@@ -56,32 +58,35 @@ class _Record(msgspec.Struct, gc=False):
 
 _records = msgspec.json.Decoder(_Records)
 _record = msgspec.json.Decoder(_Record)
-_kept = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, list[int] | None]]])
+_kept = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, list[int] | None]], list[int]])
 
 
 @dataclass(slots=True)
 class Placed:
-    """Where the records of a call are."""
+    """Where the records of a call are. `refused` has, per record of a throttled call, -1 or the shard that had
+    no room for it; `places` speak of the others.
+    """
 
     arrival: int
     places: Places
+    refused: Sequence[int] = ()
 
 
-def _keep(arrival: int, places: Places) -> bytes:
+def _keep(refused: Sequence[int], arrival: int, places: Places) -> bytes:
     """What is kept of the first answer: it can be rendered again."""
     indexes = [None if isinstance(each, range) else list(each) for _, _, each in places]
     rows = [(shard, offset, at) for (shard, offset, _), at in zip(places, indexes, strict=True)]
-    return msgspec.msgpack.encode((arrival, rows))
+    return msgspec.msgpack.encode((arrival, rows, refused))
 
 
-def _once(asked: Asked, target: str) -> Once | None:
+def _once(asked: Asked, target: str, refused: Sequence[int]) -> Once | None:
     invocation = asked.request.headers.get("amz-sdk-invocation-id")
     if not invocation:
         return None
     body = hashlib.sha256(asked.request.body).digest()
     scope = f"kinesis\0{asked.principal}\0{asked.operation}\0{target}"
     key = f"{invocation}\0{body.hex()}"
-    return Once(scope, key, body, lambda *_: b"", RETRIED, _keep)
+    return Once(scope, key, body, lambda *_: b"", RETRIED, partial(_keep, refused))
 
 
 async def _put(
@@ -92,17 +97,17 @@ async def _put(
     *,
     size: int,
     hashes: Mapping[int, bytes] | None = None,
+    refused: Sequence[int] = (),
 ) -> Placed:
-    receipt = await found.log.submit(
-        records, keys, once=_once(asked, found.name), size=size, hashes=hashes or None
-    )
+    once = _once(asked, found.name, refused)
+    receipt = await found.log.submit(records, keys, once=once, size=size, hashes=hashes or None)
     if receipt.repeated and receipt.answer:
-        arrival, rows = _kept.decode(receipt.answer)
-        everything = range(len(records))
+        arrival, rows, first = _kept.decode(receipt.answer)
+        everything = range(first.count(-1) if first else len(records))
         return Placed(
-            arrival, [(shard, offset, everything if at is None else at) for shard, offset, at in rows]
+            arrival, [(shard, offset, everything if at is None else at) for shard, offset, at in rows], first
         )
-    return Placed(receipt.arrival, receipt.places)
+    return Placed(receipt.arrival, receipt.places, refused)
 
 
 def _numbers(shard: Shard, offset: int, arrival: int, count: int) -> Iterator[str]:
@@ -136,7 +141,8 @@ def _answer(asked: Asked, body: bytes) -> Response:
 def _plainly(asked: Asked, name: str | None, arn: str | None) -> Stream | None:
     if name is None or arn is not None:
         return None
-    return find(asked, name)
+    found = find(asked, name)
+    return None if found is None or found.spec.throttled else found
 
 
 def _is_json(asked: Asked) -> bool:
@@ -243,8 +249,10 @@ async def put_record(asked: Asked, given: Json) -> Json:
         raise _too_large(found, "data")
     hashed = _explicit(given)
     _check_ordering(asked, found, given.get("SequenceNumberForOrdering"))
-    hashes = None if hashed is None else {0: hashed}
+    hashes = {} if hashed is None else {0: hashed}
     size = len(data) + len(key)
+    if found.spec.throttled and (shard := throttle.admit(found, [key], [size], hashes)[0]) >= 0:
+        raise throttle.exceeded(asked, found.name, shard)
     return _one(found, await _put(asked, found, [data], [key], size=size, hashes=hashes))
 
 
@@ -265,8 +273,8 @@ def _check_ordering(asked: Asked, found: Stream, text: str | None) -> None:
 
 @SERVICE.operation(
     "PutRecords",
-    partial="a call that cannot be kept fails as a whole, so no record of it does by itself; up to 5 MiB a call"
-    " (10 MiB where MaxRecordSizeInKiB is above 1024)",
+    partial="single records fail only where the stream is throttled; what cannot be kept fails as a whole call;"
+    " up to 5 MiB a call (10 MiB where MaxRecordSizeInKiB is above 1024)",
 )
 async def put_records(asked: Asked, given: Json) -> Json:
     """Put up to 500 records."""
@@ -286,8 +294,34 @@ async def put_records(asked: Asked, given: Json) -> Json:
         hashed = _explicit(entry)
         if hashed is not None:
             hashes[index] = hashed
-    placed = await _put(asked, found, records, keys, size=sum(sizes), hashes=hashes)
-    answered: list[Json] = [{}] * len(records)
+    if not found.spec.throttled:
+        placed = await _put(asked, found, records, keys, size=sum(sizes), hashes=hashes)
+        answered = _answered(found, placed, len(records))
+        return _said(found, answered)
+    refused = throttle.admit(found, keys, sizes, hashes)
+    taken = [index for index, shard in enumerate(refused) if shard < 0]
+    placed = await _put(
+        asked,
+        found,
+        [records[index] for index in taken],
+        [keys[index] for index in taken],
+        size=sum(sizes[index] for index in taken),
+        hashes={at: hashes[index] for at, index in enumerate(taken) if index in hashes},
+        refused=refused,
+    )
+    kept = iter(_answered(found, placed, placed.refused.count(-1)))
+    return _said(
+        found, [next(kept) if shard < 0 else _refusal(asked, found, shard) for shard in placed.refused]
+    )
+
+
+def _refusal(asked: Asked, found: Stream, shard: int) -> Json:
+    error = throttle.exceeded(asked, found.name, shard)
+    return {"ErrorCode": error.code, "ErrorMessage": error.message}
+
+
+def _answered(found: Stream, placed: Placed, count: int) -> list[Json]:
+    answered: list[Json] = [{}] * count
     shards = found.log.map
     for shard, offset, indexes in placed.places:
         numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
@@ -295,8 +329,12 @@ async def put_records(asked: Asked, given: Json) -> Json:
             answered[index] = {"SequenceNumber": number, "ShardId": shard_id(shard)}
             if found.encrypted:
                 answered[index]["EncryptionType"] = "KMS"
+    return answered
+
+
+def _said(found: Stream, answered: list[Json]) -> Json:
     return {
-        "FailedRecordCount": 0,
+        "FailedRecordCount": sum(1 for each in answered if "ErrorCode" in each),
         "Records": answered,
         **({"EncryptionType": "KMS"} if found.encrypted else {}),
     }

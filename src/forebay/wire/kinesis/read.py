@@ -16,7 +16,7 @@ from forebay.clock import now_us
 from forebay.streams import sequence
 from forebay.streams.shard_reader import Found, Record, ShardReader
 from forebay.streams.shards import Shard
-from forebay.wire.kinesis import iterators
+from forebay.wire.kinesis import iterators, throttle
 from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, named, shard_id, shard_number
 from forebay.wire.kinesis.iterators import ShardIterator
 from forebay.wire.protocol import cbor11
@@ -140,11 +140,14 @@ async def get_records(asked: Asked, given: Json) -> Response:
     """The records from an iterator on, and the iterator to go on with."""
     at = iterators.read(given["ShardIterator"], iterators.secret_of(asked.system.documents))
     found, shard = _shard(asked, at.stream, at.shard)
+    budget = throttle.admit_read(asked, found, at.shard) if found.spec.throttled else None
     if at.offset >= found.log.head or (shard.closed is not None and at.offset >= shard.closed):
         read = Found(at.offset)
     else:
         most = given.get("Limit") or MOST
         read = await asyncio.to_thread(read_shard, found, shard, at.offset, most)
+    if budget is not None:
+        budget.add(sum(len(record.data) for record in read.records))
     answer: Json = {"MillisBehindLatest": behind(read)}
     if shard.open or read.more:
         answer["NextShardIterator"] = _written(asked, ShardIterator(at.stream, at.shard, read.next))

@@ -8,6 +8,7 @@ from forebay.clock import now_us
 from forebay.errors import Unavailable
 from forebay.project.model import Ref
 from forebay.streams.section import StreamSpec
+from forebay.wire.kinesis import throttle
 from forebay.wire.kinesis.base import (
     HOUR,
     NOUN,
@@ -58,7 +59,7 @@ def refuse_beyond_limit(asked: Asked, more: int) -> None:
 
 @SERVICE.operation(
     "CreateStream",
-    partial="a stream is ACTIVE at once; ON_DEMAND streams have four shards and do not grow by themselves;"
+    partial="a stream is ACTIVE at once, and held to a shard's throughput only with the tag forebay:throttled=true; ON_DEMAND streams have four shards and do not grow by themselves;"
     " WarmThroughputMiBps and RecordDistributionStrategy are ignored",
 )
 async def create_stream(asked: Asked, given: Json) -> None:
@@ -90,7 +91,7 @@ async def create_stream(asked: Asked, given: Json) -> None:
         "tags": tags,
         "max_record_kib": given.get("MaxRecordSizeInKiB") or 1024,
     }
-    spec = {"shards": shards, "retention": 24 * HOUR}
+    spec = {"shards": shards, "retention": 24 * HOUR, "throttled": tags.get(throttle.TAG) == "true"}
     asked.system.documents.put(NOUN, name, {"spec": spec, "meta": meta})
     try:
         await applied(asked)
