@@ -16,11 +16,12 @@ from typing import Any
 import click
 import pyarrow as pa
 
+from forebay.catalog.section import CrawlerSpec
 from forebay.cli.cases import Case, read_cases
 from forebay.cli.find import json_option, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.rows import differences
-from forebay.errors import ForebayError, NotFound, Unavailable, UsageError
+from forebay.errors import ForebayError, NotFound, QueryFailed, Unavailable, UsageError
 from forebay.ingest.section import RouteSpec
 from forebay.ipc import Client
 from forebay.layout import Layout
@@ -31,6 +32,8 @@ from forebay.sections import SECTIONS
 from forebay.sender import Log, Route, Target
 
 PATIENCE = 30.0
+CRAWLED = 15.0
+"""Seconds in which a crawler has found what arrived."""
 
 
 @click.command()
@@ -134,11 +137,27 @@ def _run_case(project: Project, system: _System, case: Case) -> list[str]:
         if wanted is not None and (found := after[term] - before[term]) != wanted:
             problems.append(f"{found} were {term}, {wanted} expected")
     if case.query is not None and case.expect is not None:
-        columns, rows = system.query(project, case.query)
-        found_differences = differences(columns, rows, case.expect, ordered=case.ordered)
+        found_differences = _compared(project, system, case, case.query, case.expect)
         if found_differences:
             problems += ["the rows differ (- expected, + found):", *found_differences]
     return problems
+
+
+def _compared(project: Project, system: _System, case: Case, query: str, expect: list[Any]) -> list[str]:
+    """How the rows differ; where crawlers follow what arrives, they are given time to."""
+    crawled = any(crawler.arrives for crawler in project.of(CrawlerSpec).values())
+    deadline = time.monotonic() + (CRAWLED if crawled else 0)
+    while True:
+        try:
+            columns, rows = system.query(project, query)
+        except QueryFailed:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            found = differences(columns, rows, expect, ordered=case.ordered)
+            if not found or time.monotonic() > deadline:
+                return found
+        time.sleep(0.1)
 
 
 class _System:
