@@ -36,7 +36,7 @@ from forebay.streams.section import StreamSpec
 from forebay.streams.writer import Log, Moved, Once
 from forebay.telemetry.log import loud
 from forebay.web.api import Status
-from forebay.web.ingest import IngestApp
+from forebay.web.ingest import IngestApp, IngestOptions
 from forebay.web.logs import Logs
 from forebay.web.rates import Rates
 from forebay.web.serve import Door
@@ -89,7 +89,9 @@ class Front:
         self._flow = AsyncClient(layout.socket("flow"), "flow")
         self._query = AsyncClient(layout.socket("query"), "query")
         self._guard = _guard(self.project, options)
-        self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard)
+        self._ingest = IngestApp(
+            self.project, self.logs, self._keys, self._guard, IngestOptions(call=self._call_function)
+        )
         self._status = Status(
             layout,
             self.logs,
@@ -185,6 +187,10 @@ class Front:
             self._save()
         self.logs.close()
         self._db.close()
+
+    async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._flow.call("invoke", timeout=timeout, function=name, payload=event)
+        return answer
 
     def _counted(self) -> Doors:
         return added(self._before, self._ingest.doors())
