@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "snapshot": "forebay.cli.snapshot",
     "reset": "forebay.cli.reset",
     "keys": "forebay.cli.keys",
+    "connect": "forebay.cli.connect",
 }
 
 
