@@ -59,12 +59,14 @@ def iam(system: System) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def keyed(system: System, service: str, keys: dict[str, str], **config: Any) -> Iterator[Any]:
+def keyed(
+    system: System, service: str, keys: dict[str, str], *, region: str = "us-east-1", **config: Any
+) -> Iterator[Any]:
     """A client with these keys."""
     made = boto3.client(
         service,
         endpoint_url=system.urls["aws"],
-        region_name="us-east-1",
+        region_name=region,
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys.get("SessionToken"),
@@ -336,6 +338,48 @@ def test_a_buckets_policy_lets_in_and_keeps_out(system: System, iam: Any) -> Non
     with keyed(system, "s3", keys) as s3:
         assert s3.get_object(Bucket="gate", Key="yes/a")["Body"].read() == b"1"
         assert refused(s3.get_object, Bucket="gate", Key="no/a")[0] == "AccessDenied"
+
+
+def test_a_deny_is_not_passed_by_another_region_case_or_role_made_anew(system: System, iam: Any) -> None:
+    here = "arn:aws:kinesis:us-east-1:*:stream/closed"
+    tables = "arn:aws:glue:us-east-1:*:table/*/secret"
+    deny = {"Effect": "Deny", "Action": "*", "Resource": [here, tables]}
+    keys = user(iam, "lea", allow("*"), deny)
+    elsewhere = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/closed"
+    with keyed(system, "kinesis", keys) as kinesis:
+        for named in ({"StreamName": "closed"}, {"StreamARN": elsewhere}):
+            assert refused(kinesis.describe_stream_summary, **named)[0] == "AccessDeniedException"
+    with keyed(system, "kinesis", keys, region="eu-west-1") as kinesis:
+        assert refused(kinesis.describe_stream_summary, StreamName="closed")[0] == "AccessDeniedException"
+    with keyed(system, "glue", keys) as glue:
+        assert refused(glue.get_table, DatabaseName="walls", Name="SECRET")[0] == "AccessDeniedException"
+    trust = policy({**allow("sts:AssumeRole"), "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}).replace(
+        ', "Resource": "*"', ""
+    )
+    role = iam.create_role(RoleName="again", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    with keyed(system, "sts", keys) as sts:
+        session = sts.assume_role(RoleArn=role, RoleSessionName="one")["Credentials"]
+    iam.delete_role(RoleName="again")
+    iam.create_role(RoleName="again", AssumeRolePolicyDocument=trust)
+    with keyed(system, "sts", session) as sts:
+        assert refused(sts.get_caller_identity)[:2] == ("InvalidClientTokenId", 403)
+
+
+def test_a_user_may_be_let_to_its_own_keys_only(system: System, iam: Any) -> None:
+    keys = user(iam, "max", allow("iam:*AccessKey*", "arn:aws:iam::*:user/${aws:username}"))
+    with keyed(system, "iam", keys) as own:
+        assert len(own.list_access_keys()["AccessKeyMetadata"]) == 1
+        assert refused(own.list_access_keys, UserName="ann")[0] == "AccessDenied"
+        assert refused(own.create_access_key, UserName="ann")[0] == "AccessDenied"
+
+
+def test_temporary_credentials_of_a_user_cannot_be_prolonged(system: System, iam: Any) -> None:
+    keys = user(iam, "ned")
+    with keyed(system, "sts", keys) as sts:
+        session = sts.get_session_token()["Credentials"]
+    with keyed(system, "sts", session) as sts:
+        assert sts.get_caller_identity()["Arn"].endswith(":user/ned")
+        assert refused(sts.get_session_token)[:2] == ("AccessDenied", 403)
 
 
 def test_refusals_and_changes_are_in_the_audit_log_without_secrets(system: System, iam: Any) -> None:

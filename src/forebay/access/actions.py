@@ -108,12 +108,13 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if "Database" in operation:
         database = _first(given, "Name") or (given.get("DatabaseInput") or {}).get("Name") or ""
     if database:
+        database = database.lower()  # as Glue keeps names
         yield arn(f"database/{database}")
         table = _first(given, "TableName")
         if not table and "Table" in operation:
             table = _first(given, "Name") or (given.get("TableInput") or {}).get("Name") or ""
         tables = given.get("TablesToDelete") or ([table] if table else ["*"] if "Tables" in operation else [])
-        yield from (arn(f"table/{database}/{each}") for each in tables)
+        yield from (arn(f"table/{database}/{each.lower()}") for each in tables)
 
 
 def _athena(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
@@ -138,8 +139,7 @@ def _logs(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if full := _first(given, "resourceArn", "logGroupIdentifier"):
         yield full if full.startswith("arn:") else arn(f"log-group:{full}")
     elif name := _first(given, "logGroupName", "logGroupNamePrefix"):
-        stream = _first(given, "logStreamName")
-        yield arn(f"log-group:{name}:log-stream:{stream}" if stream else f"log-group:{name}")
+        yield arn(f"log-group:{name}:log-stream:{_first(given, 'logStreamName')}")
 
 
 def _sns(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:

@@ -21,13 +21,17 @@ _MAC = 32
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """Of whom temporary credentials are. `expires` in seconds since 1970; `policy` narrows, None does not."""
+    """Of whom temporary credentials are. `expires` in seconds since 1970; `policy` narrows, None does not.
+
+    `id` is the unique id of the user or role: one that is made anew under the name is another.
+    """
 
     key_id: str
     kind: Literal["root", "user", "role"]
     name: str
     session: str
     expires: float
+    id: str = ""
     policy: tuple[str, ...] | None = None
 
 

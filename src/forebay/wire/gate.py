@@ -22,8 +22,9 @@ from forebay.access.identity import NOBODY, ROOT, Identity
 from forebay.access.policy import MalformedPolicy, Statement, parse_policy
 from forebay.access.sessions import ours
 from forebay.access.sigv4 import ChunkSigner, Refusal, Signature, read, verify
+from forebay.arn import ACCOUNT, REGION
 from forebay.layout import Layout
-from forebay.runtime.directory import Directory, access_of
+from forebay.runtime.directory import ROLE, USER, Directory, access_of, arn_of
 from forebay.wire.iam.caller import lasting, session_identity, temporary, user_identity
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.protocol.model import service_model
@@ -169,11 +170,15 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
     """Raise AwsError unless the policies let `who` do what is asked."""
     if asked.service == "sts" and asked.operation in ("GetCallerIdentity", "GetSessionToken", "AssumeRole"):
         return  # needs no permission; AssumeRole asks the role's trust policy itself
-    wanted = _needs(asked, given)
+    wanted = [(action, _in_region(each, asked.region)) for action, each in _needs(asked, given, who)]
     context = _context(asked, given)
     for action, resource in wanted:
         theirs = await _bucket_policy(asked, resource) if action.startswith("s3:") else ()
         decision = who.decide(action, resource, context, theirs)
+        # What is here is here in every region: a Deny on it may not be passed by signing for another.
+        everywhere = _in_region(resource, REGION)
+        if everywhere != resource and who.decide(action, everywhere, context, theirs) == "deny":
+            decision = "deny"
         if decision != "allow":
             _audit(asked.system.layout).note(
                 who.arn, action, resource, "denied", asked.request.request_id, client=asked.request.client
@@ -181,12 +186,38 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
             raise denied(_words(asked), who, action, resource, explicitly=decision == "deny")
 
 
-def _needs(asked: Asked, given: Json) -> Needs:
+def _in_region(resource: str, region: str) -> str:
+    """An ARN as that of a resource of this account in `region`, where it says a region at all."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or not parts[3]:
+        return resource
+    return ":".join([*parts[:3], region, ACCOUNT, parts[5]])
+
+
+def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
+    documents = asked.system.documents
+    if asked.service == "athena":
+        groups = [
+            doc["WorkGroup"]
+            for member, kind in _ATHENA.items()
+            for id in (given.get(member), *(given.get(f"{member}s") or ()))
+            if id and (doc := documents.get(kind, id)) is not None
+        ]
+        if groups:
+            action = f"athena:{asked.operation}"
+            return [(action, asked.arn(f"workgroup/{name}")) for name in dict.fromkeys(groups)]
+    if asked.service == "iam":
+        if who.kind == "user" and "UserName" not in given and asked.operation in _OWN:
+            given = {**given, "UserName": str(who.context["aws:username"])}
+        for kind, member in ((USER, "UserName"), (ROLE, "RoleName")):
+            found = Directory.of(asked.system).get(kind, given[member]) if given.get(member) else None
+            if found is not None:  # with its path
+                return [(f"iam:{asked.operation}", arn_of(kind, found))]
     if asked.service == "kinesis" and given.get("ShardIterator") and not given.get("StreamARN"):
         from forebay.wire.kinesis import iterators  # noqa: PLC0415 - only who reads Kinesis needs it
 
-        found = iterators.read(given["ShardIterator"], iterators.secret_of(asked.system.documents))
-        given = {**given, "StreamName": found.stream}
+        iterator = iterators.read(given["ShardIterator"], iterators.secret_of(documents))
+        given = {**given, "StreamName": iterator.stream}
     return needs(asked.service, asked.operation, given, asked.arn)
 
 
@@ -211,6 +242,8 @@ def _context(asked: Asked, given: Json) -> dict[str, str]:
     return context
 
 
+_OWN = ("GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")
+_ATHENA = {"QueryExecutionId": "athena.execution", "NamedQueryId": "athena.named"}
 _S3_KEYS = {
     "s3:prefix": "Prefix",
     "s3:delimiter": "Delimiter",

@@ -34,12 +34,12 @@ async def get_access_key_info(asked: Asked, given: Json) -> Json:
 async def get_session_token(asked: Asked, given: Json) -> Json:
     """Temporary credentials of the user who asks."""
     who = asked.identity
-    if who.kind == "role":
+    if who.kind == "role" or (who.bounded and "x-amz-security-token" in asked.request.headers):
         raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", http=403)
     kind: Literal["root", "user"] = "root" if who.kind == "root" else "user"
     name = who.arn.rpartition("/")[2] if kind == "user" else ""
     expires = now_us() / 1e6 + (given.get("DurationSeconds") or 43_200)
-    session = Session(new_id("ASIA"), kind, name, "", float(int(expires)))
+    session = Session(new_id("ASIA"), kind, name, "", float(int(expires)), who.id)
     return {"Credentials": _credentials(asked, session)}
 
 
@@ -81,6 +81,7 @@ async def assume_role(asked: Asked, given: Json) -> Json:
         role["name"],
         name,
         float(now_us() // 1_000_000 + seconds),
+        role["id"],
         _narrowed(asked, given),
     )
     who = role_identity(directory, role, name)

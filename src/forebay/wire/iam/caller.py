@@ -50,9 +50,9 @@ def session_identity(directory: Directory, session: Session) -> Identity | None:
         return ROOT
     if session.kind == "user":
         user = directory.get(USER, session.name)
-        return None if user is None else user_identity(directory, user)
+        return user_identity(directory, user) if user is not None and user["id"] == session.id else None
     role = directory.get(ROLE, session.name)
-    if role is None:
+    if role is None or role["id"] != session.id:
         return None
     return role_identity(directory, role, session.session, session.policy)
 
