@@ -98,7 +98,7 @@ def test_a_sequence_number_says_shard_and_offset_and_grows_with_both() -> None:
     first, second, *_ = map.shards
     a, b = (sequence.number(first, offset, NOW) for offset in (7, 8))
     assert b - a == sequence.STEP
-    for text in ("0", "5", "1" * 56, str(sequence.starting(second) + 1), str(1 << 186)):
+    for text in ("1" * 56, str(sequence.starting(second) + 2), str(1 << 186), str(0x13BB2CC3D8 << 88)):
         with pytest.raises(ValueError, match="no sequence number"):
             sequence.parse(text)
 

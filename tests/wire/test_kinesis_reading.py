@@ -139,6 +139,14 @@ def test_iterators_that_are_none_are_refused_in_aws_words(kinesis: Any, stream: 
         "Invalid StartingSequenceNumber. It encodes shardId-000000000001, while it was used in a call to a shard"
         " with shardId-000000000000"
     )
+    assert get(code, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="5").startswith(
+        "Invalid StartingSequenceNumber. It encodes shardId-000000000005, "
+    )
+    assert get(code, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="0") == (
+        "StartingSequenceNumber 21267647932558653966460912964485513216 used in GetShardIterator on shard"
+        f" shardId-000000000000 in stream {stream} under account {ACCOUNT} is invalid because it did not come"
+        " from this stream."
+    )
     strange = str(int("20000000000800000000000000000000000000000000002", 16))
     assert get(code, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=strange) == (
         f"StartingSequenceNumber {strange} used in GetShardIterator on shard shardId-000000000000 in stream"

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from forebay.layout import Layout
 from forebay.runtime import lifeline
 from forebay.runtime.options import Options
 from forebay.telemetry import log
+
+FILES = 1 << 16
 
 
 def arguments(layout: Layout, options: Options, role: str) -> list[str]:
@@ -66,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "lifeline" in fds:
         lifeline.watch(fds["lifeline"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
+    _allow_files()
     layout = Layout(asked.state)
     options = msgspec.json.decode(asked.options, type=Options)
     log.configure(layout.logs, asked.role.partition(":")[0])
@@ -76,6 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("forebay").critical("%s: %s%s", error.code, error.message, why)
         return 1
     return 0
+
+
+def _allow_files() -> None:
+    """Open as many files as the system lets us: a log takes four, and 1,024 is what is usual without asking."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _warm(fd: int) -> list[str]:

@@ -20,6 +20,10 @@ STEP = 1 << 80
 LAST_INDEX = (1 << 63) - 1
 _LEAST = 1 << 185
 _BEYOND = 3 << 184
+_FIRST = 1 << 124
+_FIRST_BEYOND = 1 << 129
+_SECONDS = (1 << 36) - 1
+_TOO_LATE = 16_025_175_000
 
 
 class Sequence(NamedTuple):
@@ -58,15 +62,30 @@ def _made(shard: Shard, index: int, arrived: int) -> int:
     )
 
 
-def parse(text: str) -> Sequence:
-    """Undo `number`. Raises ValueError for what is none."""
+def normal(text: str) -> str:
+    """`text` as Kinesis repeats it: the shortest, from its first years, are offsets into their own range."""
     value = int(text)
+    return str(value + _FIRST) if value < _FIRST else text
+
+
+def parse(text: str) -> Sequence:
+    """Undo `number`; older forms are told too, with the offset -1. Raises ValueError for what is none."""
+    value = int(normal(text))
+    if value < _FIRST_BEYOND:  # 1 | created: 9 | .. | shard: 4
+        created = (value >> 88) & _SECONDS
+        if created >= _TOO_LATE:
+            raise ValueError(f"{text} is no sequence number")
+        return Sequence(value & 0xFFFF, created, -1, 0)
+    if (
+        _LEAST <= value < _BEYOND and value & 15 == 1
+    ):  # 2 | created: 9 | 1 | .. | arrival: 9 | ..: 16 | shard: 8 | 1
+        return Sequence((value >> 4) & 0xFFFFFFFF, (value >> 148) & _SECONDS, -1, (value >> 100) & _SECONDS)
     if not _LEAST <= value < _BEYOND or value & 15 != 2:
         raise ValueError(f"{text} is no sequence number")
     index = (value >> 80) & ((1 << 64) - 1)
     shard = (value >> 4) & ((1 << 32) - 1)
     if index > LAST_INDEX or shard >= 1 << 31:
         raise ValueError(f"{text} is no sequence number")
-    created = (value >> 148) & ((1 << 36) - 1)
-    arrived = (value >> 36) & ((1 << 36) - 1)
+    created = (value >> 148) & _SECONDS
+    arrived = (value >> 36) & _SECONDS
     return Sequence(shard, created, index - 1, arrived)

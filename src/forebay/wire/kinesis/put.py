@@ -266,7 +266,7 @@ def _check_ordering(asked: Asked, found: Stream, text: str | None) -> None:
         wrong = True
     if wrong:
         raise invalid(
-            f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream {found.name}"
+            f"ExclusiveMinimumSequenceNumber {sequence.normal(text)} used in PutRecord on stream {found.name}"
             f" under account {asked.account} is invalid."
         )
 

@@ -111,13 +111,14 @@ def numbered(asked: Asked, found: Stream, shard: Shard, text: str, *, after: boo
     except ValueError:
         told = None
     if told is None:
-        raise invalid(f"StartingSequenceNumber {text} {where}.")
+        raise invalid(f"StartingSequenceNumber {sequence.normal(text)} {where}.")
     if told.shard != shard.number:
         raise invalid(
             f"Invalid StartingSequenceNumber. It encodes {shard_id(told.shard)},"
             f" while it was used in a call to a shard with {shard_id(shard.number)}"
         )
     if told.created != shard.created:
+        text = sequence.normal(text)
         raise invalid(f"StartingSequenceNumber {text} {where} because it did not come from this stream.")
     end = found.log.head if shard.closed is None else shard.closed
     return min(max(told.offset, 0) if told.offset < 0 or not after else told.offset + 1, end)
