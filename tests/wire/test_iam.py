@@ -159,6 +159,11 @@ def test_simulations_decide_without_doing(iam: Any) -> None:
     assert [each["EvalDecision"] for each in results] == ["allowed", "explicitDeny", "implicitDeny"]
 
 
+def test_secrets_of_keys_are_readable_by_their_owner_only(system: System) -> None:
+    for path in (system.layout.root, system.layout.state):
+        assert path.stat().st_mode & 0o077 == 0
+
+
 def test_lists_come_in_pages(iam: Any) -> None:
     for n in range(5):
         iam.create_user(UserName=f"page{n}", Path="/pages/")

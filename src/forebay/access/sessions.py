@@ -24,6 +24,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     """Of whom temporary credentials are. `expires` in seconds since 1970; `policy` narrows, None does not.
 
     `id` is the unique id of the user or role: one that is made anew under the name is another.
+    A function's session has none, as its role is told by name.
     """
 
     key_id: str

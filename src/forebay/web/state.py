@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,7 +21,13 @@ Doors = dict[str, dict[str, int]]
 
 
 def open_state(path: Path) -> apsw.Connection:
-    """The front's own connection. Raises ForebayError (`StateTooNew`, `DatabaseCorrupt`)."""
+    """The front's own connection. Raises ForebayError (`StateTooNew`, `DatabaseCorrupt`).
+
+    The file is its owner's only: secrets of AWS keys are in it.
+    """
+    with contextlib.suppress(OSError):  # what is wrong with it, opening it says better
+        path.touch(mode=0o600)
+        path.chmod(0o600)
     return open_versioned(path, format=FORMAT, ddl=DDL)
 
 

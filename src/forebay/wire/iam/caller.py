@@ -52,7 +52,7 @@ def session_identity(directory: Directory, session: Session) -> Identity | None:
         user = directory.get(USER, session.name)
         return user_identity(directory, user) if user is not None and user["id"] == session.id else None
     role = directory.get(ROLE, session.name)
-    if role is None or role["id"] != session.id:
+    if role is None or session.id not in ("", role["id"]):
         return None
     return role_identity(directory, role, session.session, session.policy)
 
