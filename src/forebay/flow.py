@@ -94,7 +94,7 @@ class Flow:
         self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
         self.functions = Functions(layout, self._store, self.lake, self._files, host or plain_host(layout))
-        self.buses = Buses(layout, self._store, self.functions)
+        self.buses = Buses(layout, self._store, self.functions, self.lake.notices)
         self.buses.reading = self._positions
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
@@ -137,6 +137,7 @@ class Flow:
         """
         with self._changing:
             wanted = project.of(DeliverySpec)
+            self.functions.apply(project)  # before those who call them
             self.buses.apply(project)
             for name, delivery in list(self._deliveries.items()):
                 if name not in wanted or self._differs(delivery, project):
@@ -150,7 +151,6 @@ class Flow:
                 if name not in self._deliveries:
                     self._add(name, spec)
             self.crawlers.apply(project)
-            self.functions.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]

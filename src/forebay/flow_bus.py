@@ -22,8 +22,10 @@ from forebay.catalog.store import Store
 from forebay.delivery.consumer import Feed
 from forebay.flow_archives import Archives
 from forebay.flow_clock import Clock
-from forebay.flow_targets import Caller, Copier
+from forebay.flow_notices import BusNotices
+from forebay.flow_targets import Caller, Copier, Writer
 from forebay.flow_triggers import Functions
+from forebay.lake.notifications import Notices
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
 from forebay.streams.reader import Reader
@@ -31,7 +33,7 @@ from forebay.streams.section import StreamSpec
 
 log = logging.getLogger(__name__)
 
-HANDED = ("streams", "bus", "functions")
+HANDED = ("streams", "bus", "functions", "telemetry")
 """The nouns that rules hand events to; deliveries read them themselves."""
 STOP_SECONDS = 1.5
 SETTLE = 2.0
@@ -45,7 +47,7 @@ class Buses:
     of whoever reads in the flow.
     """
 
-    def __init__(self, layout: Layout, store: Store, functions: Functions) -> None:
+    def __init__(self, layout: Layout, store: Store, functions: Functions, notices: Notices) -> None:
         self._layout = layout
         self._store = store
         self._functions = functions
@@ -60,11 +62,13 @@ class Buses:
         self.archives = Archives(layout, store, self._router_of)
         self.clock = Clock(layout, store)
         self.clock.refresh = self._refresh
+        self._notices = BusNotices(layout, notices)
 
     def start(self) -> None:
         """Begin to count and to watch the clock."""
         self.archives.start()
         self.clock.start()
+        self._notices.start()
 
     def apply(self, project: Project) -> None:
         """The buses and rules there are from now on."""
@@ -158,7 +162,10 @@ class Buses:
         )
         if ref.noun == "functions":
             return Caller(*parts, function=ref.name, store=self._store, functions=self._functions)
-        return Copier(*parts, target=ref, front=self._layout.socket("front"), key=self._key)
+        front = self._layout.socket("front")
+        if ref.noun == "telemetry":
+            return Writer(*parts, group=ref.name, store=self._store, front=front)
+        return Copier(*parts, target=ref, front=front, key=self._key)
 
     def _key(self, ref: Ref) -> str | None:
         spec = self._project.get(ref) if self._project is not None else None
@@ -187,15 +194,21 @@ class Buses:
         return False
 
     def status(self) -> dict[str, Any]:
-        """Per target that rules hand events to, how far it is; per bus, its rules that are wrong."""
+        """Per target that rules hand events to, how far it is; per bus, what met no rule and what is wrong."""
         found = {consumer: target.status() for consumer, target in list(self._targets.items())}
         for name, router in list(self._routers.items()):
-            if router.refused:
-                found[f"bus.{name}"] = {"last_error": "; ".join(router.refused.values())}
+            counts = self.archives.counts(name)
+            wrong = "; ".join(router.refused.values()) or None
+            found[f"bus.{name}"] = {
+                "unmatched": counts["unmatched"],
+                "counted": counts["position"],
+                "last_error": wrong,
+            }
         return found
 
     def stop(self) -> None:
         """Finish what is under way."""
+        self._notices.stop()
         self.clock.stop()
         self.archives.stop()
         for target in self._targets.values():

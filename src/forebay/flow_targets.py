@@ -1,14 +1,15 @@
-"""What rules hand events to: a copy into another log, a call of a function.
+"""What rules hand events to.
 
-    Copier    its position commits in the target's log, with what it appends
-    Caller    its position commits in the catalog, with the calls that are to be made
+    Copier    into another log, exactly once: its position commits there, with what it appends
+    Caller    of a function: its position commits in the catalog, with the calls that are to be made
+    Writer    into a log group, at least once
 
 Beside `flow_bus.py`, which opens them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,40 +97,22 @@ def _partition_key(
 _id_of = text_at(("id",))
 
 
-class Caller(Target):
-    """Has a function called for each event, as EventBridge does: without waiting for the answer."""
+class Kept(Target):
+    """A target whose position is in the catalog."""
 
-    def __init__(
-        self,
-        *parts: Any,
-        function: str,
-        store: Store,
-        functions: Functions,
-    ) -> None:
+    def __init__(self, *parts: Any, store: Store) -> None:
         super().__init__(*parts)
-        self._function = function
         self._store = store
-        self._functions = functions
-        self._tries = 0
 
     def attach(self, start: int) -> int:
         """The position in the catalog."""
         return self._store.write(lambda db: consumers.attach(db, self.consumer, self.log_name, start))
 
-    def hand_over(self, given: Handover) -> None:
-        """Keep the calls to be made, with the position; what waited too long for its function is rejected."""
-        rejected: list[tuple[int, bytes, Route]] = []
-        kept = list(given.items)
-        if given.items and self._functions.invoker.spec(self._function) is None:
-            self._tries += 1
-            rejected = [item for item in given.items if self._given_up(given, item)]
-            if len(rejected) < len(given.items):
-                raise Unavailable("NoSuchFunction", f"there is no function {self._function}")
-            kept = []
-        buried = [self._bury(given.records[index], payload, route) for index, payload, route in rejected]
+    def _commit(self, given: Handover, also: Sequence[Put] = (), *, rejected: int = 0) -> None:
+        """Commit the position with what is `also` to be written; what was not `rejected` is delivered."""
         ends = {
-            "delivered": len(kept),
-            "rejected": len(rejected),
+            "delivered": len(given.items) - rejected,
+            "rejected": rejected,
             "dropped": given.after - given.before - given.inputs,
         }
 
@@ -137,18 +120,43 @@ class Caller(Target):
             consumers.move(
                 db, self.consumer, self.log_name, given.before, given.after, copies=given.copies, **ends
             )
-            for _, payload, _ in kept:
-                enqueue(db, self._function, payload)
-            for put in buried:
+            for put in also:
                 put(db)
 
         self._store.write(work)
-        self._tries = 0
-        if kept:
-            self._functions.queue.wake()
 
-    def _given_up(self, given: Handover, item: tuple[int, bytes, Route]) -> bool:
-        index, _, route = item
+
+class Caller(Kept):
+    """Has a function called for each event, as EventBridge does: without waiting for the answer."""
+
+    def __init__(self, *parts: Any, function: str, store: Store, functions: Functions) -> None:
+        super().__init__(*parts, store=store)
+        self._function = function
+        self._functions = functions
+        self._tries = 0
+
+    def hand_over(self, given: Handover) -> None:
+        """Keep the calls to be made, with the position; what waited too long for its function is rejected."""
+        if given.items and self._functions.invoker.spec(self._function) is None:
+            self._tries += 1
+            if not all(self._given_up(given, index, route) for index, _, route in given.items):
+                raise Unavailable("NoSuchFunction", f"there is no function {self._function}")
+            buried = [
+                self._bury(given.records[index], payload, route) for index, payload, route in given.items
+            ]
+            self._commit(given, buried, rejected=len(given.items))
+        else:
+            self._commit(given, [self._call(payload) for _, payload, _ in given.items])
+            self._functions.queue.wake()
+        self._tries = 0
+
+    def _call(self, payload: bytes) -> Put:
+        def put(db: apsw.Connection) -> Any:
+            return enqueue(db, self._function, payload)
+
+        return put
+
+    def _given_up(self, given: Handover, index: int, route: Route) -> bool:
         age = (now_us() - given.origins[index].arrival) / SECOND
         return self._tries > route.target.retries or age > route.target.max_age
 
@@ -158,9 +166,50 @@ class Caller(Target):
         record = {
             "rule": route.rule,
             "target": str(route.target.to),
-            "errorCode": "NO_PERMISSIONS" if self._tries else "EVENT_EXPIRED",
+            "errorCode": "RESOURCE_NOT_FOUND",
             "errorMessage": f"there is no function {self._function}",
+            "attempts": self._tries,
             "payload": payload.decode(errors="replace"),
         }
         key = f"{errors.prefix}{self.log_name}/{route.rule}/{id}.json"
         return self._functions.prepare(errors.bucket, key, orjson.dumps(record), self.consumer)
+
+
+class Writer(Kept):
+    """Writes each event into a log group, at least once: into a stream of the rule's name."""
+
+    def __init__(self, *parts: Any, group: str, store: Store, front: Path) -> None:
+        super().__init__(*parts, store=store)
+        self._group = group
+        self._front = ipc.Client(front, "front")
+
+    def hand_over(self, given: Handover) -> None:
+        """Have the front, which has the groups, keep the lines; then commit the position."""
+        lines: dict[str, list[tuple[int, str]]] = {}
+        for index, payload, route in given.items:
+            line = _line(payload, given.origins[index].arrival // 1000)
+            lines.setdefault(route.rule, []).append(line)
+        for stream, events in lines.items():
+            self._front.call("logs_put", group=self._group, stream=stream, events=events)
+        self._commit(given)
+
+    def stop(self, timeout: float) -> bool:
+        """See Target."""
+        done = super().stop(timeout)
+        if done:
+            self._front.close()
+        return done
+
+
+def _line(payload: bytes, arrival: int) -> tuple[int, str]:
+    """(UTC milliseconds, message); `{"timestamp": ..., "message": ...}`, as a template makes it, says both."""
+    try:
+        given = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        given = None
+    if isinstance(given, dict) and given.keys() == {"timestamp", "message"}:
+        message = given["message"]
+        text = message if isinstance(message, str) else orjson.dumps(message).decode()
+        at = given["timestamp"]
+        return (at if isinstance(at, int) else arrival), text
+    return arrival, payload.decode(errors="replace")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import uuid
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -630,6 +632,74 @@ def test_a_function_is_called_with_the_event(system: System, events: Any, bus: s
     )
     assert entry["adds_up"]
     assert entry["accepted"] == 2
+
+
+def test_a_log_group_has_each_event_as_a_line(system: System, events: Any, bus: str) -> None:
+    logs = client(system, "logs")
+    group = f"/aws/events/{bus}"
+    rule(events, bus, {"source": ["test"]})
+    with pytest.raises(ClientError, match="cannot be reached"):
+        events.put_targets(
+            Rule="r", EventBusName=bus, Targets=[{"Id": "t", "Arn": arn("logs", f"log-group:{group}")}]
+        )
+    logs.create_log_group(logGroupName=group)
+    template = '{"timestamp": <at>, "message": "<n> came"}'
+    transformer = {"InputPathsMap": {"at": "$.detail.at", "n": "$.detail.n"}, "InputTemplate": template}
+    rule(
+        events,
+        bus,
+        {"source": ["test"]},
+        arn("logs", f"log-group:{group}"),
+        {"Arn": arn("logs", f"log-group:{group}:*"), "InputTransformer": transformer},
+    )
+    put(events, bus, {"n": 7, "at": 1_700_000_000_000})
+    until(lambda: len(logs.filter_log_events(logGroupName=group)["events"]) == 2)
+    found = logs.filter_log_events(logGroupName=group)["events"]
+    logs.close()
+    assert (found[0]["timestamp"], found[0]["message"]) == (1_700_000_000_000, "7 came")
+    assert json.loads(found[1]["message"])["detail"]["n"] == 7
+
+
+def test_an_object_that_is_put_is_an_event_of_the_default_bus(system: System, events: Any) -> None:
+    s3 = client(system, "s3")
+    key = uuid.uuid4().hex
+    s3.put_bucket_notification_configuration(
+        Bucket="dead", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    rule(events, "default", {"source": ["aws.s3"]}, STREAM, name="objects")
+    s3.put_object(Bucket="dead", Key=key, Body=b"x")
+    s3.close()
+    (found,) = arrived(system, key)
+    event = json.loads(found)
+    assert (event["detail-type"], event["detail"]["object"]["key"]) == ("Object Created", key)
+
+
+def test_what_a_function_that_is_gone_does_not_take_is_kept(system: System, events: Any, bus: str) -> None:
+    lambda_ = client(system, "lambda")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("f.py", "def handler(event, context):\n    return 1\n")
+    lambda_.create_function(
+        FunctionName=bus,
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="f.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    target = {
+        "Arn": arn("lambda", f"function:{bus}"),
+        "RetryPolicy": {"MaximumRetryAttempts": 0},
+        "DeadLetterConfig": {"Arn": f"arn:aws:s3:::dead/{bus}/"},
+    }
+    rule(events, bus, {"source": ["test"]}, target)
+    lambda_.delete_function(FunctionName=bus)
+    lambda_.close()
+    put(events, bus, {"lost": True})
+    line = f"bus.{bus}/functions.{bus}"
+    entry = until(lambda: (found := system.status()["ledger"][line])["rejected"] == 1 and found)
+    assert entry["adds_up"]
+    (kept,) = until(lambda: list((system.layout.lake / "dead" / bus).rglob("*.json")))
+    assert json.loads(json.loads(kept.read_text())["payload"])["detail"] == {"lost": True}
 
 
 def test_the_ledger_has_a_line_for_each_target_and_it_adds_up(system: System, events: Any, bus: str) -> None:

@@ -22,6 +22,7 @@ from forebay.access.guard import Guard
 from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
 from forebay.bus.wrap import Wrap, is_event
+from forebay.clock import now_us
 from forebay.errors import DataRejected, ForebayError, NotFound, UsageError
 from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
@@ -35,6 +36,7 @@ from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
 from forebay.streams.writer import Log, Moved, Once
 from forebay.telemetry.log import loud
+from forebay.telemetry.groups import Groups
 from forebay.web.api import Status
 from forebay.web.ingest import IngestApp, IngestOptions
 from forebay.web.logs import Logs
@@ -104,6 +106,7 @@ class Front:
         self._doors: dict[str, Door] = {}
         self._console: Any = None
         self._following = asyncio.Lock()
+        self._groups: Groups | None = None
         self._draining = asyncio.Event()
         self._socket = Server(
             layout.socket("front"),
@@ -112,6 +115,7 @@ class Front:
                 "append": self._append,
                 "attach": self._attach,
                 "log_read": self._log_read,
+                "logs_put": self._logs_put,
                 "trim": self._trim,
                 "keys_create": self._keys_create,
                 "aws_keys_create": self._aws_keys_create,
@@ -188,6 +192,8 @@ class Front:
         self.logs.close()
         self._db.close()
 
+        if self._groups is not None:
+            self._groups.close()
     async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
         answer: dict[str, Any] = await self._flow.call("invoke", timeout=timeout, function=name, payload=event)
         return answer
@@ -254,10 +260,21 @@ class Front:
         position = await asyncio.to_thread(log.attach, args["consumer"], args["log"], args["start"])
         return {"position": position}
 
+        if args["target"] == "bus.default" and args["target"] not in self.logs:
+            self._documents.put("bus", "default", {"spec": {}, "meta": {"created": now_us()}})
+            await self._apply()
     def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
         """What the stream shards by, read from the events; None where it does not say."""
         spec = self.project.get(Ref.parse(target))
         if not isinstance(spec, StreamSpec) or spec.key is None:
+    async def _logs_put(self, args: dict[str, Any]) -> None:
+        """Keep lines, (UTC milliseconds, text) each, in a stream of a log group. Raises NotFound."""
+        if self._groups is None:
+            self._groups = await asyncio.to_thread(
+                Groups, self._layout.log_groups, self._layout.logs / "functions"
+            )
+        await asyncio.to_thread(_keep_lines, self._groups, args)
+
             return None
         fields = Fields([spec.key])
         found = []
@@ -342,3 +359,14 @@ def _guard(project: Project, options: Options) -> Guard:
     if not options.loopback:
         hosts.append(options.host)
     return Guard(hosts, [*access.origins, *options.origins])
+def _keep_lines(groups: Groups, args: dict[str, Any]) -> None:
+    name, stream = args["group"], args["stream"]
+    group = groups.group(name)
+    try:
+        found = groups.stream(group, stream)
+    except NotFound:
+        groups.create_stream(name, stream)
+        found = groups.stream(group, stream)
+    groups.put(group, found, [(at, text) for at, text in args["events"]])
+
+

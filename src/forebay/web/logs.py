@@ -80,7 +80,7 @@ def declared_names(name: str, readers: Iterable[str]) -> set[str]:
 
 
 def source_rows(sources: Iterable[Source]) -> dict[str, Row]:
-    """`sources` by consumer; those of replays, which consume nothing for good, apart."""
+    """`sources` by consumer; those of replays and of the lake, which read no log for good, apart."""
     return {
         source.consumer: {
             "log": source.log,
@@ -91,7 +91,7 @@ def source_rows(sources: Iterable[Source]) -> dict[str, Row]:
             "checked": True,
         }
         for source in sources
-        if not source.consumer.startswith("replay:")
+        if not source.consumer.startswith(("replay:", "lake:"))
     }
 
 

@@ -28,6 +28,7 @@ from forebay.wire.events.base import (
     rules_of,
     settle,
 )
+from forebay.wire.logs.base import store
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -70,7 +71,7 @@ def target_ref(asked: Asked, id: str, arn: str) -> Ref:
     if noun == "bus":
         there: Any = find_bus(asked, name)
     elif noun == "telemetry":
-        there = asked.system.documents.get("logs.group", name)
+        there = next((group for group in store(asked.system.layout).all(name) if group.name == name), None)
     else:
         there = asked.system.project().get(ref)
     if there is None:
