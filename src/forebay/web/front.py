@@ -35,8 +35,8 @@ from forebay.runtime.system import System
 from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
 from forebay.streams.writer import Log, Moved, Once
-from forebay.telemetry.log import loud
 from forebay.telemetry.groups import Groups
+from forebay.telemetry.log import loud
 from forebay.web.api import Status
 from forebay.web.ingest import IngestApp, IngestOptions
 from forebay.web.logs import Logs
@@ -105,8 +105,8 @@ class Front:
         self._tail = Tail(layout, self.logs)
         self._doors: dict[str, Door] = {}
         self._console: Any = None
-        self._following = asyncio.Lock()
         self._groups: Groups | None = None
+        self._following = asyncio.Lock()
         self._draining = asyncio.Event()
         self._socket = Server(
             layout.socket("front"),
@@ -114,8 +114,8 @@ class Front:
                 "status": lambda _: self._status(),
                 "append": self._append,
                 "attach": self._attach,
-                "log_read": self._log_read,
                 "logs_put": self._logs_put,
+                "log_read": self._log_read,
                 "trim": self._trim,
                 "keys_create": self._keys_create,
                 "aws_keys_create": self._aws_keys_create,
@@ -190,12 +190,14 @@ class Front:
         with contextlib.suppress(apsw.Error):
             self._save()
         self.logs.close()
-        self._db.close()
-
         if self._groups is not None:
             self._groups.close()
+        self._db.close()
+
     async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._flow.call("invoke", timeout=timeout, function=name, payload=event)
+        answer: dict[str, Any] = await self._flow.call(
+            "invoke", timeout=timeout, function=name, payload=event
+        )
         return answer
 
     def _counted(self) -> Doors:
@@ -256,17 +258,13 @@ class Front:
 
     async def _attach(self, args: dict[str, Any]) -> dict[str, Any]:
         """Where a consumer of another log is that appends to this one; see `streams.sources`."""
+        if args["target"] == "bus.default" and args["target"] not in self.logs:
+            self._documents.put("bus", "default", {"spec": {}, "meta": {"created": now_us()}})
+            await self._apply()
         log = self._target(args["target"])
         position = await asyncio.to_thread(log.attach, args["consumer"], args["log"], args["start"])
         return {"position": position}
 
-        if args["target"] == "bus.default" and args["target"] not in self.logs:
-            self._documents.put("bus", "default", {"spec": {}, "meta": {"created": now_us()}})
-            await self._apply()
-    def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
-        """What the stream shards by, read from the events; None where it does not say."""
-        spec = self.project.get(Ref.parse(target))
-        if not isinstance(spec, StreamSpec) or spec.key is None:
     async def _logs_put(self, args: dict[str, Any]) -> None:
         """Keep lines, (UTC milliseconds, text) each, in a stream of a log group. Raises NotFound."""
         if self._groups is None:
@@ -275,6 +273,10 @@ class Front:
             )
         await asyncio.to_thread(_keep_lines, self._groups, args)
 
+    def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
+        """What the stream shards by, read from the events; None where it does not say."""
+        spec = self.project.get(Ref.parse(target))
+        if not isinstance(spec, StreamSpec) or spec.key is None:
             return None
         fields = Fields([spec.key])
         found = []
@@ -353,12 +355,6 @@ def _accepted(doors: Doors) -> dict[str, int]:
     return {name: counts["accepted"] for name, counts in doors.items()}
 
 
-def _guard(project: Project, options: Options) -> Guard:
-    access = project.one(AccessSpec)
-    hosts = [*access.hosts, *options.hosts]
-    if not options.loopback:
-        hosts.append(options.host)
-    return Guard(hosts, [*access.origins, *options.origins])
 def _keep_lines(groups: Groups, args: dict[str, Any]) -> None:
     name, stream = args["group"], args["stream"]
     group = groups.group(name)
@@ -370,3 +366,9 @@ def _keep_lines(groups: Groups, args: dict[str, Any]) -> None:
     groups.put(group, found, [(at, text) for at, text in args["events"]])
 
 
+def _guard(project: Project, options: Options) -> Guard:
+    access = project.one(AccessSpec)
+    hosts = [*access.hosts, *options.hosts]
+    if not options.loopback:
+        hosts.append(options.host)
+    return Guard(hosts, [*access.origins, *options.origins])
