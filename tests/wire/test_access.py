@@ -266,7 +266,7 @@ def fetched(url: str, method: str = "GET", body: bytes | None = None) -> tuple[i
         connection.close()
 
 
-def test_streamed_uploads_are_verified_chunk_by_chunk(system: System, iam: Any) -> None:
+def test_uploads_with_checksums_are_verified(system: System, iam: Any) -> None:
     keys = user(iam, "hal", allow("s3:*"))
     with keyed(system, "s3", keys) as s3:
         s3.put_object(Bucket="shelf", Key="big", Body=b"x" * 300_000)
