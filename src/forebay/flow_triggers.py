@@ -70,7 +70,7 @@ def plain_host(layout: Layout) -> Host:
         code=layout.code,
         venvs=layout.venvs,
         secrets=none,
-        environment=lambda _: {},
+        environment=lambda _name, _spec: {},
     )
 
 

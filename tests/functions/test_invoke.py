@@ -32,7 +32,7 @@ class Calls:
                 code=root / "code",
                 venvs=root / "venvs",
                 secrets=lambda _: lambda name: f"the secret {name}",
-                environment=lambda name: {"AWS_ENDPOINT_URL": "http://x", "GIVEN": name},
+                environment=lambda name, _: {"AWS_ENDPOINT_URL": "http://x", "GIVEN": name},
             )
         )
         self.specs: dict[str, FunctionSpec] = {}

@@ -77,7 +77,7 @@ class Host:
     code: Path
     venvs: Path
     secrets: Callable[[Path], Secrets]
-    environment: Callable[[str], Mapping[str, str]]
+    environment: Callable[[str, FunctionSpec], Mapping[str, str]]
     watch: bool = False
     tell: Callable[[str], Tell | None] = lambda _: None
 
@@ -90,6 +90,8 @@ class Function:
         self.spec = spec
         self.root = root
         own = host.code / spec.code if spec.code is not None else root
+        base, _, version = name.partition(":")
+        self._base, self._version = base, version or "$LATEST"
         self._free = spec.workers
         self._waiting = 0
         self._unpacked = False
@@ -97,7 +99,7 @@ class Function:
         self._requirements = None if spec.requirements is None else root / spec.requirements
         self._host = host
         code = Code(
-            name=name,
+            name=base,
             kind="invoke" if spec.kind == "lambda" else "invoke-plain",
             code=spec.handler,
             root=own.resolve(),
@@ -107,18 +109,18 @@ class Function:
             workers=max(1, spec.workers),
             watch=host.watch and spec.code is None,
         )
-        self.pool = Pool(code, FunctionLog(host.logs / f"{name}.log", host.tell(name)), self._environment)
+        self.pool = Pool(code, FunctionLog(host.logs / f"{base}.log", host.tell(base)), self._environment)
 
     def _environment(self) -> tuple[dict[str, str], list[str]]:
         spec = self.spec
-        given = dict(self._host.environment(self.name))
+        given = dict(self._host.environment(self.name, spec))
         if self._requirements is not None:
             # In front of ours, so that what the file names is what is imported.
             given["PYTHONPATH"] = str(site_packages(self._host.venvs, self._requirements))
         # Secrets belong to who wrote the project, not to who may make functions over the wire.
         uploaded = spec.code is not None
         env, secret = worker_environment(
-            name=self.name,
+            name=self._base,
             handler=spec.handler,
             memory=spec.memory,
             given=given,
@@ -128,6 +130,7 @@ class Function:
         if uploaded:
             env |= spec.environment
         env["LAMBDA_TASK_ROOT"] = str(self.pool.code.root)
+        env["AWS_LAMBDA_FUNCTION_VERSION"] = self._version
         return env, secret
 
     def call(self, payload: bytes, trace: Trace, client_context: Mapping[str, Any] | None) -> Result:
@@ -270,7 +273,7 @@ class Invoker:
 
 def _same(old: FunctionSpec, new: FunctionSpec | None) -> bool:
     """Whether workers of the one may go on as the other: what calls it is no matter of theirs."""
-    names = ("handler", "timeout", "memory", "environment", "workers", "requirements", "code")
+    names = ("handler", "timeout", "memory", "environment", "workers", "requirements", "code", "role")
     return new is not None and all(getattr(old, name) == getattr(new, name) for name in names)
 
 

@@ -207,6 +207,13 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
             "Uploaded code.", later="a project's function is a file of the project; code is uploaded over AWS"
         ),
     ] = None
+    role: Annotated[
+        str | None,
+        Field(
+            "The role whose rights its own AWS calls have: of `access.roles`, or made with IAM. Otherwise all rights.",
+            example="loader",
+        ),
+    ] = None
     on: Annotated[
         list[TriggerSpec],
         Field("What calls it.", example="{stream: suspicious, batch: 100}", one=True),

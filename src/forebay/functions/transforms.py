@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -113,14 +113,14 @@ def open_transform(
     log_dir: Path,
     secrets: Secrets,
     watch: bool,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] | Callable[[], Mapping[str, str]],
     retries: int = 3,
 ) -> WorkerTransform:
     """The transform of the delivery `name`, ready for `apply`; its worker starts with the first batch.
 
     `root` is the project's folder, `log_dir` where `<function or delivery>.log` is written, `watch`
     whether changed code is picked up, `environment` what the system adds to every worker
-    (`AWS_ENDPOINT_URL`). `retries` are those of a Lambda handler's failed invocation, as on AWS.
+    (`AWS_ENDPOINT_URL`), or what to ask for it when one starts. `retries` are those of a Lambda handler's failed invocation, as on AWS.
     """
     declared = functions.get(spec.function) if spec.function else None
     handler = spec.handler or (declared.handler if declared else None)
@@ -146,7 +146,7 @@ def open_transform(
             name=function_name,
             handler=code_text if kind != "sql" else "",
             memory=settings.memory,
-            given=environment,
+            given=environment() if callable(environment) else environment,
             declared=settings.environment,
             secrets=secrets,
         )

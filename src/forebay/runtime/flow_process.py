@@ -14,16 +14,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forebay.delivery.section import DeliverySpec
-from forebay.errors import Unavailable
+from forebay.errors import NoServer, Unavailable
 from forebay.flow import Flow
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import open_transform
-from forebay.ipc import Handler, Server
+from forebay.ipc import Client, Handler, Server
 from forebay.layout import Layout
 from forebay.ports import Transform
 from forebay.project.model import Project
@@ -82,6 +83,7 @@ class Transforms:
         if spec.transform is None:
             return None
         root = Path(project.root)
+        function = project.of(FunctionSpec).get(spec.transform.function or "")
         return open_transform(
             spec.transform,
             project.of(FunctionSpec),
@@ -90,7 +92,7 @@ class Transforms:
             log_dir=self._layout.logs / "functions",
             secrets=secrets_of(root),
             watch=self._options.development,
-            environment=self._environment(name),
+            environment=partial(self._environment, name, function),
         )
 
     def host(self) -> Host:
@@ -104,11 +106,22 @@ class Transforms:
             watch=self._options.development,
         )
 
-    def _environment(self, _: str) -> dict[str, str]:
-        """How a function's own boto3 finds this system."""
+    def _environment(self, name: str, spec: FunctionSpec | None) -> dict[str, str]:
+        """How a function's own boto3 finds this system, and with whose rights. Raises Unavailable."""
         published = endpoints.read(self._layout)
         aws = published.urls.get("aws") if published is not None else None
-        return {"AWS_ENDPOINT_URL": aws} if aws else {}
+        if aws is None:
+            return {}
+        front = Client(self._layout.socket("front"), "front")
+        try:
+            role = spec.role if spec is not None else None
+            uploaded = spec is not None and spec.code is not None
+            given = front.call("function_credentials", function=name, role=role, uploaded=uploaded)
+        except NoServer as error:
+            raise Unavailable(error.code, error.message) from error
+        finally:
+            front.close()
+        return {"AWS_ENDPOINT_URL": aws, **given}
 
 
 def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handler]:

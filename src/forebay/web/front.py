@@ -28,6 +28,7 @@ from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.runtime.credentials import function_credentials
 from forebay.runtime.directory import Directory, access_of
 from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
@@ -119,6 +120,7 @@ class Front:
                 "trim": self._trim,
                 "keys_create": self._keys_create,
                 "aws_keys_create": self._aws_keys_create,
+                "function_credentials": self._function_credentials,
                 "keys_list": self._keys_list,
                 "keys_revoke": self._keys_revoke,
                 "reload": self._reload,
@@ -305,6 +307,16 @@ class Front:
             raise NotFound("NoSuchRoute", f"there is no route {unknown[0]}", why=f"there are: {known}")
         key, secret = self._keys.create(args["name"], routes)
         return {**key.to_dict(), "secret": secret}
+
+    async def _function_credentials(self, args: dict[str, Any]) -> dict[str, str]:
+        access = access_of(self._declared)
+        return function_credentials(
+            Directory(self._documents, access),
+            function=args["function"],
+            role=args.get("role"),
+            uploaded=bool(args.get("uploaded")),
+            open=self._options.loopback and access.unsigned,
+        )
 
     async def _aws_keys_create(self, args: dict[str, Any]) -> dict[str, Any]:
         id, key = Directory(self._documents, access_of(self._declared)).new_key(args["user"])

@@ -46,11 +46,12 @@ class LambdaContext:
         day = time.strftime("%Y/%m/%d", time.gmtime())
         self.aws_request_id = ""
         self.function_name = name
-        self.function_version = "$LATEST"
-        self.invoked_function_arn = arn("lambda", f"function:{name}", region=region)
+        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        qualifier = "" if self.function_version == "$LATEST" else f":{self.function_version}"
+        self.invoked_function_arn = arn("lambda", f"function:{name}{qualifier}", region=region)
         self.memory_limit_in_mb = str(max(1, memory >> 20))
         self.log_group_name = f"/aws/lambda/{name}"
-        self.log_stream_name = f"{day}/[$LATEST]{uuid.uuid4().hex}"
+        self.log_stream_name = f"{day}/[{self.function_version}]{uuid.uuid4().hex}"
         os.environ["AWS_LAMBDA_LOG_STREAM_NAME"] = self.log_stream_name
         self.identity = Identity()
         self.client_context: ClientContext | None = None

@@ -126,6 +126,7 @@ def spec_of(asked: Asked, name: str, meta: Json) -> Json:
         environment=config.get("Environment") or {},
         workers=WORKERS if reserved is None else min(WORKERS, int(reserved)),
         code=meta["code"]["sha256"],
+        role=config["Role"].rpartition("/")[2],
     )
     encoded: Json = msgspec.to_builtins(spec)
     return {**encoded, **asynchronous(doc)}
@@ -210,7 +211,7 @@ def _declared(asked: Asked, found: Found) -> Json:
         "FunctionName": found.name,
         "FunctionArn": function_arn(asked, found.name),
         "Runtime": own_runtime(),
-        "Role": f"arn:aws:iam::{ACCOUNT}:role/functions.{found.name}",
+        "Role": f"arn:aws:iam::{ACCOUNT}:role/{spec.role or found.name}",
         "Handler": spec.handler,
         "CodeSize": len(content),
         "Description": f"functions.{found.name} of the project {project.name}",
