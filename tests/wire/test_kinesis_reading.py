@@ -167,6 +167,13 @@ def test_iterators_that_are_none_are_refused_in_aws_words(kinesis: Any, stream: 
         )
     for good in ("x-0", "0", "shard-00000"):
         assert iterator(kinesis, stream, good)
+    other_stream = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/plain"
+    of = iterator(kinesis, stream)
+    assert "StreamARN" in refused(code, kinesis.get_records, ShardIterator=of, StreamARN=other_stream)
+    foreign_account = other_stream.replace(ACCOUNT, "1" * 12)
+    refused(
+        gone, kinesis.get_shard_iterator, StreamARN=foreign_account, ShardId="0", ShardIteratorType="LATEST"
+    )
     for text in ("nonsense", "AAAA", "A" * 300):
         assert refused(code, kinesis.get_records, ShardIterator=text) == "Invalid ShardIterator."
     altered = bytearray(base64.b64decode(iterator(kinesis, stream)))

@@ -164,7 +164,7 @@ async def quick_records(asked: Asked) -> Response | None:
         return None
     records = [entry.Data for entry in entries]
     texts = [entry.PartitionKey for entry in entries]
-    keys = [text.encode() for text in texts]
+    keys = [*map(str.encode, texts)]
     lengths = [*map(len, texts)]
     if min(lengths) < 1 or max(lengths) > 256:
         return None
@@ -174,10 +174,9 @@ async def quick_records(asked: Asked) -> Response | None:
     if size > LARGEST_CALL or max(sizes) > found.max_record - 1024:
         return None
     hashes: dict[int, bytes] = {}
-    for index, entry in enumerate(entries):
-        if entry.ExplicitHashKey is not None:
-            hashed = _hash_key(entry.ExplicitHashKey)
-            if hashed is None:
+    for index, text in enumerate([entry.ExplicitHashKey for entry in entries]):
+        if text is not None:
+            if (hashed := _hash_key(text)) is None:
                 return None
             hashes[index] = hashed
     placed = await _put(asked, found, records, keys, size=size, hashes=hashes)

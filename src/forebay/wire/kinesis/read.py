@@ -17,7 +17,7 @@ from forebay.streams import sequence
 from forebay.streams.shard_reader import Found, Record, ShardReader
 from forebay.streams.shards import Shard
 from forebay.wire.kinesis import iterators, throttle
-from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, named, shard_id, shard_number
+from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, named, shard_id, shard_number, stream_in
 from forebay.wire.kinesis.iterators import ShardIterator
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
@@ -140,6 +140,8 @@ def _shard(asked: Asked, name: str, number: int) -> tuple[Stream, Shard]:
 async def get_records(asked: Asked, given: Json) -> Response:
     """The records from an iterator on, and the iterator to go on with."""
     at = iterators.read(given["ShardIterator"], iterators.secret_of(asked.system.documents))
+    if given.get("StreamARN") and stream_in(given["StreamARN"]) != at.stream:
+        raise invalid("The ShardIterator is not one of the stream that StreamARN names.")
     found, shard = _shard(asked, at.stream, at.shard)
     budget = throttle.admit_read(asked, found, at.shard) if found.spec.throttled else None
     if at.offset >= found.log.head or (shard.closed is not None and at.offset >= shard.closed):
