@@ -156,9 +156,15 @@ def test_versions_are_kept_and_listed_newest_first(s3: Any) -> None:
         (first, False),
         ("null", False),
     ]
-    assert refused("NoSuchVersion", s3.get_object, 404, Bucket=bucket, Key="k", VersionId="x" * 32)[
-        "VersionId"
-    ]
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=first)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=first)  # it is gone, and was one
+    assert (
+        refused("NoSuchVersion", s3.get_object, 404, Bucket=bucket, Key="k", VersionId=first)["VersionId"]
+        == first
+    )
+    for call in (s3.get_object, s3.delete_object, s3.get_object_tagging):
+        error = refused("InvalidArgument", call, 400, Bucket=bucket, Key="k", VersionId="x" * 32)
+        assert error["Message"] == "Invalid version id specified"
 
 
 def test_a_delete_marker_hides_and_its_removal_shows_again(s3: Any) -> None:

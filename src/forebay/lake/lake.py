@@ -172,6 +172,8 @@ class Lake:
             ).fetchone()
             if held is not None:
                 message = "The bucket you tried to delete is not empty"
+                if self.world.settings.versioning(bucket):
+                    message += ". You must delete all versions in the bucket."
                 raise UsageError("BucketNotEmpty", message, bucket=bucket)
             self.world.settings.drop(db, bucket)
             rows: Any = db.execute("SELECT id FROM lake_uploads WHERE bucket = ?", (bucket,)).fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay.wire.s3.base import change, in_thread, need_bucket, operation, shelf
+from forebay.wire.s3.base import change, in_thread, need_bucket, operation, shelf, version_of
 from forebay.wire.s3.config import ACL_KEPT, canned_of, grants
 from forebay.wire.s3.objects import deleted
 from forebay.wire.service import Asked, Json
@@ -12,7 +12,7 @@ from forebay.wire.service import Asked, Json
 async def get_object_acl(asked: Asked, given: Json) -> Json:
     """Owner and grants."""
     bucket = need_bucket(asked, given)
-    version = given.get("VersionId")
+    version = version_of(given)
     found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
     if found.marker:
         raise deleted(found, version)
@@ -28,7 +28,7 @@ async def put_object_acl(asked: Asked, given: Json) -> Json:
         "object_tag",
         bucket=bucket,
         key=given["Key"],
-        version=given.get("VersionId"),
+        version=version_of(given),
         acl=canned_of(given),
     )
     return {}

@@ -14,6 +14,7 @@ from botocore.model import OperationModel
 
 from forebay.arn import ACCOUNT
 from forebay.errors import ForebayError, Unavailable
+from forebay.lake.objects import is_version
 from forebay.lake.section import buckets
 from forebay.lake.shelf import Shelf
 from forebay.layout import Layout
@@ -85,6 +86,16 @@ def check_key(key: str) -> None:
         raise AwsError("KeyTooLongError", "Your key is too long", http=400, Size=size, MaxSizeAllowed=MAX_KEY)
     if "\ufffd" in key:  # what the server makes of bytes that are not UTF-8
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
+
+
+def version_of(given: Json) -> str | None:
+    """The version that is asked about, None for the current one. Raises AwsError for what was never one."""
+    version: str | None = given.get("VersionId")
+    if version == "":
+        raise invalid("Version id cannot be the empty string", "versionId", "")
+    if version is not None and not is_version(version):
+        raise invalid("Invalid version id specified", "versionId", version)
+    return version
 
 
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z]\w*)[\s/>]")

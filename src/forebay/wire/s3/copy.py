@@ -19,6 +19,7 @@ from forebay.wire.s3.base import (
     no_such_bucket,
     operation,
     setting,
+    version_of,
 )
 from forebay.wire.s3.headers import (
     check_source,
@@ -74,7 +75,7 @@ async def read_source(asked: Asked, given: Json) -> Source:
                 "x-amz-copy-source",
                 text,
             )
-        version = unquote(version)
+        version = version_of({"VersionId": unquote(version)})
     if not slash or not key:
         raise invalid("Invalid copy source object key", "x-amz-copy-source", text)
     if bucket not in bucket_names(asked.system):

@@ -121,7 +121,7 @@ async def list_objects_v2(asked: Asked, given: Json) -> Json:
     }
     if delimiter:
         answer["Delimiter"] = named(delimiter)
-    if start:
+    if start and token is None:
         answer["StartAfter"] = named(start)
     if page.truncated:
         answer["NextContinuationToken"] = base64.b64encode(_name(page.items[-1]).encode()).decode()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from forebay.errors import ForebayError, Unavailable
+from forebay.lake.objects import is_version
 from forebay.lake.shelf import Object, Shelf
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, sums
@@ -20,6 +21,7 @@ from forebay.wire.s3.base import (
     need_bucket,
     operation,
     shelf,
+    version_of,
 )
 from forebay.wire.s3.headers import (
     byte_range,
@@ -159,7 +161,7 @@ async def head_object(asked: Asked, given: Json) -> Json:
 async def _read(asked: Asked, given: Json, *, wanted: bool) -> Json:
     bucket = need_bucket(asked, given)
     refuse_unbuilt(given)
-    version = _version(given)
+    version = version_of(given)
     try:
         return await in_thread(_read_now, shelf(asked), bucket, given, version, wanted=wanted)
     except OSError:  # changed or removed by hand, and not yet noticed
@@ -198,13 +200,6 @@ def _read_now(at: Shelf, bucket: str, given: Json, version: str | None, *, wante
     finally:
         if not keep:
             os.close(fd)
-
-
-def _version(given: Json) -> str | None:
-    version = given.get("VersionId")
-    if version == "":
-        raise invalid("Version id cannot be the empty string", "versionId", "")
-    return version
 
 
 def _span(given: Json, found: Object, answer: Json) -> tuple[int, int]:
@@ -257,7 +252,12 @@ async def _pieces(fd: int, first: int, beyond: int) -> AsyncIterator[bytes]:
 async def delete_object(asked: Asked, given: Json) -> Json:
     """Delete a key, or one version of it for good."""
     bucket = need_bucket(asked, given)
-    args: Json = {"bucket": bucket, "key": given["Key"], "version": _version(given), "caller": caller(asked)}
+    args: Json = {
+        "bucket": bucket,
+        "key": given["Key"],
+        "version": version_of(given),
+        "caller": caller(asked),
+    }
     if given.get("IfMatch") is not None:
         args["if_match"] = unquoted(given["IfMatch"])
     done = await change(asked, "object_delete", **args)
@@ -286,10 +286,20 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
         }
         for item in items
     ]
-    answers = await change(asked, "objects_delete", bucket=bucket, items=wanted, caller=caller(asked))
+    known = [item for item in wanted if item["version"] is None or is_version(item["version"])]
+    errors: list[Json] = [
+        {
+            "Key": item["key"],
+            "VersionId": item["version"],
+            "Code": "NoSuchVersion",
+            "Message": "The specified version does not exist.",
+        }
+        for item in wanted
+        if item not in known
+    ]
+    answers = await change(asked, "objects_delete", bucket=bucket, items=known, caller=caller(asked))
     deleted_: list[Json] = []
-    errors: list[Json] = []
-    for item, done in zip(wanted, answers, strict=True):
+    for item, done in zip(known, answers, strict=True):
         named: Json = {"Key": item["key"]}
         if item["version"] is not None:
             named["VersionId"] = item["version"]
@@ -326,7 +336,7 @@ def _check_whole(asked: Asked, given: Json) -> None:
 async def get_object_attributes(asked: Asked, given: Json) -> Json:
     """The attributes that are asked for by name."""
     bucket = need_bucket(asked, given)
-    version = _version(given)
+    version = version_of(given)
     found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
     if found.marker:
         raise deleted(found, version)

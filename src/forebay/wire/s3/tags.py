@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import caller, change, in_thread, need_bucket, operation, setting, shelf
+from forebay.wire.s3.base import caller, change, in_thread, need_bucket, operation, setting, shelf, version_of
 from forebay.wire.s3.objects import deleted
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
@@ -18,7 +18,7 @@ async def _shown(asked: Asked, bucket: str, version: str) -> Json:
 async def get_object_tagging(asked: Asked, given: Json) -> Json:
     """An object's tags."""
     bucket = need_bucket(asked, given)
-    version = given.get("VersionId")
+    version = version_of(given)
     found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
     if found.marker:
         raise deleted(found, version)
@@ -44,7 +44,7 @@ async def delete_object_tagging(asked: Asked, given: Json) -> Json:
 
 
 async def _tag(asked: Asked, bucket: str, given: Json, tags: dict[str, str] | None) -> Json:
-    args = {"bucket": bucket, "key": given["Key"], "version": given.get("VersionId"), "tags": tags}
+    args = {"bucket": bucket, "key": given["Key"], "version": version_of(given), "tags": tags}
     found: Json = await change(asked, "object_tag", **args, caller=caller(asked))
     return found
 
