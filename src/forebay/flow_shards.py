@@ -16,7 +16,7 @@ from forebay.catalog.store import Store
 from forebay.functions.queue import enqueue
 from forebay.functions.section import TriggerSpec
 from forebay.functions.shapes import KinesisRecord
-from forebay.functions.stream import Move, ShardInfo
+from forebay.functions.stream_parts import Move, ShardInfo
 from forebay.layout import Layout
 from forebay.project.model import Location
 from forebay.streams.sequence import number

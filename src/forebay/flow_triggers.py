@@ -35,7 +35,8 @@ from forebay.functions.invoke import Host, Invoker
 from forebay.functions.package import sweep
 from forebay.functions.queue import Queue, enqueue
 from forebay.functions.section import FunctionSpec, TriggerSpec
-from forebay.functions.stream import Parts, StreamTrigger
+from forebay.functions.stream import StreamTrigger
+from forebay.functions.stream_parts import Parts
 from forebay.lake.files import Files
 from forebay.lake.lake import Lake
 from forebay.lake.objects import Change

@@ -18,7 +18,8 @@ from forebay.functions import stream as module
 from forebay.functions.invoke import Result
 from forebay.functions.section import TriggerSpec
 from forebay.functions.shapes import KinesisRecord
-from forebay.functions.stream import Move, Parts, ShardInfo, StreamTrigger
+from forebay.functions.stream import StreamTrigger
+from forebay.functions.stream_parts import Move, Parts, ShardInfo
 
 
 class Log:
