@@ -42,7 +42,7 @@ from forebay import ipc
 from forebay.catalog.crawl.crawlers import Crawlers
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
-from forebay.catalog.sweep import expire, registered, sweep
+from forebay.catalog.sweep import registered, sweep
 from forebay.clock import SECOND, now_us
 from forebay.delivery.buffers import Sealed, make_seal
 from forebay.delivery.compact import GRACE, Compaction
@@ -320,7 +320,7 @@ class Flow:
         """One round of upkeep: expire, remove what was replaced, merge small files."""
         ages = {name: bucket.expire for name, bucket in self.project.of(BucketSpec).items() if bucket.expire}
         self._upkeeps += 1
-        expire(self._store, ages, GRACE)
+        self.lake.expire(ages, GRACE)
         if ages and self._upkeeps % LOOK_AROUND == 0:
             self._expire_foreign(ages)
         sweep(self._store, self._files)

@@ -204,3 +204,16 @@ def test_unfinished_uploads_are_over_in_the_end(world: World) -> None:
     world.call("bucket_set", bucket="shop", name="lifecycle", doc={"rules": [rule]})
     assert expire(world.store, world.lake.world, now_us() + 3 * DAY)[0] == 1
     assert world.shelf.uploads("shop", "") == []
+
+
+def test_a_buckets_own_expiry_deletes_what_is_older_and_says_so(world: World) -> None:
+    rule = {"id": "r", "kind": "function", "target": "f", "events": ["s3:LifecycleExpiration:*"]}
+    world.call("bucket_set", bucket="shop", name="notification", doc={"rules": [rule]})
+    world.put("old", b"x")
+    world.put("new", b"x")
+    world.write(lambda db: db.execute("UPDATE objects SET modified = 1 WHERE key = 'old'") and None)
+    world.lake.expire({"shop": 3600.0}, 1.0)
+    assert world.listed() == ["new"]
+    until(lambda: names(world.folder()) == ["new"])
+    (told,) = world.lake.notices.read("function")
+    assert told["event"]["Records"][0]["eventName"] == "LifecycleExpiration:Delete"

@@ -8,7 +8,6 @@ for somebody else's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import apsw
@@ -68,30 +67,3 @@ def registered(store: Store, bucket: str, key: str) -> bool:
         " SELECT 1 FROM intents WHERE bucket = ?1 AND key = ?2 LIMIT 1"
     )
     return store.reader.execute(query, (bucket, key)).fetchone() is not None
-
-
-def expire(store: Store, ages: Mapping[str, float], grace: float) -> int:
-    """Replace by nothing what is older than its bucket's seconds; how many objects."""
-    count = 0
-    for bucket, seconds in ages.items():
-        now = now_us()
-        before, gone = now - int(seconds * SECOND), now + int(grace * SECOND)
-        rows = store.reader.execute(
-            "SELECT id, inputs, source FROM objects WHERE bucket = ? AND state = 'live' AND modified < ? LIMIT ?",
-            (bucket, before, AT_ONCE),
-        ).fetchall()
-        if not rows:
-            continue
-
-        def work(db: apsw.Connection, rows: list[Any] = rows, gone: int = gone) -> None:
-            for id_, inputs, source in rows:
-                db.execute(
-                    "UPDATE objects SET state = 'replaced', gone_after = ? WHERE id = ? AND state = 'live'",
-                    (gone, id_),
-                )
-                if db.changes() and inputs and source:
-                    db.execute("UPDATE ledger SET removed = removed + ? WHERE consumer = ?", (inputs, source))
-
-        store.write(work)
-        count += len(rows)
-    return count

@@ -51,6 +51,22 @@ def expire(catalog: Catalog, world: World, now: int) -> tuple[int, list[str]]:
     return count, unlink
 
 
+def expire_older(catalog: Catalog, world: World, ages: Mapping[str, float], now: int, grace: float) -> int:
+    """Delete what is older than its bucket's seconds, at most a few hundred objects a bucket; how many."""
+    count = 0
+    for bucket, seconds in ages.items():
+        rows: Any = catalog.reader.execute(
+            "SELECT key, etag FROM objects WHERE bucket = ? AND state = 'live' AND modified < ? LIMIT ?",
+            (bucket, now - int(seconds * SECOND), AT_ONCE),
+        ).fetchall()
+        more = {"bucket": bucket, "by": BY, "grace": int(grace * SECOND)}
+        wanted = [{"key": key, "etag": etag, **more} for key, etag in rows]
+        if wanted:
+            catalog.write(lambda db, wanted=wanted: [_delete(db, world, each) for each in wanted])  # type: ignore[misc]
+            count += len(wanted)
+    return count
+
+
 def _delete(db: apsw.Connection, world: World, args: Mapping[str, Any]) -> list[str]:
     change = Change(db, world, args)
     if "etag" in args and (change.current is None or change.current.etag != args["etag"]):

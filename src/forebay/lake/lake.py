@@ -21,7 +21,7 @@ from forebay.clock import now_us
 from forebay.crash import crash_point
 from forebay.errors import ForebayError, UsageError
 from forebay.lake import objects, uploads
-from forebay.lake.expire import expire
+from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
 from forebay.lake.notifications import Catalog, Notices
 from forebay.lake.objects import Change, Json, World
@@ -78,6 +78,10 @@ class Lake:
     def apply(self, buckets: Iterable[str]) -> None:
         """The buckets there are from now on."""
         self._buckets = sorted(buckets)
+
+    def expire(self, ages: Mapping[str, float], grace: float) -> None:
+        """Delete what is older than its bucket's seconds; the files outlive that by `grace` seconds."""
+        expire_older(self._catalog, self.world, ages, now_us(), grace)
 
     # --- what is asked of it ---
 

@@ -155,12 +155,15 @@ class Change:
         )
         self._gone(current, GONE, ROW_OUTLIVES)
 
-    def retire(self, current: Live) -> None:
-        """The current version is no more. Its file goes when no query that planned it can live."""
-        if current.path is None:  # its file has the object's own name, which what comes next takes now
+    def retire(self, current: Live, *, asked: bool = True) -> None:
+        """The current version is no more. Its file goes when no query that planned it can live.
+
+        A file that has the object's own name goes at once where somebody `asked` for it, as he then sees.
+        """
+        if current.path is None and asked:
             self._gone(current, GONE, ROW_OUTLIVES)
         else:
-            self._gone(current, current.etag, GRACE)
+            self._gone(current, current.etag, self.args.get("grace", GRACE))
 
     def _gone(self, current: Live, etag: str, lives: int) -> None:
         self.db.execute(
@@ -262,7 +265,7 @@ def delete(change: Change) -> Json:
         change.check_conditions()
     if change.versioning == "":
         if change.current is not None:
-            change.retire(change.current)
+            change.retire(change.current, asked=by == "ObjectRemoved")
             change.outdated()
             change.tell(f"{by}:Delete", version=None)
         return {"version": None, "marker": False}

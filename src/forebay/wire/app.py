@@ -70,6 +70,8 @@ class WireApp:
         if bucket is not None and bucket[1] != "s3":
             path = f"/{bucket[1]}{path}"
         given = {name.lower(): value for name, value in headers.items()}
+        # The server leaves out values that are not ASCII: they are seen, as what cannot be read.
+        given |= {name: "\ufffd" for name in headers.keys() if name not in given}  # noqa: SIM118
         given.setdefault("host", host)
         if self._dispatch is None:
             # In a thread: botocore takes a while to load, and only who speaks AWS needs it.

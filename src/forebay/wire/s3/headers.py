@@ -97,6 +97,8 @@ def meta_of(asked: Asked, given: Json) -> Json:
             raise invalid("", "x-amz-acl", canned)
         meta["acl"] = canned
     user = given.get("Metadata") or {}
+    if any("\ufffd" in value for value in user.values()):
+        raise invalid("Metadata is ASCII; encode other characters as RFC 2047 says", "x-amz-meta")
     if user:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in user.items())
         if size > MAX_METADATA:
