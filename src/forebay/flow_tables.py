@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import apsw
 
-from forebay.catalog.declare import external_doc, table_doc
-from forebay.catalog.section import TableSpec
+from forebay.catalog.declare import external_doc, table_doc, view_doc
+from forebay.catalog.section import TableSpec, ViewSpec
 from forebay.catalog.tables import create_database, get_table, put_table
 from forebay.delivery.section import DeliverySpec
 from forebay.project.model import Project
+
+log = logging.getLogger(__name__)
 
 
 def declare(db: apsw.Connection, project: Project) -> None:
@@ -20,6 +24,12 @@ def declare(db: apsw.Connection, project: Project) -> None:
     for name, spec in project.of(TableSpec).items():
         database, table = qualified(name, project)
         put_table(db, database, table, "external", external_doc(spec))
+    for name, view in project.of(ViewSpec).items():
+        database, table = qualified(name, project)
+        try:
+            put_table(db, database, table, "view", view_doc(view, Path(project.root)))
+        except OSError as error:
+            log.error("the view %s cannot be read: %s", name, error)
     for delivery in project.of(DeliverySpec).values():
         if delivery.table is None:
             continue

@@ -28,7 +28,7 @@ PAGES = sorted(
 )
 ELSEWHERE = re.compile(r"make \w|pip install |git clone |python3|\. \.venv|source ")
 """What installs or builds is not run here; the targets are looked at in test_targets.py."""
-ASKS = re.compile(r"forebay (query|status)\b")
+ASKS = re.compile(r"forebay (query|status|flush)\b")
 KNOWN = {"", "console", "json", "python", "sql", "text", "yaml"}
 
 
@@ -53,10 +53,13 @@ def test_every_block_is_of_a_kind_that_is_looked_at(page: str) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if steps(page)])
 def test_the_commands_of_a_page_do_what_it_shows(page: str, tmp_path: Path) -> None:
-    """In order, in one folder, with a running system; a page that does not start one gets the restaurant."""
+    """In order, in one folder, with a running system; a page that does not start one gets an example: its own,
+    or the restaurant.
+    """
     commands = [step for step in steps(page) if not ELSEWHERE.match(step.command)]
     starts = any(step.command.startswith(("forebay run", "forebay init")) for step in commands)
-    shell = Shell(tmp_path if starts else example("restaurant", tmp_path / "restaurant"), tmp_path)
+    own = page.split("/")[1] if page.startswith("examples/") else "restaurant"
+    shell = Shell(tmp_path if starts else example(own, tmp_path / own), tmp_path)
     try:
         if not starts:
             shell.start("forebay run .")

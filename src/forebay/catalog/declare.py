@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-type
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from forebay.catalog.section import ProjectionSpec, TableSpec
+from forebay.catalog.section import ProjectionSpec, TableSpec, ViewSpec
 
 SERDES = {
     "json": "org.openx.data.jsonserde.JsonSerDe",
@@ -82,3 +83,18 @@ def projection_parameters(column: str, spec: ProjectionSpec) -> dict[str, str]:
     if spec.digits is not None:
         parts["digits"] = str(spec.digits)
     return {f"projection.{column}.{name}": value for name, value in parts.items()}
+
+
+def view_doc(spec: ViewSpec, root: Path) -> dict[str, Any]:
+    """The row of a view that the project declares. Raises OSError where its file cannot be read."""
+    text = spec.view if spec.file is None else (root / spec.file).read_text("utf-8")
+    return {
+        "columns": [[name.lower(), kind] for name, kind in spec.columns.items()],
+        "partition_keys": [],
+        "location": "",
+        "format": "text",
+        "inferred": False,
+        "parameters": {"presto_view": "true", "comment": "Presto View"},
+        "view_sql": text.strip().rstrip(";"),
+        "owner": "project",
+    }

@@ -8,6 +8,7 @@ from forebay.catalog.cron import Cron
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
+from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Spec
 from forebay.project.section import Section
 
@@ -68,6 +69,31 @@ class TableSpec(Spec, frozen=True, kw_only=True):
     header: Annotated[bool, Field("CSV: the first line names the columns.")] = False
     delimiter: Annotated[str, Field("CSV: what separates fields.", example='";"')] = ","
     was: Annotated[str | None, WAS] = None
+
+
+class ViewSpec(Spec, frozen=True, kw_only=True):
+    """A view: a query under a table's name."""
+
+    view: Annotated[
+        str,
+        Field(
+            "A file of SQL, or the SQL itself. What it reads is best named `database.table`.",
+            example="views/orders.sql",
+        ),
+    ]
+    columns: Annotated[
+        dict[str, str],
+        Field(
+            "Its columns with Athena's types, for those who ask what there is without asking the view.",
+            example="{order_id: string, amount: double}",
+            kind="type",
+        ),
+    ] = {}
+
+    @property
+    def file(self) -> str | None:
+        """The file, if it is one; SQL has a space somewhere."""
+        return None if any(space in self.view.strip() for space in " \n\t") else self.view
 
 
 class ClassifierSpec(Spec, frozen=True, kw_only=True):
@@ -182,6 +208,8 @@ def _check(check: Check) -> None:
         if seen.setdefault(full, name) != name:
             check.add("DuplicateTable", ("catalog", name), f"the table {full} is also there as {seen[full]}")
         _check_table(check, ("catalog", name), spec)
+    for name, view in check.entries("catalog", ViewSpec):
+        _check_view(check, ("catalog", name, "view"), view)
     for name, crawler in check.entries("catalog", CrawlerSpec):
         for target in crawler.crawl:
             noun, _, stream = target.partition(".")
@@ -195,6 +223,18 @@ def _check(check: Check) -> None:
                 Cron(crawler.schedule)
             except UsageError as error:
                 check.add("BadValue", ("catalog", name, "schedule"), error.message)
+
+
+def _check_view(check: Check, here: Part, spec: ViewSpec) -> None:
+    if spec.file is None:
+        return
+    try:
+        if not read_inside(check.root, spec.file).decode().strip():
+            check.add("EmptyQuery", here, "there is no SQL in it", file=spec.file, line=1, column=1)
+    except FileTrouble as trouble:
+        check.add(trouble.code, here, trouble.message, why=trouble.why, fix=trouble.fix)
+    except UnicodeDecodeError as error:
+        check.add("NotUtf8", here, f"{spec.file} is not UTF-8", why=error.reason)
 
 
 def _check_table(check: Check, here: Part, spec: TableSpec) -> None:
@@ -237,7 +277,7 @@ SECTION = Section(
     noun="catalog",
     title="Tables and crawlers",
     doc=(
-        "Each entry is an external table over files of the lake, or (with `crawl`) a crawler. A name is `table`, in "
+        "Each entry is an external table over files of the lake, or (with `crawl`) a crawler, or a `view`. A name is `table`, in "
         "the project's own database, or `database.table`. The table of a delivery is declared there."
     ),
     example="""\
@@ -256,7 +296,7 @@ clicks:
   location_template: s3://restaurant-lake/clicks/${datehour}/
 """,
     spec=TableSpec,
-    variants={"crawl": CrawlerSpec},
+    variants={"crawl": CrawlerSpec, "view": ViewSpec},
     pattern=r"[a-z0-9_]+(\.[a-z0-9_]+)?",
     name_doc="table or database.table; lower-case letters, digits and _",
     holds=lambda spec: isinstance(spec, TableSpec),

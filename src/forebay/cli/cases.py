@@ -6,6 +6,8 @@
           clicks:                                   # a route; or streams.NAME, delivery.NAME
             - {element_clicked: soup, time_spent: 3}
             - '{"element_clicked": "as written'     # text is sent as it is
+        put:
+          lake.shop/raw/orders.csv: data/orders.csv   # an object: a file of the project
         refused: 1                                  # by the door; 0 unless said
         dropped: 0                                  # by the function; not looked at unless said
         rejected: 0                                 # to the error prefix; not looked at unless said
@@ -32,17 +34,20 @@ import orjson
 from forebay.project.finding import Finding
 from forebay.project.read import Items, Map, Node, Scalar, plain, read_file
 
-KEYS = ("name", "send", "refused", "dropped", "rejected", "query", "expect", "ordered")
+KEYS = ("name", "send", "put", "refused", "dropped", "rejected", "query", "expect", "ordered")
 
 
 @dataclass(slots=True)
 class Case:
-    """One case. `send` has the events of each target, as the bytes to send; counts are None if not looked at."""
+    """One case. `send` has the events of each target, as the bytes to send, `put` the object and the file of
+    each `lake.bucket/key`; counts are None if not looked at.
+    """
 
     name: str
     file: str
     line: int
     send: list[tuple[str, list[bytes]]] = field(default_factory=list)
+    put: list[tuple[str, str, str]] = field(default_factory=list)
     refused: int = 0
     dropped: int | None = None
     rejected: int | None = None
@@ -99,6 +104,8 @@ class _Reader:
             self._add(node, "NoName", "a case has a name that says what holds")
         if "send" in parts:
             case.send = self._send(parts["send"])
+        if "put" in parts:
+            case.put = self._put(parts["put"])
         case.refused = self._count(parts.get("refused")) or 0
         case.dropped = self._count(parts.get("dropped"))
         case.rejected = self._count(parts.get("rejected"))
@@ -124,6 +131,20 @@ class _Reader:
         for target, (_, events) in node.pairs.items():
             items = events.nodes if isinstance(events, Items) else [events]
             found.append((target, [_event(item) for item in items]))
+        return found
+
+    def _put(self, node: Node) -> list[tuple[str, str, str]]:
+        """(bucket, key, file) of each object."""
+        found = []
+        for target, (place, file) in node.pairs.items() if isinstance(node, Map) else ():
+            noun, _, rest = target.partition(".")
+            bucket, _, key = rest.partition("/")
+            if noun != "lake" or not bucket or not key:
+                self._add(place, "NoObject", f"{target!r} is no object", "lake.bucket/key")
+            else:
+                found.append((bucket, key, str(plain(file))))
+        if not isinstance(node, Map):
+            self._add(node, "NotAMapping", "`put` has the file of each object")
         return found
 
     def _count(self, node: Node | None) -> int | None:

@@ -10,8 +10,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import click
 import pyarrow as pa
@@ -21,7 +23,7 @@ from forebay.cli.cases import Case, read_cases
 from forebay.cli.find import json_option, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.rows import differences
-from forebay.errors import ForebayError, NotFound, QueryFailed, Unavailable, UsageError
+from forebay.errors import ForebayError, NoServer, NotFound, QueryFailed, Unavailable, UsageError
 from forebay.ingest.section import RouteSpec
 from forebay.ipc import Client
 from forebay.layout import Layout
@@ -129,6 +131,8 @@ def _run_case(project: Project, system: _System, case: Case) -> list[str]:
                 refused += [f"{reason} ({code})" for _, code, _, reason in outcome.refused]
         finally:
             target.close()
+    for bucket, key, file in case.put:
+        system.put(bucket, key, file)
     if len(refused) != case.refused:
         problems += [f"{len(refused)} were refused at the door, {case.refused} expected", *refused[:5]]
     after = system.settled(flushed=whole)
@@ -214,6 +218,29 @@ class _System:
         if route.key == "required":
             key = self._front.call("keys_create", name="test")["secret"]
         return Route(self._urls["ingest"], route.method, route.path, key, route.max_body)
+
+    def put(self, bucket: str, key: str, file: str) -> None:
+        """Put a file of the project into a bucket, as `aws s3 cp` does."""
+        path = (self._root / file).resolve()
+        if not path.is_relative_to(self._root) or not path.is_file():
+            raise NotFound("NoSuchFile", f"there is no file {file}", where=str(self._root))
+        body = path.read_bytes()
+
+        def send() -> None:
+            parts = urlsplit(self._urls["aws"])
+            connection = HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE)
+            try:
+                connection.request("PUT", quote(f"/{bucket}/{key}"), body)
+                answer = connection.getresponse()
+                said = answer.read().decode("utf-8", "replace")
+            finally:
+                connection.close()
+            if answer.status == 503:
+                raise NoServer("ProcessDown", said)
+            if answer.status != 200:
+                raise UsageError("NotPut", f"{bucket} does not take {key}", why=said[-300:])
+
+        _once_up(send)
 
     def settled(self, *, flushed: bool) -> dict[str, int]:
         """The ledger's total once every consumer has read all there is, and with `flushed` delivered it."""
