@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 import psutil
 
 import forebay
-from benchmarks import asking, door, kinesis, system
+from benchmarks import asking, bus, door, kinesis, system
 from benchmarks.table import HEAD, into_readme, number, say
 
 MEASURES: dict[str, Callable[[], None]] = {
     "door": lambda: at_the_door(door.measure(1.0, 4)),
     "kinesis": lambda: kinesis.rows(kinesis.measure(1.0, 3)),
+    "bus": bus.rows,
     "sustained": system.sustained,
     "visible": system.visible,
     "overhead": asking.overhead,

@@ -201,8 +201,10 @@ def visible(seconds: float = 15, rate: int = 5000) -> None:
 
 SENDER = """
 import http.client, sys, time
+from importlib import import_module
 from urllib.parse import urlsplit
-from benchmarks.system import LINES, body
+from benchmarks.system import LINES
+body = import_module(sys.argv[3]).body
 url, total = urlsplit(sys.argv[1]), int(sys.argv[2])
 bodies = [body(n * LINES) for n in range(40)]
 connection = http.client.HTTPConnection(url.hostname, url.port)
@@ -219,11 +221,14 @@ print(time.perf_counter() - began)
 """
 
 
-def pour(each: System, total: int) -> tuple[float, float]:
-    """Seconds until the last of `total` events is acknowledged, and until all are in the lake or hot."""
+def pour(each: System, total: int, bodies: str = "benchmarks.system") -> tuple[float, float]:
+    """Seconds until the last of `total` events is acknowledged, and until all are in the lake or hot.
+
+    The module `bodies` has the function `body(first)`, which makes a request's.
+    """
     began = time.perf_counter()
     sender = subprocess.Popen(
-        [sys.executable, "-c", SENDER, each.ingest, str(total)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SENDER, each.ingest, str(total), bodies], stdout=subprocess.PIPE, text=True
     )
     assert sender.stdout is not None
     out, _ = sender.communicate(timeout=600)

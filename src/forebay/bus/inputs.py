@@ -7,9 +7,11 @@ outside, every value is JSON.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -18,8 +20,8 @@ import orjson
 from forebay.clock import iso
 from forebay.errors import UsageError
 
-Make = Callable[[bytes, int], bytes]
-"""(event, arrival in UTC microseconds) → what the target gets."""
+Make = Callable[[list[bytes], Callable[[], Sequence[int]]], list[bytes]]
+"""(events, their arrivals in UTC microseconds, asked for only if needed) → what the target gets of each."""
 
 PREDEFINED = (
     "aws.events.rule-arn",
@@ -31,6 +33,7 @@ PREDEFINED = (
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 _STEP = re.compile(r"""\.([^.\[\]*]+)|\[(\d+)\]|\[['"]([^'"\]]+)['"]\]""")
 _MISSING = object()
+BATCH = 2000
 
 Path = tuple[str | int, ...]
 
@@ -54,22 +57,55 @@ def placeholders(template: str) -> list[str]:
     return _PLACEHOLDER.findall(template)
 
 
-def whole(event: bytes, _: int) -> bytes:
-    """The event as it is."""
-    return event
+def whole(events: list[bytes], _: Callable[[], Sequence[int]]) -> list[bytes]:
+    """The events as they are."""
+    return events
 
 
 def constant(text: bytes) -> Make:
     """Always the same."""
-    return lambda _event, _arrival: text
+    return lambda events, _: [text] * len(events)
 
 
+@functools.cache
 def part(path: Path) -> Make:
     """What lies at `path`, as JSON; `null` if nothing does."""
     if not path:
         return whole
     cut = cutter(path)
-    return lambda event, _: cut(event) or b"null"
+    quick = _many(path) if all(isinstance(step, str) for step in path) else None
+
+    def make(events: list[bytes], _: Callable[[], Sequence[int]]) -> list[bytes]:
+        if quick is not None:
+            try:
+                return quick(events)
+            except (msgspec.MsgspecError, AttributeError):
+                pass  # one of them has nothing there
+        return [cut(event) or b"null" for event in events]
+
+    return make
+
+
+def _shape(path: Path) -> Any:
+    shape: Any = msgspec.Raw
+    for step in reversed(path):
+        fields: Any = [("v", shape)]
+        shape = msgspec.defstruct("Part", fields, rename={"v": str(step)}.get, gc=False)
+    return shape
+
+
+def _many(path: Path) -> Callable[[list[bytes]], list[bytes]]:
+    decode = msgspec.json.Decoder(list[_shape(path)]).decode  # type: ignore[misc]
+    get = attrgetter(".".join("v" for _ in path))
+
+    def cut(events: list[bytes]) -> list[bytes]:
+        found: list[bytes] = []
+        for first in range(0, len(events), BATCH):
+            rows = decode(b"[" + b",".join(events[first : first + BATCH]) + b"]")
+            found += map(bytes, map(get, rows))
+        return found
+
+    return cut
 
 
 def cutter(path: Path) -> Callable[[bytes], bytes | None]:
@@ -81,11 +117,7 @@ def cutter(path: Path) -> Callable[[bytes], bytes | None]:
             return None if value is _MISSING else orjson.dumps(value)
 
         return walk
-    shape: Any = msgspec.Raw
-    for step in reversed(path):
-        fields: Any = [("v", shape)]
-        shape = msgspec.defstruct("Part", fields, rename={"v": str(step)}.get, gc=False)
-    decode = msgspec.json.Decoder(shape).decode
+    decode = msgspec.json.Decoder(_shape(path)).decode
     depth = len(path)
 
     def cut(event: bytes) -> bytes | None:
@@ -135,7 +167,7 @@ def transformer(template: str, paths: Mapping[str, Path], rule: str, arn: str) -
     """
     pieces = _pieces(template)
 
-    def make(event: bytes, arrival: int) -> bytes:
+    def one(event: bytes, arrival: int) -> bytes:
         parsed = orjson.loads(event)
         known: dict[str, Any] = {
             "aws.events.rule-arn": arn,
@@ -159,6 +191,9 @@ def transformer(template: str, paths: Mapping[str, Path], rule: str, arn: str) -
                 value = at(parsed, paths[name]) if name in paths else _MISSING
             out.append(_inside(value) if quoted else _outside(value))
         return "".join(out).encode()
+
+    def make(events: list[bytes], arrivals: Callable[[], Sequence[int]]) -> list[bytes]:
+        return [one(event, arrival) for event, arrival in zip(events, arrivals(), strict=True)]
 
     return make
 

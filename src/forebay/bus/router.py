@@ -7,14 +7,14 @@ what a compiled set of them costs, not a thousand times one.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from forebay.arn import arn
 from forebay.bus.envelope import replay_of
@@ -168,10 +168,9 @@ class Router:
     def _match(self, records: Sequence[bytes], first: int, start: int, end: int) -> Run:
         some = records[start - first : end - first]
         matched = self._rules.match(some)
-        special = [
-            i for i, record in enumerate(some) if _SPECIAL[0] in record[:300] or _SPECIAL[1] in record[:300]
-        ]
-        if special:
+        together = b"".join(some)
+        if any(mark in together for mark in _SPECIAL):
+            special = [i for i, record in enumerate(some) if any(mark in record[:300] for mark in _SPECIAL)]
             matched = self._confine(some, special, matched)
         marks = bytearray(len(some))
         for name, indexes in matched.items():
@@ -227,46 +226,53 @@ class TargetSieve:
 
     def sift(self, records: Sequence[bytes], origins: Sequence[Origin]) -> Sifted:
         """See `ports.Sieve`."""
-        matches = self.match(records, origins)
-        return Sifted([make for _, make, _ in matches], [index for index, _, _ in matches])
+        indexes, routes = self._pick(records, origins)
+        return Sifted(_made(records, origins, indexes, routes), indexes)
 
     def match(self, records: Sequence[bytes], origins: Sequence[Origin]) -> list[tuple[int, bytes, Route]]:
         """(index of the event, what the target gets, by which rule and target), by index."""
+        indexes, routes = self._pick(records, origins)
+        return list(zip(indexes, _made(records, origins, indexes, routes), routes, strict=True))
+
+    def _pick(self, records: Sequence[bytes], origins: Sequence[Origin]) -> tuple[list[int], list[Route]]:
+        """The indexes of the events for the target, ascending, and the route of each."""
         if not records:
-            return []
+            return [], []
         first = origins[0].offset
         end = first + len(records)
         runs = self._router.runs(records, first)
         routes = self._router.routes(self._target)
-        found = list(_chosen(runs, routes, first, end))
-        if len(routes) > 1:
-            found.sort(key=lambda pair: pair[0])
-        return [
-            (at - first, _payload(route, records[at - first], origins, at - first), route)
-            for at, route in found
-        ]
+        found: list[tuple[int, int]] = []
+        for run in runs:
+            for rank, route in enumerate(routes):
+                offsets = run.found.get(route.rule)
+                if offsets:
+                    low = bisect_left(offsets, first) if run.start < first else 0
+                    high = bisect_left(offsets, end) if run.end > end else len(offsets)
+                    found += zip(offsets[low:high], itertools.repeat(rank), strict=False)
+        found.sort()
+        return [at - first for at, _ in found], [routes[rank] for _, rank in found]
 
 
-def _payload(route: Route, record: bytes, origins: Sequence[Origin], index: int) -> bytes:
-    if route.make is whole:
-        return record
-    return route.make(record, origins[index].arrival)
+def _made(
+    records: Sequence[bytes], origins: Sequence[Origin], indexes: Sequence[int], routes: Sequence[Route]
+) -> list[bytes]:
+    """What the target gets of each; events that are treated alike are treated together."""
+    made = [records[index] for index in indexes]
+    makes = {route.make for route in routes}
+    if makes <= {whole}:
+        return made
+    if len(makes) == 1:
+        return makes.pop()(made, _arrivals(origins, indexes))
+    ranks: dict[Make, list[int]] = {}
+    for rank, route in enumerate(routes):
+        ranks.setdefault(route.make, []).append(rank)
+    for make, some in ranks.items():
+        texts = make([made[rank] for rank in some], _arrivals(origins, [indexes[rank] for rank in some]))
+        for rank, text in zip(some, texts, strict=True):
+            made[rank] = text
+    return made
 
 
-def _chosen(
-    runs: Sequence[Run], routes: Sequence[Route], first: int, end: int
-) -> Iterator[tuple[int, Route]]:
-    for run in runs:
-        if not run.found:
-            continue
-        wanted: Any = routes
-        if len(routes) > len(run.found):
-            wanted = (route for route in routes if route.rule in run.found)
-        for route in wanted:
-            offsets = run.found.get(route.rule)
-            if not offsets:
-                continue
-            low = bisect_left(offsets, first) if run.start < first else 0
-            high = bisect_left(offsets, end) if run.end > end else len(offsets)
-            for at in offsets[low:high]:
-                yield at, route
+def _arrivals(origins: Sequence[Origin], indexes: Sequence[int]) -> Callable[[], list[int]]:
+    return lambda: [origins[index].arrival for index in indexes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from forebay.bus.envelope import compact, envelope, head, moment, new_id
+from forebay.bus.envelope import compact, envelope, head, moment, new_ids
 from forebay.bus.inputs import parse_path, text_at
 from forebay.clock import now_us
 
@@ -32,9 +32,17 @@ class Wrap:
         """An event for each."""
         time = moment(now_us())
         shared = self._fixed
+        ids = new_ids(len(details))
         if shared is not None:
-            return [envelope(shared, new_id(), time, compact(detail)) for detail in details]
-        return [envelope(self._head(detail), new_id(), time, compact(detail)) for detail in details]
+            before, between = shared[0], shared[1] + time.encode() + shared[2]
+            return [
+                b"%b%b%b%b}" % (before, id.encode(), between, compact(detail))
+                for id, detail in zip(ids, details, strict=True)
+            ]
+        return [
+            envelope(self._head(detail), id, time, compact(detail))
+            for id, detail in zip(ids, details, strict=True)
+        ]
 
     def _head(self, detail: bytes) -> tuple[bytes, bytes, bytes]:
         parts = (_read(self._source, detail), _read(self._detail_type, detail))
