@@ -93,6 +93,7 @@ class Flow:
         self._files = Files(layout.lake)
         self.crawlers = Crawlers(self._store, layout, self._open_log)
         self.lake = Lake(self._store, self._files)
+        self._catalog.on_object = self.lake.delivered
         self.functions = Functions(layout, self._store, self.lake, self._files, host or plain_host(layout))
         self.buses = Buses(layout, self._store, self.functions, self.lake.notices)
         self.buses.reading = self._positions

@@ -19,6 +19,9 @@ ingest:
   order: {route: POST /orders, to: functions.shop, payload: "1.0"}
   events: {route: POST /events, to: streams.events}
   broken: {route: POST /broken, to: functions.broken}
+  rows: {route: POST /rows, to: delivery.rows}
+delivery:
+  rows: {to: lake.files/delivered/, buffer: {seconds: 60}}
 streams:
   events: {shards: 2}
 functions:
@@ -29,6 +32,7 @@ functions:
     environment: {PLACE: "%(place)s/watch"}
     on:
       - {bucket: lake.files/raw/, suffix: .csv}
+      - {bucket: lake.files/delivered/}
       - {schedule: rate(1 minute)}
   count:
     handler: functions/watch.py:each
@@ -93,6 +97,12 @@ def test_what_happens_calls_the_projects_functions(running: Running, folder: Pat
     until(lambda: len(lines(tmp_path / "watch")) == 2)
     keys = [event["Records"][0]["s3"]["object"]["key"] for event in lines(tmp_path / "watch")]
     assert sorted(keys) == ["raw/a.csv", "raw/by-hand.csv"]
+
+    system.post("/rows", {"n": 1})
+    (made,) = system.flush("rows")
+    until(lambda: len(lines(tmp_path / "watch")) == 3)
+    told = lines(tmp_path / "watch")[-1]["Records"][0]["s3"]["object"]
+    assert (told["key"], told["size"]) == (made["key"], made["bytes"])
 
     for n in range(20):
         system.post("/events", {"n": n, "bad": n == 7})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -37,6 +37,8 @@ class Deliveries:
         row = store.reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'buffers'").fetchone()
         self._ids = itertools.count((row[0] if row else 0) + 1)
         self._lock = threading.Lock()
+        self.on_object: OnObject | None = None
+        """Told of each object that a delivery made, in the commit that registers it."""
 
     def attach(self, consumer: str, log: str, start: int, *, skip: bool = False) -> int:
         """The consumer's position, which is `start` the first time.
@@ -126,7 +128,7 @@ class Deliveries:
 
     def register(self, done: Sequence[Registration]) -> Future[None]:
         """Commit the objects: live, counted in the ledger, their buffers and intents gone."""
-        return self._store.submit(lambda db: commit_registrations(db, done))
+        return self._store.submit(lambda db: commit_registrations(db, done, self.on_object))
 
     def objects(self, consumer: str, kind: str) -> list[tuple[int, ObjectRow]]:
         """A consumer's live objects of a kind (`data`, `error`), with their ids, oldest first."""
@@ -218,7 +220,12 @@ def commit_seals(db: apsw.Connection, seals: Sequence[Seal]) -> None:
         )
 
 
-def commit_registrations(db: apsw.Connection, done: Sequence[Registration]) -> None:
+OnObject = Callable[[apsw.Connection, ObjectRow], None]
+
+
+def commit_registrations(
+    db: apsw.Connection, done: Sequence[Registration], on_object: OnObject | None = None
+) -> None:
     """Make written objects live in place of their buffers. Raises ForebayError `LedgerMismatch`."""
     for registration in done:
         row = db.execute(
@@ -239,6 +246,8 @@ def commit_registrations(db: apsw.Connection, done: Sequence[Registration]) -> N
             )
         if written is not None:
             insert_object(db, written)
+            if on_object is not None:
+                on_object(db, written)
         db.execute("DELETE FROM segments WHERE buffer = ?", (registration.buffer,))
         db.execute("DELETE FROM intents WHERE buffer = ?", (registration.buffer,))
         db.execute("DELETE FROM buffers WHERE id = ?", (registration.buffer,))

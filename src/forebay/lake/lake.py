@@ -23,12 +23,13 @@ from forebay.errors import ForebayError, UsageError
 from forebay.lake import objects, uploads
 from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
-from forebay.lake.notifications import Catalog, Notices
+from forebay.lake.notifications import Catalog, Happened, Notices, tell
 from forebay.lake.objects import Change, Json, World
 from forebay.lake.schema import STORE, make
 from forebay.lake.settings import Settings
 from forebay.lake.view import View
 from forebay.lake.watch import Watch
+from forebay.ports import ObjectRow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,6 +83,14 @@ class Lake:
     def expire(self, ages: Mapping[str, float], grace: float) -> None:
         """Delete what is older than its bucket's seconds; the files outlive that by `grace` seconds."""
         expire_older(self._catalog, self.world, ages, now_us(), grace)
+
+    def delivered(self, db: apsw.Connection, row: ObjectRow) -> None:
+        """Tell of an object that a delivery made, in the transaction that registers it."""
+        happened = Happened(
+            "ObjectCreated:Put", row.bucket, row.key, row.size, row.etag, None, self.world.tick(), {}
+        )
+        if tell(db, self.world.settings, happened):
+            self.notices.changed.set()
 
     # --- what is asked of it ---
 

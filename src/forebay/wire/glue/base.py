@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any
 
-from forebay.catalog.section import TableSpec
+from forebay.catalog.section import TableSpec, ViewSpec
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import ForebayError
 from forebay.wire.protocol.message import AwsError
@@ -76,7 +76,8 @@ def refuse_declared(asked: Asked, database: str, table: str | None = None) -> No
         if database == project.database:
             raise invalid(f"Database {database} belongs to the project and is changed in forebay.yaml only")
         return
-    declared = {_full(name, project.database): f"catalog.{name}" for name in project.of(TableSpec)}
+    own = (*project.of(TableSpec), *project.of(ViewSpec))
+    declared = {_full(name, project.database): f"catalog.{name}" for name in own}
     for name, delivery in project.of(DeliverySpec).items():
         if delivery.table is not None:
             declared[_full(delivery.table, project.database)] = f"delivery.{name}"
