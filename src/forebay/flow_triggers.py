@@ -69,7 +69,6 @@ def plain_host(layout: Layout) -> Host:
     return Host(
         logs=layout.logs / "functions",
         code=layout.code,
-        venvs=layout.venvs,
         secrets=none,
         environment=lambda _name, _spec: {},
     )

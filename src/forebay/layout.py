@@ -55,11 +55,6 @@ class Layout:
         return self.root / "functions"
 
     @property
-    def venvs(self) -> Path:
-        """What functions' requirements name, by the hash of the file."""
-        return self.root / "venvs"
-
-    @property
     def logs(self) -> Path:
         """Text logs: one a process, one a function (`functions/<name>.log`)."""
         return self.root / "logs"

@@ -30,7 +30,6 @@ class Calls:
             Host(
                 logs=root / "logs",
                 code=root / "code",
-                venvs=root / "venvs",
                 secrets=lambda _: lambda name: f"the secret {name}",
                 environment=lambda name, _: {"AWS_ENDPOINT_URL": "http://x", "GIVEN": name},
             )

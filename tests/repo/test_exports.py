@@ -20,6 +20,7 @@ def test_the_commands_are_these_in_the_order_in_which_one_meets_them() -> None:
     assert list(COMMANDS) == [
         "init",
         "check",
+        "install",
         "run",
         "stop",
         "test",

@@ -11,6 +11,7 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "init": "forebay.cli.init",
     "check": "forebay.cli.check",
+    "install": "forebay.cli.install",
     "run": "forebay.cli.run",
     "stop": "forebay.cli.stop",
     "test": "forebay.cli.test",

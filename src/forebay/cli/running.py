@@ -27,7 +27,7 @@ from forebay.runtime.doors import open_doors
 from forebay.runtime.exposure import refuse_exposure
 from forebay.runtime.lock import Lock
 from forebay.runtime.options import PORTS, Options
-from forebay.runtime.preflight import check_formats, prepare
+from forebay.runtime.preflight import check_formats, check_installed, prepare
 from forebay.runtime.requests import Requests
 from forebay.runtime.supervisor import Supervisor
 from forebay.sections import SECTIONS
@@ -71,6 +71,7 @@ class Run:
             show_findings(found.findings, self.root)
         project = found.project
         refuse_exposure(self.options, project)
+        check_installed(project)
         prepare(self.layout)
         check_formats(self.layout, {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT})
         lock = Lock(self.layout)

@@ -68,14 +68,12 @@ class Result:
 class Host:
     """What the system gives to functions.
 
-    `code` is the folder below which uploaded code lies, `venvs` that of the environments that
-    `forebay install` makes. `secrets` looks a name up for the project in a folder, `environment` says
+    `code` is the folder below which uploaded code lies. `secrets` looks a name up for the project in a folder, `environment` says
     what the system adds to a function's worker, `tell` who is handed the lines of its log.
     """
 
     logs: Path
     code: Path
-    venvs: Path
     secrets: Callable[[Path], Secrets]
     environment: Callable[[str, FunctionSpec], Mapping[str, str]]
     watch: bool = False
@@ -96,7 +94,6 @@ class Function:
         self._waiting = 0
         self._unpacked = False
         self._turn = threading.Condition()
-        self._requirements = None if spec.requirements is None else root / spec.requirements
         self._host = host
         code = Code(
             name=base,
@@ -114,9 +111,8 @@ class Function:
     def _environment(self) -> tuple[dict[str, str], list[str]]:
         spec = self.spec
         given = dict(self._host.environment(self.name, spec))
-        if self._requirements is not None:
-            # In front of ours, so that what the file names is what is imported.
-            given["PYTHONPATH"] = str(site_packages(self._host.venvs, self._requirements))
+        if spec.requirements is not None:
+            given["PYTHONPATH"] = str(site_packages(self.root, spec.requirements))
         # Secrets belong to who wrote the project, not to who may make functions over the wire.
         uploaded = spec.code is not None
         env, secret = worker_environment(

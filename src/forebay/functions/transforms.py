@@ -16,6 +16,7 @@ from forebay.functions.plain import PlainPolicy
 from forebay.functions.pool import Code, Pool
 from forebay.functions.section import FunctionSpec
 from forebay.functions.sql import ENGINE, SqlPolicy
+from forebay.functions.venv import site_packages
 from forebay.ports import Origin, Outcome, Secrets
 
 
@@ -142,11 +143,14 @@ def open_transform(
     )
 
     def make_environment() -> tuple[dict[str, str], list[str]]:
+        given = dict(environment() if callable(environment) else environment)
+        if declared is not None and declared.requirements is not None:
+            given["PYTHONPATH"] = str(site_packages(root, declared.requirements))
         return worker_environment(
             name=function_name,
             handler=code_text if kind != "sql" else "",
             memory=settings.memory,
-            given=environment() if callable(environment) else environment,
+            given=given,
             declared=settings.environment,
             secrets=secrets,
         )

@@ -100,7 +100,6 @@ class Transforms:
         return Host(
             logs=self._layout.logs / "functions",
             code=self._layout.code,
-            venvs=self._layout.venvs,
             secrets=secrets_of,
             environment=self._environment,
             watch=self._options.development,

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from forebay.catalog.schema import FORMAT as CATALOG_FORMAT
 from forebay.db import refuse_newer, stored_format
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, UsageError
+from forebay.functions.section import FunctionSpec
+from forebay.functions.venv import installed
 from forebay.layout import Layout
+from forebay.project.model import Project
 from forebay.streams.schema import FORMAT as LOG_FORMAT
 
 
@@ -44,6 +47,19 @@ def check_formats(layout: Layout, others: Mapping[Path, int]) -> None:
     ]
     for path, newest in known:
         refuse_newer(path, stored_format(path), newest)
+
+
+def check_installed(project: Project) -> None:
+    """Raise UsageError `NotInstalled` if a function's requirements are not: it would fail at its first call."""
+    root = Path(project.root)
+    for name, spec in project.of(FunctionSpec).items():
+        if spec.requirements is not None and not installed(root, spec.requirements):
+            raise UsageError(
+                "NotInstalled",
+                f"functions.{name} needs what {spec.requirements} names, and it is not installed",
+                where=str(root / spec.requirements),
+                fix=f"run: forebay install {root}",
+            )
 
 
 def _unusable(path: Path, why: str) -> ForebayError:
