@@ -111,7 +111,7 @@ class Route:
 
 
 class Log:
-    """The log of a stream (`streams.activity`), or of a delivery that is put to (`delivery.clicks`)."""
+    """The log of a stream (`streams.activity`), a bus, or a delivery that is put to (`delivery.clicks`)."""
 
     most_bytes = BATCH_BYTES
 

@@ -3,7 +3,7 @@
     cases:
       - name: a click is a row
         send:
-          clicks:                                   # a route; or streams.NAME, delivery.NAME
+          clicks:                                   # a route; or streams.NAME, bus.NAME, delivery.NAME
             - {element_clicked: soup, time_spent: 3}
             - '{"element_clicked": "as written'     # text is sent as it is
         put:

@@ -39,7 +39,7 @@ def command(
 ) -> int:
     """Send the events of FILE (NDJSON, JSON, CSV, Parquet; .gz too) to TARGET.
 
-    TARGET is a route (clicks, /clicks), streams.NAME, delivery.NAME or lake.BUCKET/KEY. What is refused is
+    TARGET is a route (clicks, /clicks), streams.NAME, bus.NAME, delivery.NAME or lake.BUCKET/KEY. What is refused is
     kept in FILE.rejected.ndjson with the reason, and the exit code is then 4.
     """
     layout, running = find_running(state)
@@ -63,7 +63,7 @@ def _target(
     running: Endpoints, project: Project, text: str, *, layout: Layout, key: str | None, stack: ExitStack
 ) -> Target:
     noun, dot, name = text.partition(".")
-    if dot and noun in ("streams", "delivery"):
+    if dot and noun in ("streams", "bus", "delivery"):
         return Log(front(layout), text)
     routes = project.of(RouteSpec)
     wanted = name if dot and noun == "ingest" else text
@@ -77,7 +77,7 @@ def _target(
             *routes,
             *(
                 f"{noun}.{each}"
-                for noun in ("streams", "delivery")
+                for noun in ("streams", "bus", "delivery")
                 for each in project.sections.get(noun, {})
             ),
         ]

@@ -34,7 +34,7 @@ PATIENCE = 30.0
 def command(
     *, target: str, filters: Sequence[str], start: str, most: int | None, state: Path | None, as_json: bool
 ) -> int:
-    """Print the events of TARGET (streams.NAME, delivery.NAME, or a route) as they are accepted.
+    """Print the events of TARGET (streams.NAME, bus.NAME, delivery.NAME, or a route) as they are accepted.
 
     With --json, each is {offset, shard, arrival, event}.
     """
@@ -96,7 +96,7 @@ def _log(layout: Layout, target: str) -> str:
     if route is None:
         known = ", ".join(project.of(RouteSpec)) or "none"
         raise NotFound(
-            "NoSuchTarget", f"there is no {target}", fix=f"streams.NAME, delivery.NAME, or of: {known}"
+            "NoSuchTarget", f"there is no {target}", fix=f"streams.NAME, bus.NAME, delivery.NAME, or of: {known}"
         )
     return str(route.to)
 

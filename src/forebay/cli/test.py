@@ -208,7 +208,7 @@ class _System:
     def target(self, project: Project, name: str) -> Target:
         """Where events of that name go."""
         noun, dot, rest = name.partition(".")
-        if dot and noun in ("streams", "delivery"):
+        if dot and noun in ("streams", "bus", "delivery"):
             return Log(Client(self._layout.socket("front"), "front"), name)
         route = project.of(RouteSpec).get(rest if dot and noun == "ingest" else name)
         if route is None:

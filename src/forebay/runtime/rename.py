@@ -7,11 +7,14 @@ written as applied only after all of them, so what was interrupted is planned an
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 
+from forebay.catalog import consumers
+from forebay.catalog.deliveries import COPIES
 from forebay.catalog.store import open_writer
 from forebay.db import open_db, told
 from forebay.errors import ForebayError
@@ -20,6 +23,7 @@ from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import Step
 from forebay.runtime.subscription import PREFIX
+from forebay.streams.schema import ADDITIONS
 
 
 def renames(steps: Sequence[Step]) -> list[Step]:
@@ -35,14 +39,79 @@ def rename(layout: Layout, project: Project, steps: Sequence[Step]) -> None:
 
 
 def _stream(layout: Layout, _: Project, old: str, new: str) -> None:
-    _log(layout, f"streams.{old}", f"streams.{new}")
-    _catalog(layout, [("UPDATE positions SET log = ? WHERE log = ?", (f"streams.{new}", f"streams.{old}"))])
+    was, is_ = f"streams.{old}", f"streams.{new}"
+    _log(layout, was, is_)
+    _catalog(layout, [("UPDATE positions SET log = ? WHERE log = ?", (is_, was))])
+    _readers(
+        layout, lambda name: name.removesuffix(f"/{was}") + f"/{is_}" if name.endswith(f"/{was}") else name
+    )
+
+
+def _bus(layout: Layout, _: Project, old: str, new: str) -> None:
+    was, is_ = f"bus.{old}", f"bus.{new}"
+
+    def renamed(name: str) -> str:
+        if name in (was, was + COPIES) or name.startswith(f"{was}/"):
+            name = is_ + name.removeprefix(was)
+        return name.removesuffix(f"/{was}") + f"/{is_}" if name.endswith(f"/{was}") else name
+
+    _log(layout, was, is_)
+    _readers(layout, renamed)
+    if not layout.catalog.exists():
+        return
+    db = open_writer(layout.catalog)
+    try:
+        with db:
+            db.execute(consumers.DDL)
+            for table, column in (
+                ("positions", "consumer"),
+                ("positions", "log"),
+                ("ledger", "consumer"),
+                ("objects", "source"),
+            ):
+                _each(db, table, column, renamed)
+            for table, column in (("buses", "name"), ("archives", "bus"), ("schedules", "bus")):
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
+    except apsw.Error as error:
+        raise told(error, layout.catalog) from error
+    finally:
+        db.close()
+
+
+def _readers(layout: Layout, renamed: Callable[[str], str]) -> None:
+    """The consumers of rules, in the logs that they read and in those that they write."""
+    for path in (*layout.streams.glob("bus.*.db"), *layout.streams.glob("streams.*.db")):
+        db = open_db(path)
+        try:
+            with db:
+                db.execute(ADDITIONS)
+                _each(db, "subscriptions", "name", _behind_prefix(renamed))
+                _each(db, "sources", "consumer", renamed)
+                _each(db, "sources", "log", renamed)
+        except apsw.Error as error:
+            raise told(error, path) from error
+        finally:
+            db.close()
+
+
+def _behind_prefix(renamed: Callable[[str], str]) -> Callable[[str], str]:
+    def change(name: str) -> str:
+        return PREFIX + renamed(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else name
+
+    return change
+
+
+def _each(db: apsw.Connection, table: str, column: str, renamed: Callable[[str], str]) -> None:
+    rows: list[Any] = db.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()
+    for (name,) in rows:
+        if name is not None and (changed := renamed(name)) != name:
+            db.execute(f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?", (changed, name))
 
 
 def _delivery(layout: Layout, _: Project, old: str, new: str) -> None:
     was, is_ = f"delivery.{old}", f"delivery.{new}"
     _log(layout, was, is_)
-    for path in layout.streams.glob("streams.*.db"):
+    for path in (*layout.streams.glob("streams.*.db"), *layout.streams.glob("bus.*.db")):
         _subscription(path, PREFIX + was, PREFIX + is_)
     _catalog(
         layout,
@@ -61,7 +130,7 @@ def _table(layout: Layout, project: Project, old: str, new: str) -> None:
     _catalog(layout, [("UPDATE tables SET db = ?, name = ? WHERE db = ? AND name = ?", (*is_, *was))])
 
 
-_CARRY = {"streams": _stream, "delivery": _delivery, "catalog": _table}
+_CARRY = {"streams": _stream, "bus": _bus, "delivery": _delivery, "catalog": _table}
 
 
 def _log(layout: Layout, old: str, new: str) -> None:
