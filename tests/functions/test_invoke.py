@@ -277,3 +277,16 @@ def test_a_changed_function_is_taken_up_while_a_call_of_the_old_ends(
     (calls.root / "go").touch()
     caller.join()
     assert said(got[0]) == "old"
+
+
+def test_calls_that_wait_end_when_the_invoker_does(
+    calls: Calls, until: Callable[[Callable[[], bool]], None]
+) -> None:
+    calls.make("import time\ndef handler(event, context): time.sleep(60)", timeout=60.0)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(calls.call, n) for n in range(2)]
+        until(lambda: len(calls.invoker.status().get("f", {}).get("pids", ())) == 1)
+        calls.invoker.close()
+        for each in waiting:
+            with pytest.raises(Unavailable, match="being stopped"):
+                each.result(10)

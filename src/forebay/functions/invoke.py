@@ -93,6 +93,7 @@ class Function:
         self._free = spec.workers
         self._waiting = 0
         self._unpacked = False
+        self._closed = False
         self._turn = threading.Condition()
         self._host = host
         code = Code(
@@ -162,11 +163,20 @@ class Function:
             self._waiting += 1
             try:
                 patience = max(WAIT, self.spec.timeout)
-                if not self._turn.wait_for(lambda: self._free > 0, patience):
+                if not self._turn.wait_for(lambda: self._free > 0 or self._closed, patience):
                     raise _throttled(self.name)
+                if self._closed:
+                    raise Unavailable("Closed", "the function's workers are being stopped")
                 self._free -= 1
             finally:
                 self._waiting -= 1
+
+    def close(self) -> None:
+        """End the workers; calls that wait or are under way raise Unavailable."""
+        with self._turn:
+            self._closed = True
+            self._turn.notify_all()
+        self.pool.close()
 
     def _leave(self) -> None:
         with self._turn:
@@ -264,7 +274,7 @@ class Invoker:
             functions, self._functions = list(self._functions.values()), {}
             self._specs = {}
         for function in functions:
-            function.pool.close()
+            function.close()
 
 
 def _same(old: FunctionSpec, new: FunctionSpec | None) -> bool:
@@ -278,7 +288,7 @@ def _retire(function: Function) -> None:
     deadline = time.monotonic() + function.spec.timeout + WAIT
     while function.spare < function.spec.workers and time.monotonic() < deadline:
         time.sleep(0.05)
-    function.pool.close()
+    function.close()
 
 
 def _throttled(name: str) -> Throttled:

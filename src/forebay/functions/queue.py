@@ -196,7 +196,8 @@ class Queue:
         try:
             result = self._invoker.invoke(call.name, call.payload, request_id=call.request)
         except NotFound as error:
-            self._end(call, None, None, failed=error.message)
+            if not self._stopping.is_set():  # else it is only that none is there any more
+                self._end(call, None, None, failed=error.message)
         except ForebayError as error:
             if self._stopping.is_set():
                 return

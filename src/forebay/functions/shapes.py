@@ -204,6 +204,9 @@ def kinesis_event(
     }
 
 
+NO_RECORDS = "No records processed"
+"""The last result of an event source mapping that has had none."""
+
 KINESIS_ENVELOPE = 700
 """About what a record costs in a stream's event beside its data and key, in bytes."""
 

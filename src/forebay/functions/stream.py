@@ -26,14 +26,14 @@ from forebay.errors import ForebayError
 from forebay.functions import shapes
 from forebay.functions.invoke import REQUEST, Result
 from forebay.functions.section import TriggerSpec
-from forebay.functions.shapes import KinesisRecord
+from forebay.functions.shapes import NO_RECORDS, KinesisRecord
 from forebay.functions.stream_parts import GivenUp, Move, Parts, ShardLog
 
 log = logging.getLogger(__name__)
 
 IDLE = 0.1
 RETRY_FIRST, RETRY_MOST = 0.1, 10.0
-NO_RECORDS, OK, PROBLEM = "No records processed", "OK", "PROBLEM: Function call failed"
+OK, PROBLEM = "OK", "PROBLEM: Function call failed"
 
 
 @dataclass(slots=True)

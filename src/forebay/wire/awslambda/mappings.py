@@ -18,7 +18,7 @@ from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
 from forebay.errors import ForebayError
 from forebay.functions.section import FunctionSpec, TriggerSpec
-from forebay.functions.stream import NO_RECORDS
+from forebay.functions.shapes import NO_RECORDS
 from forebay.lake.section import buckets
 from forebay.project.model import Location
 from forebay.streams.section import StreamSpec
