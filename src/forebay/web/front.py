@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
 from forebay.bus.wrap import Wrap, is_event
 from forebay.clock import now_us
-from forebay.errors import DataRejected, ForebayError, NotFound, UsageError
+from forebay.errors import DataRejected, ForebayError, NotFound, Unavailable, UsageError
 from forebay.ingest.fields import Fields
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
@@ -50,6 +51,8 @@ logger = logging.getLogger("forebay.front")
 
 DRAIN = 1.5
 SAVE_EVERY = 1.0
+APPLY = 20.0
+"""Seconds that a change over the wire waits for a flow that is starting."""
 
 
 async def main(
@@ -355,9 +358,21 @@ class Front:
         )
 
     async def _apply(self) -> None:
-        """A resource was made, changed or removed over the wire: here first, then in the flow."""
+        """A resource was made, changed or removed over the wire: here first, then in the flow.
+
+        A flow that is starting is waited for: what was changed is on disk, and trying again would find it there.
+        """
         await self._follow(self._declared)
-        await self._flow.call("reload")
+        deadline = time.monotonic() + APPLY
+        while True:
+            try:
+                await self._flow.call("reload")
+            except Unavailable as error:
+                if error.code != "ProcessDown" or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def _drain(self, _: dict[str, Any]) -> None:
         self._draining.set()
