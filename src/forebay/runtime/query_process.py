@@ -26,6 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from forebay.errors import QueryFailed
 from forebay.ipc import Handler, Server
 from forebay.layout import Layout
 from forebay.query.engine import QueryEngine
@@ -41,6 +42,8 @@ MEMORY = 1 << 30
 TIMEOUT = 60.0
 LONGEST = 3600.0
 WARM_EVERY = 0.2
+DECLARED = 10.0
+"""Seconds after its first start within which a project's tables are declared at the latest."""
 MOST_ROWS = 1_000_000
 """Rows that one answer may have; more are cut and the answer says so."""
 
@@ -206,7 +209,9 @@ class Desk:
         try:
             most = min(MOST_ROWS, MOST_ROWS if max_rows is None else max(0, int(max_rows)))
             limit = min(float(asked), LONGEST) if asked else TIMEOUT
-            return self._engine.query(sql, database or self.database(), most, limit, id_=id_)
+            return self._once_declared(
+                lambda: self._engine.query(sql, database or self.database(), most, limit, id_=id_)
+            )
         except Exception:
             self._failed += 1
             raise
@@ -216,6 +221,18 @@ class Desk:
     def stamp(self, sql: str, database: str | None = None) -> dict[str, str]:
         """The stamp of a query's tables."""
         return {"stamp": self._engine.stamp(sql, database or self.database())}
+
+    def _once_declared(self, ask: Callable[[], Result]) -> Result:
+        """Ask again while the project's own database is not there yet: the flow is about to declare it."""
+        deadline = time.monotonic() + DECLARED
+        while True:
+            try:
+                return ask()
+            except QueryFailed as error:
+                missing = error.code == "SCHEMA_NOT_FOUND" and f"'{self.database()}'" in error.message
+                if not missing or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def database(self) -> str:
         """The project's own database."""
