@@ -220,7 +220,7 @@ class Buses:
     def operations(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
         """The operation of flow.sock:
 
-        bus {name, args}   changed {}: rules are to be compiled again; settle {bus}: wait until they are; fire {bus, rule}: a scheduled rule, now;
+        bus {name, args}   changed {schedules?}: rules are to be compiled again; settle {bus}: wait until they are; fire {bus, rule}: a scheduled rule, now;
                            those of `flow_archives.Archives.ask`
         """
 
@@ -228,7 +228,8 @@ class Buses:
             given = args.get("args") or {}
             if args["name"] == "changed":
                 self.changed()
-                self.clock.wake()
+                if given.get("schedules"):
+                    self.clock.wake()
                 return {}
             if args["name"] == "settle":
                 return {"settled": await asyncio.to_thread(self.settle, str(given["bus"]))}

@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST_LOG = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -21,7 +23,16 @@ class Layout:
         return self.root / "streams"
 
     def log(self, name: str) -> Path:
-        """The log of `name`, which carries its noun: `streams.activity`, `delivery.clicks`."""
+        """The log of `name`, which carries its noun: `streams.activity`, `delivery.clicks`.
+
+        AWS's names may be longer than a file's; those end in their hash.
+        """
+        if len(name) > LONGEST_LOG:
+            name = (
+                name[: LONGEST_LOG - 41]
+                + "-"
+                + hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+            )
         return self.streams / f"{name}.db"
 
     @property

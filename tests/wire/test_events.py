@@ -136,6 +136,13 @@ def test_a_bus_is_made_shown_and_removed(events: Any) -> None:
     refused("ResourceNotFoundException", "Event bus b1 does not exist.", events.describe_event_bus, Name="b1")
 
 
+def test_a_bus_may_have_a_long_name(events: Any) -> None:
+    name = "b" * 256
+    events.create_event_bus(Name=name)
+    assert put(events, name, {"a": 1})
+    events.delete_event_bus(Name=name)
+
+
 def test_the_default_bus_is_always_there(events: Any) -> None:
     assert events.describe_event_bus()["Arn"] == arn("events", "event-bus/default")
     refused(

@@ -29,7 +29,7 @@ from forebay.project.model import Ref
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 400_000
+MOST_REMEMBERED = 200_000
 ARCHIVE = "archive:"
 """Before an archive's name: its pattern is matched with the rules', and leads nowhere."""
 _SPECIAL = (b'"replay-name":', b'"Scheduled Event"')

@@ -7,9 +7,11 @@ A bus made over the wire is a document of kind `bus`; its rules and archives are
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,7 @@ from botocore.model import OperationModel
 
 from forebay.bus.section import BusSpec, RuleSpec
 from forebay.clock import now_us
-from forebay.errors import NotFound
+from forebay.errors import NotFound, Unavailable
 from forebay.project.graph import Edge, reader
 from forebay.project.model import Ref
 from forebay.streams.keep import PREFIX
@@ -32,6 +34,8 @@ DEFAULT = "default"
 MANAGED = "prod.vhs.events.aws.internal"
 ARCHIVE_RULE = "Events-Archive-"
 MOST = 100
+STARTING = 10.0
+"""Seconds that a flow may take to come up again."""
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/")
 _ENTRY = ("time", "source", "resources", "detailType", "detail", "eventBusName", "traceHeader")
 
@@ -225,10 +229,18 @@ async def settle(asked: Asked, bus: str) -> None:
         await flow(asked, "settle", bus=bus)
 
 
-async def changed(asked: Asked, bus: str, more: Sequence[Ref] = (), *, fewer: bool = False) -> None:
+async def changed(
+    asked: Asked,
+    bus: str,
+    more: Sequence[Ref] = (),
+    *,
+    fewer: bool = False,
+    schedules: bool = False,
+) -> None:
     """Rules changed. Where the same consumers read the bus as before, its rules are only compiled again.
 
-    `more` are the targets that were added, `fewer` says that some were taken away.
+    `more` are the targets that were added, `fewer` says that some were taken away, `schedules` that there is a
+    schedule among what changed.
     """
     log = asked.system.logs.get(f"bus.{bus}")
     same = log is not None
@@ -240,17 +252,23 @@ async def changed(asked: Asked, bus: str, more: Sequence[Ref] = (), *, fewer: bo
             left = readers(bus, rules_of(asked, bus))
             same = left == {name.removeprefix(PREFIX) for name in declared if name.startswith(PREFIX)}
     if same:
-        await flow(asked, "changed")
+        await flow(asked, "changed", schedules=schedules)
     else:
         await asked.system.apply()
 
 
 async def flow(asked: Asked, op: str, **args: Any) -> Any:
-    """An operation of the flow's buses. Raises AwsError for what is not there."""
-    try:
-        return await asked.system.flow.call("bus", name=op, args=args)
-    except NotFound as error:
-        raise missing(error.message) from None
+    """An operation of the flow's buses; a flow that is starting is waited for. Raises AwsError for what is not there."""
+    deadline = time.monotonic() + STARTING
+    while True:
+        try:
+            return await asked.system.flow.call("bus", name=op, args=args)
+        except NotFound as error:
+            raise missing(error.message) from None
+        except Unavailable as error:
+            if error.code != "ProcessDown" or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.05)
 
 
 def page(items: Sequence[Any], given: Json, name: str = "NextToken") -> tuple[list[Any], Json]:

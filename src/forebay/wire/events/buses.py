@@ -36,7 +36,8 @@ KEPT_POLICY = "the policy is kept and shown; who may call is decided by `access`
 
 def _shown(asked: Asked, bus: Bus) -> Json:
     policy = bus.meta.get("policy")
-    made = bus.meta.get("created")
+    # The default bus, and those of the project, are as old as the state folder.
+    made = bus.meta.get("created") or int(asked.system.layout.root.stat().st_ctime * 1_000_000)
     return present(
         {
             "Name": bus.name,

@@ -93,7 +93,8 @@ async def put_rule(asked: Asked, given: Json) -> Json:
         "state": given.get("State", "ENABLED"),
     }
     base.put_rule(asked, Rule(bus.name, name, spec, meta, declared=False))
-    await changed(asked, bus.name)
+    before = old.spec.schedule if old is not None else None
+    await changed(asked, bus.name, schedules=before is not None or schedule is not None)
     return {"RuleArn": rule_arn(asked, bus.name, name)}
 
 
@@ -166,7 +167,7 @@ async def _enable(asked: Asked, given: Json, *, enabled: bool) -> Json:
     rule.spec = msgspec.structs.replace(rule.spec, enabled=enabled)
     rule.meta["state"] = "ENABLED" if enabled else "DISABLED"
     base.put_rule(asked, rule)
-    await changed(asked, bus.name)
+    await changed(asked, bus.name, schedules=rule.spec.schedule is not None)
     return {}
 
 
@@ -194,5 +195,5 @@ async def delete_rule(asked: Asked, given: Json) -> Json:
     if rule.meta.get("targets"):
         raise invalid("Rule can't be deleted since it has targets.")
     asked.system.documents.delete(PART, f"{bus.name}/rule/{rule.name}")
-    await changed(asked, bus.name)
+    await changed(asked, bus.name, schedules=rule.spec.schedule is not None)
     return {}
