@@ -51,8 +51,7 @@ logger = logging.getLogger("forebay.front")
 
 DRAIN = 1.5
 SAVE_EVERY = 1.0
-APPLY = 20.0
-"""Seconds that a change over the wire waits for a flow that is starting."""
+APPLY = 20.0  # seconds that a change over the wire waits for a flow that is starting
 
 
 async def main(
@@ -367,12 +366,11 @@ class Front:
         while True:
             try:
                 await self._flow.call("reload")
+                return
             except Unavailable as error:
                 if error.code != "ProcessDown" or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.1)
-            else:
-                return
 
     async def _drain(self, _: dict[str, Any]) -> None:
         self._draining.set()
