@@ -99,10 +99,10 @@ def test_what_happens_calls_the_projects_functions(running: Running, folder: Pat
     assert sorted(keys) == ["raw/a.csv", "raw/by-hand.csv"]
 
     system.post("/rows", {"n": 1})
-    (made,) = system.flush("rows")
+    (written,) = system.flush("rows")
     until(lambda: len(lines(tmp_path / "watch")) == 3)
     told = lines(tmp_path / "watch")[-1]["Records"][0]["s3"]["object"]
-    assert (told["key"], told["size"]) == (made["key"], made["bytes"])
+    assert (told["key"], told["size"]) == (written["key"], written["bytes"])
 
     for n in range(20):
         system.post("/events", {"n": n, "bad": n == 7})

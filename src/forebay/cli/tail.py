@@ -96,7 +96,9 @@ def _log(layout: Layout, target: str) -> str:
     if route is None:
         known = ", ".join(project.of(RouteSpec)) or "none"
         raise NotFound(
-            "NoSuchTarget", f"there is no {target}", fix=f"streams.NAME, bus.NAME, delivery.NAME, or of: {known}"
+            "NoSuchTarget",
+            f"there is no {target}",
+            fix=f"streams.NAME, bus.NAME, delivery.NAME, or of: {known}",
         )
     return str(route.to)
 
