@@ -256,6 +256,7 @@ class System:
         return found
 
     def flush(self, name: str | None = None) -> list[dict[str, Any]]:
+        until(lambda: self.call("flow", "status"))  # after a start, the flow is the last to be up
         found: list[dict[str, Any]] = self.call("flow", "flush", timeout=60, name=name)["objects"]
         return found
 
