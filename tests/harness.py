@@ -105,12 +105,13 @@ class System:
     # Its life.
 
     def start(self, *, sql: bool = True) -> System:
-        """Start it and wait until it takes events, and with `sql` until it answers queries too.
+        """Start it and wait until it takes events and moves them, and with `sql` until it answers queries too.
 
         A second start keeps the ports.
         """
         self.launch()
         until(lambda: request(self.ingest + "/healthz").status == 200)
+        until(lambda: self.call("flow", "status"))
         if sql:
             until(lambda: self.query("select 1") == [[1]])
         return self
