@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def declare(db: apsw.Connection, project: Project) -> None:
-    """The project's databases and tables, in the catalog."""
+    """The project's databases and tables, in the catalog, and that they are there."""
     create_database(db, project.database)
     for name, spec in project.of(TableSpec).items():
         database, table = qualified(name, project)
@@ -39,6 +39,7 @@ def declare(db: apsw.Connection, project: Project) -> None:
         if doc["inferred"] and old is not None and old.get("inferred"):
             doc["columns"] = old["columns"]
         put_table(db, database, table, "managed" if delivery.format == "parquet" else "external", doc)
+    db.execute("INSERT OR REPLACE INTO declared VALUES (1, ?)", (project.revision,))
 
 
 def qualified(name: str, project: Project) -> tuple[str, str]:

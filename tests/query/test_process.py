@@ -95,6 +95,24 @@ def test_the_default_database_is_the_project_s(world: World) -> None:
     assert status["running"] == 0
 
 
+def test_a_table_of_a_project_that_was_just_applied_is_waited_for(world: World) -> None:
+    world.table("old", [("a", "int")])
+    world.layout.applied.write_text(json.dumps({"name": "shop", "revision": "next"}))
+
+    async def talk(client: AsyncClient) -> Any:
+        asked = asyncio.create_task(client.call("query", sql="SELECT a FROM new"))
+        assert (await client.call("query", sql="SELECT a FROM old"))["rows"] == 0
+        assert not asked.done()
+        world.table("new", [("a", "int")])
+        world.declared("next")
+        first = await asked
+        with pytest.raises(QueryFailed, match="newer"):
+            await client.call("query", sql="SELECT a FROM newer", timeout=query_process.DECLARED / 2)
+        return first["rows"]
+
+    assert served(world, talk) == 0
+
+
 def test_a_slow_query_ends_in_time_and_others_run_meanwhile(world: World) -> None:
     slow = "SELECT count(*) FROM UNNEST(sequence(1, 9000)) a(x), UNNEST(sequence(1, 9000)) b(y), UNNEST(sequence(1, 9000)) c(z) WHERE x * y % 7 = z % 5"
 

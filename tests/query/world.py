@@ -60,6 +60,13 @@ class World:
     def database(self, name: str) -> None:
         self.db.execute("INSERT OR IGNORE INTO databases VALUES (?, '{}')", (name,))
 
+    def declared(self, revision: str) -> None:
+        """Say which revision of the project the tables are those of."""
+        self.db.execute(
+            "CREATE TABLE IF NOT EXISTS declared(one INTEGER PRIMARY KEY CHECK (one = 1), revision TEXT NOT NULL)"
+        )
+        self.db.execute("INSERT OR REPLACE INTO declared VALUES (1, ?)", (revision,))
+
     def table(
         self,
         name: str,

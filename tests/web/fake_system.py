@@ -97,6 +97,8 @@ class FakeQuery:
 
 class FakeFlow:
     async def call(self, op: str, /, timeout: float = 30.0, **args: Any) -> Any:
+        if op == "status":
+            return {}
         assert op == "flush", op
         return {
             "objects": [

@@ -122,7 +122,8 @@ def test_while_the_query_process_is_down_it_says_so_and_when_to_come_back(site: 
     site.query.down = Unavailable("ProcessDown", "query is not running")
     status, found, headers = ask(site, "/api/query", {"sql": "select 1"})
     assert (status, found["error"]["code"], headers["retry-after"]) == (503, "ProcessDown", "1")
-    assert ask(site, "/readyz")[0] == 503
+    status, found, _ = ask(site, "/readyz")
+    assert (status, found["problems"]) == (503, {"query": "query is not running"})
     assert ask(site, "/healthz")[0] == 200
 
 

@@ -93,6 +93,8 @@ CREATE TABLE ledger(
 # What later came beside the tables above. Each statement may run again; who does not know these tables
 # has no use for them, so the format stays the same.
 ADDITIONS = """
+-- Whose databases and tables are declared here: the applied project's `revision` (one row).
+CREATE TABLE IF NOT EXISTS declared(one INTEGER PRIMARY KEY CHECK (one = 1), revision TEXT NOT NULL);
 -- Definitions that a table had before; `version` is its doc's `revision` (see catalog/register.py).
 CREATE TABLE IF NOT EXISTS table_versions(
   table_id INTEGER NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL, doc TEXT NOT NULL,

@@ -116,7 +116,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     `root` is its folder (absolute). `sections` has a key for every section, empty or not; the entry
     of a section that is a single spec (`access`, `telemetry`) is under the section's own name.
     `where` has line and column of the parts of `forebay.yaml`, by dotted path, for messages; it is not
-    encoded.
+    encoded. `revision` is empty until the project is applied: it then tells one application from another
+    with other content.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     day_starts: str = "00:00"
     sections: dict[str, dict[str, Spec]] = {}
     where: dict[str, tuple[int, int]] = {}
+    revision: str = ""
 
     @property
     def database(self) -> str:

@@ -108,6 +108,11 @@ class QueryEngine:
             "HIVE_CANNOT_OPEN_SPLIT", "HIVE_CANNOT_OPEN_SPLIT: files of the table keep vanishing"
         )
 
+    def revision(self) -> str:
+        """Which revision of the project the tables are those of; empty before the first."""
+        with self._catalog.snapshot() as snapshot:
+            return snapshot.revision()
+
     def cancel(self, id_: str) -> bool:
         """End the query that was given this id; whether it was running. It raises QueryFailed `QUERY_CANCELLED`."""
         return self._watchdog.cancel(id_)

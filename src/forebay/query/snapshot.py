@@ -145,6 +145,12 @@ class Snapshot:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return list(self._db.execute(sql, tuple(values))) if self._db is not None else []
 
+    def revision(self) -> str:
+        """Which revision of the project the tables are those of; empty before the first."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'declared'"):
+            return ""
+        return "".join(text for (text,) in self._rows("SELECT revision FROM declared"))
+
     def databases(self) -> list[str]:
         """Every database's name."""
         return [name for (name,) in self._rows("SELECT name FROM databases ORDER BY name")]

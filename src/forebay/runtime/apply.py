@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from forebay.errors import ForebayError
 from forebay.layout import Layout
@@ -51,4 +54,5 @@ def applied(layout: Layout, sections: Sequence[Section]) -> Project | None:
 def carry_out(layout: Layout, project: Project, steps: Sequence[Step]) -> None:
     """Carry data over to new names (which wants nothing running), and write the project for the processes."""
     rename(layout, project, steps)
-    write_atomically(layout.applied, project.encode())
+    revision = hashlib.sha256(project.encode()).hexdigest()[:16]
+    write_atomically(layout.applied, msgspec.structs.replace(project, revision=revision).encode())

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -37,13 +37,16 @@ from forebay.runtime.query_export import Exports
 
 log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 WORKERS = 8
 MEMORY = 1 << 30
 TIMEOUT = 60.0
 LONGEST = 3600.0
 WARM_EVERY = 0.2
 DECLARED = 10.0
-"""Seconds after its first start within which a project's tables are declared at the latest."""
+"""Seconds after which the flow has declared the tables of a project that was applied, or is in trouble."""
+UNKNOWN = {"SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND", "COLUMN_NOT_FOUND"}
 MOST_ROWS = 1_000_000
 """Rows that one answer may have; more are cut and the answer says so."""
 
@@ -220,28 +223,38 @@ class Desk:
 
     def stamp(self, sql: str, database: str | None = None) -> dict[str, str]:
         """The stamp of a query's tables."""
-        return {"stamp": self._engine.stamp(sql, database or self.database())}
+        asked = database or self.database()
+        return {"stamp": self._once_declared(lambda: self._engine.stamp(sql, asked))}
 
-    def _once_declared(self, ask: Callable[[], Result]) -> Result:
-        """Ask again while the project's own database is not there yet: the flow is about to declare it."""
+    def _once_declared(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask again what is unknown as long as the flow has yet to declare the tables of the applied project."""
         deadline = time.monotonic() + DECLARED
         while True:
             try:
                 return ask()
             except QueryFailed as error:
-                missing = error.code == "SCHEMA_NOT_FOUND" and f"'{self.database()}'" in error.message
-                if not missing or time.monotonic() > deadline:
+                if error.code not in UNKNOWN or time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
+                if self._applied("revision") in (None, self._engine.revision()):
+                    deadline = 0.0  # declared between the asking and now, perhaps: one more time
+                else:
+                    time.sleep(0.05)
 
     def database(self) -> str:
         """The project's own database."""
         if self._database is None:
-            try:
-                self._database = str(json.loads(self._layout.applied.read_bytes())["name"])
-            except (OSError, ValueError, KeyError):
+            name = self._applied("name")
+            if name is None:
                 return "default"
+            self._database = name
         return self._database
+
+    def _applied(self, key: str) -> str | None:
+        """What the project says of itself, as it was last applied; None if it never was."""
+        try:
+            return str(json.loads(self._layout.applied.read_bytes())[key])
+        except (OSError, ValueError, KeyError):
+            return None
 
     def status(self) -> dict[str, Any]:
         """Counts since the start, and what is held in memory."""

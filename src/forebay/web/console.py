@@ -184,10 +184,15 @@ class Console:
         return JSONResponse({"status": "ok"})
 
     async def _ready(self, _: Request) -> Response:
-        try:
-            await self.ctx.query.call("status", timeout=2.0)
-        except ForebayError as error:
-            return JSONResponse({"status": "starting", "error": error.to_dict()}, 503)
+        """Whether all of it is up; the ingest port's own says whether events are accepted."""
+        problems = {}
+        for name, process in (("query", self.ctx.query), ("flow", self.ctx.flow)):
+            try:
+                await process.call("status", timeout=2.0)
+            except ForebayError as error:
+                problems[name] = error.message
+        if problems:
+            return JSONResponse({"status": "starting", "problems": problems}, 503, {"retry-after": "1"})
         return JSONResponse({"status": "ready"})
 
     async def _console(self, _: Request) -> Response:
