@@ -10,6 +10,8 @@ from forebay.project.model import Project
 from forebay.sections import SECTIONS
 
 PYTHON = "def lambda_handler(event, context):\n    return event\n\n\ndef clean(event):\n    return event\n"
+STREAM = "streams: {activity: {}}\n"
+DELIVERY = "delivery:\n  clicks:\n    to: lake.shop/clicks/\n"
 
 
 class Folder:
@@ -49,3 +51,8 @@ def only(findings: list[Finding]) -> Finding:
     """The one finding there is."""
     assert len(findings) == 1, findings
     return findings[0]
+
+
+def said(finding: Finding) -> tuple[str, int, str | None]:
+    """Its code, its line and the fix."""
+    return finding.code, finding.line, finding.fix

@@ -1,83 +1,22 @@
-"""The console's API over real HTTP and WebSocket, its walls, and its files."""
+"""The console's API over real HTTP, its walls, and its files."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
+from websockets.sync.client import connect
 
-from forebay.delivery.section import DeliverySpec
 from forebay.errors import QueryFailed, Unavailable
-from forebay.ingest.section import RouteSpec
-from forebay.project.model import Location, Ref, Spec
 from forebay.web.sample import sample
 from forebay.web.static_files import STATIC
-from tests.web.fake_system import FakeQuery, Site, project, served
-
-EVENING = """\
-title: Evening
-range: all
-filters:
-  menu: {column: menu, sql: select distinct menu from clicks order by 1}
-tiles:
-  - title: Clicks
-    kind: number
-    query: select count(*) as n from clicks where ${where}
-  - title: By menu
-    kind: bar
-    query: select menu, count(*) as n from clicks where ${where} group by 1 order by 1
-  - kind: text
-    text: hello
-"""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    (tmp_path / "dashboards").mkdir()
-    (tmp_path / "queries").mkdir()
-    (tmp_path / "dashboards/evening.yaml").write_text(EVENING)
-    (tmp_path / "dashboards/broken.yaml").write_text("tiles: [")
-    (tmp_path / "queries/top.sql").write_text("select 1 as one")
-    query = FakeQuery()
-    query.run("create table clicks(menu varchar, ts timestamp)")
-    query.run(
-        "insert into clicks values ('bar', '2026-01-01'), ('bar', '2026-01-02'), ('=1+1', '2026-01-02')"
-    )
-    sections: dict[str, dict[str, Spec]] = {
-        "ingest": {"clicks": RouteSpec(route="POST /clicks", to=Ref("delivery", "clicks"))},
-        "delivery": {"clicks": DeliverySpec(to=Location("lake", "clicks/"), table="clicks")},
-    }
-    with served(project(tmp_path, sections, timezone="Europe/Berlin"), query) as site:
-        yield site
-
-
-def ask(site: Site, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
-    data = None if body is None else json.dumps(body).encode()
-    if data is not None:
-        headers.setdefault("Content-Type", "application/json")
-    request = urllib.request.Request(site.url + path, data, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            status, raw, found = answer.status, answer.read(), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        with error:
-            status, raw, found = error.code, error.read(), dict(error.headers)
-    kind = {name.lower(): value for name, value in found.items()}
-    text = raw.decode()
-    return status, json.loads(text) if "json" in kind.get("content-type", "") else text, kind
+from tests.web.evening import EVENING, Talk, ask
+from tests.web.fake_system import Site
 
 
 def test_a_query_answers_columns_and_rows(site: Site) -> None:
@@ -247,9 +186,6 @@ def test_an_unknown_operation_is_not_a_page(site: Site) -> None:
     assert (status, found["error"]["code"]) == (404, "NoSuchOperation")
 
 
-# The walls.
-
-
 @pytest.mark.parametrize("path", ["/", "/api/status", "/assets/x.js", "/healthz"])
 def test_a_foreign_host_or_origin_gets_nothing(site: Site, path: str) -> None:
     status, found, _ = ask(site, path, Host="evil.example")
@@ -297,9 +233,6 @@ def test_every_answer_forbids_what_is_not_its_own(site: Site) -> None:
         assert headers["x-content-type-options"] == "nosniff"
 
 
-# The files.
-
-
 def test_the_page_is_asked_for_each_time_and_its_parts_are_kept_for_ever(site: Site) -> None:
     assert (STATIC / "index.html").exists(), "the front end is not built: run `make install`"
     for path in ("/", "/dashboards/evening", "/query"):
@@ -326,134 +259,3 @@ def test_a_console_that_was_not_built_says_how_to_build_it(site: Site, tmp_path:
     assert status == 503
     assert "npm ci &amp;&amp; npm run build" in page
     assert ask(site, "/api/status")[0] == 200
-
-
-# The live socket.
-
-
-class Talk:
-    """A browser's end of `/api/live`."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-
-    def say(self, **message: Any) -> None:
-        self.socket.send(json.dumps(message))
-
-    def until(self, wanted: Callable[[dict[str, Any]], object], seconds: float = 10) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            message: dict[str, Any] = json.loads(self.socket.recv(left))
-            if wanted(message):
-                return message
-        raise AssertionError("it did not come")
-
-
-@pytest.fixture
-def talk(site: Site) -> Iterator[Talk]:
-    with connect(site.url.replace("http", "ws") + "/api/live", origin=Origin(site.url)) as socket:
-        yield Talk(socket)
-
-
-def clicks(value: int) -> Callable[[dict[str, Any]], object]:
-    def seen(message: dict[str, Any]) -> object:
-        shown = message.get("data", {}).get("shown", {})
-        return (
-            message.get("data", {}).get("tile") == "clicks" and shown.get("number", {}).get("value") == value
-        )
-
-    return seen
-
-
-def test_a_change_reaches_the_browser(site: Site, talk: Talk) -> None:
-    talk.say(type="subscribe", view=3, dashboard="evening", range="all", filters={})
-    first = talk.until(clicks(3))
-    assert (first["type"], first["view"]) == ("tile", 3)
-    site.query.run("insert into clicks values ('bar', '2026-01-03')")
-    second = talk.until(clicks(4))
-    assert second["data"]["rev"] > first["data"]["rev"]
-    assert second["data"]["changed_at"] is not None
-
-
-def test_a_filter_reaches_the_query(talk: Talk) -> None:
-    talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={"menu": "bar"})
-    talk.until(clicks(2))
-
-
-def test_nothing_comes_to_a_browser_that_paused_until_it_goes_on(site: Site, talk: Talk) -> None:
-    talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
-    talk.until(clicks(3))
-    talk.say(type="pause")
-    deadline = time.monotonic() + 10
-    while site.console.hub.watched and time.monotonic() < deadline:
-        time.sleep(0.01)
-    asked = len(site.query.asked)
-    site.query.run("insert into clicks values ('bar', '2026-01-03')")
-    time.sleep(0.6)
-    assert len(site.query.asked) == asked
-    talk.say(type="resume")
-    talk.until(clicks(4))
-
-
-def test_a_browser_that_hangs_up_is_forgotten(site: Site, talk: Talk) -> None:
-    talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
-    talk.until(clicks(3))
-    talk.socket.close()
-    deadline = time.monotonic() + 10
-    while (site.console.hub.watched or site.console._browsers) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert (site.console.hub.watched, site.console._browsers) == ([], set())
-
-
-def test_browsers_that_hang_up_in_the_middle_of_a_message_are_forgotten(site: Site) -> None:
-    """A cancellation that met the end of a send was lost once, and the browser stayed for good."""
-    for _ in range(25):
-        with connect(site.url.replace("http", "ws") + "/api/live") as socket:
-            Talk(socket).say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
-            socket.recv(10)
-            socket.socket.close()
-    deadline = time.monotonic() + 10
-    while site.console._browsers and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert (site.console.hub.watched, site.console._browsers) == ([], set())
-
-
-def test_the_status_is_pushed_to_who_asks_for_it(site: Site, talk: Talk) -> None:
-    talk.say(type="status")
-    talk.until(lambda message: message["type"] == "status" and message["data"]["name"] == "restaurant")
-    site.status["name"] = "another"
-    talk.until(lambda message: message["type"] == "status" and message["data"]["name"] == "another")
-
-
-def test_a_changed_project_makes_every_page_ask_again(site: Site, talk: Talk) -> None:
-    talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
-    talk.until(clicks(3))
-    site.on_loop(
-        lambda: site.console.reloaded(project(Path(site.console.ctx.project.root), name="restaurant"))
-    )
-    talk.until(lambda message: message["type"] == "changed")
-
-
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        ("not json", "BadMessage"),
-        ('{"type": "nope"}', "BadMessage"),
-        ('{"type": "subscribe", "filters": {"menu": 5}}', "BadMessage"),
-        ('{"type": "subscribe", "dashboard": "nope"}', "NoSuchDashboard"),
-        ('{"type": "subscribe", "dashboard": "evening", "range": "nope"}', "BadRange"),
-        ('{"type": "subscribe", "dashboard": "' + "x" * 20_000 + '"}', "BadMessage"),
-    ],
-)
-def test_a_message_that_makes_no_sense_is_answered_and_the_socket_lives(
-    talk: Talk, message: str, code: str
-) -> None:
-    talk.socket.send(message)
-    assert talk.until(lambda found: found["type"] == "error")["error"]["code"] == code
-    talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
-    talk.until(clicks(3))
-
-
-def test_a_socket_of_no_console_address_is_no_page(site: Site) -> None:
-    with pytest.raises(InvalidStatus), connect(site.url.replace("http", "ws") + "/api/other"):
-        pass
