@@ -9,20 +9,14 @@ answers and does nothing else, asked in turn with forebay in the same run.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.door import fsync_p50
-from benchmarks.kinesis import timed
+from benchmarks.ceiling import bare, client, keep_serving, timed
+from benchmarks.disk import folder, fsync_p50
 from benchmarks.system import LINES, event, pour, system
 from benchmarks.table import number, say
 
@@ -47,9 +41,6 @@ bus:
 
 def serve(folder: Path) -> None:
     """The ceiling: keeps what it is sent and answers as EventBridge would."""
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
     file = os.open(folder / "ceiling", os.O_WRONLY | os.O_CREAT)
     answer = json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": EVENT_ID}] * ENTRIES}).encode()
     events = os.urandom(ENTRIES * (DETAIL + 220))
@@ -62,60 +53,31 @@ def serve(folder: Path) -> None:
             headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "-")]
             proto.response_bytes(200, headers, answer)
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    print(port, flush=True)
-    asyncio.run(Server(Ceiling(), port=port, interface=Interfaces.RSGI, log_enabled=False).serve())
-
-
-def boto(url: str) -> Any:
-    """A client as users make it."""
-    import boto3  # type: ignore[import-untyped, unused-ignore]
-
-    return boto3.client(
-        "events",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    keep_serving(Ceiling())
 
 
 def put_events(seconds: float, rounds: int) -> None:
     """PutEvents × 10 through boto3."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as name:
-        folder = Path(name)
-        command = [sys.executable, "-m", "benchmarks.bus", "--serve", str(folder)]
-        ceiling = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        with system("name: bench\nbus:\n  bench: {}\n") as ours:
+    with folder() as here:
+        with bare("benchmarks.bus", here) as url, system("name: bench\nbus:\n  bench: {}\n") as ours:
             ours.start(sql=False)
-            try:
-                assert ceiling.stdout
-                clients = {
-                    "ours": boto(ours.urls["aws"]),
-                    "bare": boto(f"http://127.0.0.1:{int(ceiling.stdout.readline())}"),
-                }
-                time.sleep(0.5)
-                detail = json.dumps({"padding": "x" * (DETAIL - 14)})
-                entry = {"Source": "bench", "DetailType": "n", "Detail": detail, "EventBusName": "bench"}
-                runs: dict[str, list[float]] = {"ours": [], "bare": []}
-                for _ in range(rounds):
-                    for who, client in clients.items():
-                        calls = timed(lambda: client.put_events(Entries=[entry] * ENTRIES), seconds)  # noqa: B023
-                        runs[who].append(calls * ENTRIES)
-                for client in clients.values():
-                    client.close()
-            finally:
-                ceiling.kill()
-                ceiling.wait()
+            clients = {"ours": client("events", ours.urls["aws"]), "bare": client("events", url)}
+            detail = json.dumps({"padding": "x" * (DETAIL - 14)})
+            entry = {"Source": "bench", "DetailType": "n", "Detail": detail, "EventBusName": "bench"}
+            runs: dict[str, list[float]] = {"ours": [], "bare": []}
+            for _ in range(rounds):
+                for who, each in clients.items():
+                    calls = timed(lambda: each.put_events(Entries=[entry] * ENTRIES), seconds)  # noqa: B023
+                    runs[who].append(calls * ENTRIES)
+            for each in clients.values():
+                each.close()
         pairs = zip(runs["ours"], runs["bare"], strict=True)
         say(
             "EventBridge put_events × 10, boto3, one client",
             f"{number(statistics.median(runs['ours']))} events/s",
             "80 % of the client's ceiling",
             ratio=statistics.median(a / b for a, b in pairs) / 0.8,
-            beside=f"ceiling {number(statistics.median(runs['bare']))}, an fsync {fsync_p50(folder):.2f} ms",
+            beside=f"ceiling {number(statistics.median(runs['bare']))}, an fsync {fsync_p50(here):.2f} ms",
         )
 
 

@@ -1,6 +1,6 @@
 """The door: HTTP requests acknowledged after an fsync, beside the same server doing nothing.
 
-    python benchmarks/door.py [--seconds 1] [--rounds 4]
+    python -m benchmarks.door [--seconds 1] [--rounds 4]
 
 One process serves forebay's ingest application and, on another port, a bare handler that reads the body
 and answers. A client (wrk if there is one, else a small one of ours) asks them in turn, so that what
@@ -12,16 +12,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.ceiling import free_port
+from benchmarks.disk import folder, fsync_p50
 
 EVENT = {
     "element_clicked": "entree_1",
@@ -66,7 +67,7 @@ def serve(state: Path) -> None:
         servers = []
         ports = []
         for each in (app, Bare()):
-            port = _free_port()
+            port = free_port()
             ports.append(port)
             servers.append(
                 Server(each, port=port, interface=Interfaces.RSGI, log_enabled=False, backlog=1024).serve()
@@ -75,14 +76,6 @@ def serve(state: Path) -> None:
         await asyncio.gather(*servers)
 
     asyncio.run(main())
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wrk(
@@ -138,27 +131,13 @@ def raw(url: str, body: bytes, headers: dict[str, str], connections: int, second
     return len(latencies) / seconds, latencies[int(len(latencies) * 0.99)] * 1e3
 
 
-def fsync_p50(folder: Path) -> float:
-    """Milliseconds of one 8 KiB write and fdatasync here."""
-    fd = os.open(folder / "probe", os.O_RDWR | os.O_CREAT)
-    times = []
-    for _ in range(200):
-        began = time.perf_counter()
-        os.write(fd, b"x" * 8192)
-        os.fdatasync(fd)
-        times.append(time.perf_counter() - began)
-    os.close(fd)
-    return statistics.median(times) * 1e3
-
-
 def measure(seconds: float, rounds: int) -> dict[str, float]:
     client = wrk if shutil.which("wrk") else raw
     event = json.dumps(EVENT).encode()
     line = json.dumps({**EVENT, "padding": "x" * (300 - len(event) - 15)}).encode()
     ndjson = b"\n".join([line] * LINES)
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as name:
-        folder = Path(name)
-        command = [sys.executable, __file__, "--serve", str(folder)]
+    with folder() as here:
+        command = [sys.executable, "-m", "benchmarks.door", "--serve", str(here)]
         server = subprocess.Popen(command, stdout=subprocess.PIPE)
         try:
             assert server.stdout
@@ -170,17 +149,17 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
             runs: dict[str, list[tuple[float, float]]] = {"bare": [], "single": [], "ndjson": []}
             for _ in range(rounds):
                 runs["bare"].append(
-                    client(f"http://127.0.0.1:{bare}/keyed", event, key, 64, seconds, folder=folder)
+                    client(f"http://127.0.0.1:{bare}/keyed", event, key, 64, seconds, folder=here)
                 )
                 runs["single"].append(
-                    client(f"http://127.0.0.1:{ours}/keyed", event, key, 64, seconds, folder=folder)
+                    client(f"http://127.0.0.1:{ours}/keyed", event, key, 64, seconds, folder=here)
                 )
                 runs["ndjson"].append(
-                    client(f"http://127.0.0.1:{ours}/clicks", ndjson, lines, 16, seconds, folder=folder)
+                    client(f"http://127.0.0.1:{ours}/clicks", ndjson, lines, 16, seconds, folder=here)
                 )
             mid = {name: statistics.median(rate for rate, _ in run) for name, run in runs.items()}
             return {
-                "fsync_p50_ms": fsync_p50(folder),
+                "fsync_p50_ms": fsync_p50(here),
                 "bare_requests_per_s": mid["bare"],
                 "single_requests_per_s": mid["single"],
                 "single_p99_ms": statistics.median(p99 for _, p99 in runs["single"]),

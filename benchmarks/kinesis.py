@@ -14,17 +14,15 @@ import json
 import os
 import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.door import fsync_p50
+from benchmarks.ceiling import bare, client, keep_serving, timed
+from benchmarks.disk import folder, fsync_p50
+from benchmarks.system import system
 from benchmarks.table import number, say
 
 RECORDS, SIZE = 500, 300
@@ -34,11 +32,6 @@ CONNECTIONS = 8
 
 def serve(folder: Path) -> None:
     """The ceiling: keeps what it is sent and answers as Kinesis would."""
-    import asyncio
-
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
     file = os.open(folder / "ceiling", os.O_WRONLY | os.O_CREAT)
     one = {"ShardId": "shardId-000000000000", "SequenceNumber": SEQUENCE}
     answers = {
@@ -56,11 +49,7 @@ def serve(folder: Path) -> None:
             headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "-")]
             proto.response_bytes(200, headers, answers[operation])
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    print(port, flush=True)
-    asyncio.run(Server(Ceiling(), port=port, interface=Interfaces.RSGI, log_enabled=False).serve())
+    keep_serving(Ceiling())
 
 
 def raw(url: str, stream: str, seconds: float) -> float:
@@ -70,7 +59,7 @@ def raw(url: str, stream: str, seconds: float) -> float:
     done = [0] * CONNECTIONS
     until = time.perf_counter() + seconds
 
-    def client(own: int) -> None:
+    def sender(own: int) -> None:
         keys = [f"user-{own}-{n % 97}" for n in range(RECORDS)]
         records = [{"Data": data, "PartitionKey": key} for key in keys]
         body = json.dumps({"StreamName": stream, "Records": records}).encode()
@@ -93,7 +82,7 @@ def raw(url: str, stream: str, seconds: float) -> float:
                         want = end + 4 + int(size)
                 done[own] += RECORDS
 
-    threads = [threading.Thread(target=client, args=(own,)) for own in range(CONNECTIONS)]
+    threads = [threading.Thread(target=sender, args=(own,)) for own in range(CONNECTIONS)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -102,74 +91,40 @@ def raw(url: str, stream: str, seconds: float) -> float:
     return sum(done) / (time.perf_counter() - began)
 
 
-def boto(url: str) -> Any:
-    """A client as users make it."""
-    import boto3  # type: ignore[import-untyped, unused-ignore]
-
-    return boto3.client(
-        "kinesis",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-def timed(call: Callable[[], Any], seconds: float) -> float:
-    """Calls a second."""
-    call()
-    count, began = 0, time.perf_counter()
-    while (now := time.perf_counter()) - began < seconds:
-        call()
-        count += 1
-    return count / (now - began)
-
-
 def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Medians of the rounds, and the best ratio to the ceiling."""
-    from tests.harness import System
+    with (
+        folder() as here,
+        bare("benchmarks.kinesis", here) as nothing,
+        system("name: bench\nstreams:\n  one: {}\n  four: {shards: 4}\n") as running,
+    ):
+        ours = running.start(sql=False).urls["aws"]
+        clients = {"ours": client("kinesis", ours), "bare": client("kinesis", nothing)}
+        records = [{"Data": b"x" * SIZE, "PartitionKey": f"user-{n % 97}"} for n in range(RECORDS)]
+        runs: dict[str, list[float]] = {}
 
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as name:
-        folder = Path(name)
-        (folder / "p").mkdir()
-        (folder / "p" / "forebay.yaml").write_text("name: bench\nstreams:\n  one: {}\n  four: {shards: 4}\n")
-        system = System(folder / "p", folder / "state", [], {}).start(sql=False)
-        command = [sys.executable, "-m", "benchmarks.kinesis", "--serve", str(folder)]
-        ceiling = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert ceiling.stdout
-            ours, bare = system.urls["aws"], f"http://127.0.0.1:{int(ceiling.stdout.readline())}"
-            time.sleep(0.5)
-            clients = {"ours": boto(ours), "bare": boto(bare)}
-            records = [{"Data": b"x" * SIZE, "PartitionKey": f"user-{n % 97}"} for n in range(RECORDS)]
-            runs: dict[str, list[float]] = {}
+        def note(what: str, figure: float) -> None:
+            runs.setdefault(what, []).append(figure)
 
-            def note(what: str, figure: float) -> None:
-                runs.setdefault(what, []).append(figure)
-
-            for _ in range(rounds):
-                note("raw_ceiling", raw(bare, "one", seconds))
-                note("raw_one_shard", raw(ours, "one", seconds))
-                note("raw_four_shards", raw(ours, "four", seconds))
-                for who, client in clients.items():
-                    many = timed(lambda: client.put_records(StreamName="four", Records=records), seconds)  # noqa: B023
-                    note(f"boto3_put_records_{who}", many * RECORDS)
-                    one = timed(
-                        lambda: client.put_record(StreamName="four", Data=b"x" * SIZE, PartitionKey="k"),  # noqa: B023
-                        seconds,
-                    )
-                    note(f"boto3_put_record_{who}", one)
-            for client in clients.values():
-                client.close()
-            found = {what: statistics.median(figures) for what, figures in runs.items()}
-            for what in ("put_records", "put_record"):
-                pairs = zip(runs[f"boto3_{what}_ours"], runs[f"boto3_{what}_bare"], strict=True)
-                found[f"boto3_{what}_ratio"] = statistics.median(a / b for a, b in pairs)
-            return {**found, "fsync_p50_ms": fsync_p50(folder)}
-        finally:
-            ceiling.kill()
-            ceiling.wait()
-            system.end()
+        for _ in range(rounds):
+            note("raw_ceiling", raw(nothing, "one", seconds))
+            note("raw_one_shard", raw(ours, "one", seconds))
+            note("raw_four_shards", raw(ours, "four", seconds))
+            for who, each in clients.items():
+                many = timed(lambda: each.put_records(StreamName="four", Records=records), seconds)  # noqa: B023
+                note(f"boto3_put_records_{who}", many * RECORDS)
+                one = timed(
+                    lambda: each.put_record(StreamName="four", Data=b"x" * SIZE, PartitionKey="k"),  # noqa: B023
+                    seconds,
+                )
+                note(f"boto3_put_record_{who}", one)
+        for each in clients.values():
+            each.close()
+        found = {what: statistics.median(figures) for what, figures in runs.items()}
+        for what in ("put_records", "put_record"):
+            pairs = zip(runs[f"boto3_{what}_ours"], runs[f"boto3_{what}_bare"], strict=True)
+            found[f"boto3_{what}_ratio"] = statistics.median(a / b for a, b in pairs)
+        return {**found, "fsync_p50_ms": fsync_p50(here)}
 
 
 def rows(found: dict[str, float]) -> None:

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.door import fsync_p50
+from benchmarks.ceiling import bare, client, keep_serving, timed
+from benchmarks.disk import folder, fsync_p50
+from benchmarks.system import system
 from benchmarks.table import number, say
 
 SMALL, LARGE = 4 << 10, 8 << 20
@@ -29,11 +25,6 @@ SHARE = 0.8
 
 def serve(folder: Path) -> None:
     """The ceiling: keeps what it is sent, and sends what it last kept."""
-    import asyncio
-
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
     file = os.open(folder / "ceiling", os.O_RDWR | os.O_CREAT)
     os.pwrite(file, bytes(LARGE), 0)
 
@@ -48,73 +39,34 @@ def serve(folder: Path) -> None:
                 headers = [("etag", '"d41d8cd98f00b204e9800998ecf8427e"'), ("content-length", str(size))]
                 proto.response_bytes(200, headers, os.pread(file, size, 0))
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    print(port, flush=True)
-    asyncio.run(Server(Ceiling(), port=port, interface=Interfaces.RSGI, log_enabled=False).serve())
-
-
-def boto(url: str) -> Any:
-    """A client as users make it."""
-    import boto3  # type: ignore[import-untyped, unused-ignore]
-
-    return boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-def timed(call: Callable[[], Any], seconds: float) -> float:
-    """Calls a second."""
-    call()
-    count, began = 0, time.perf_counter()
-    while (now := time.perf_counter()) - began < seconds:
-        call()
-        count += 1
-    return count / (now - began)
+    keep_serving(Ceiling())
 
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Medians of the rounds, and the best ratio to the ceiling."""
-    from tests.harness import System
-
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "/var/tmp")) as name:
-        folder = Path(name)
-        (folder / "p").mkdir()
-        (folder / "p" / "forebay.yaml").write_text("name: bench\nlake:\n  bench: {}\n")
-        system = System(folder / "p", folder / "state", [], {}).start(sql=False)
-        command = [sys.executable, "-m", "benchmarks.s3", "--serve", str(folder)]
-        ceiling = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert ceiling.stdout
-            ours, bare = system.urls["aws"], f"http://127.0.0.1:{int(ceiling.stdout.readline())}"
-            clients = {"ours": boto(ours), "bare": boto(bare)}
-            bodies = {"small": os.urandom(SMALL), "large": os.urandom(LARGE)}
-            runs: dict[str, list[float]] = {}
-            for _ in range(rounds):
-                for size, body in bodies.items():
-                    for who, client in clients.items():
-                        this = {"Bucket": "bench", "Key": f"k/{size}"}
-                        put = timed(lambda c=client, t=this, b=body: c.put_object(**t, Body=b), seconds)  # type: ignore[misc]
-                        runs.setdefault(f"put_{size}_{who}", []).append(put)
-                        got = timed(lambda c=client, t=this: c.get_object(**t)["Body"].read(), seconds)  # type: ignore[misc]
-                        runs.setdefault(f"get_{size}_{who}", []).append(got)
-            found = {what: statistics.median(figures) for what, figures in runs.items()}
-            for what in ("put_small", "get_small", "put_large", "get_large"):
-                pairs = zip(runs[f"{what}_ours"], runs[f"{what}_bare"], strict=True)
-                found[f"{what}_ratio"] = max(a / b for a, b in pairs)
-            found["fsync_p50_ms"] = fsync_p50(folder)
-            return found
-        finally:
-            ceiling.kill()
-            ceiling.wait()
-            if ceiling.stdout:
-                ceiling.stdout.close()
-            system.end()
+    with (
+        folder() as here,
+        bare("benchmarks.s3", here) as nothing,
+        system("name: bench\nlake:\n  bench: {}\n") as running,
+    ):
+        ours = running.start(sql=False).urls["aws"]
+        clients = {"ours": client("s3", ours), "bare": client("s3", nothing)}
+        bodies = {"small": os.urandom(SMALL), "large": os.urandom(LARGE)}
+        runs: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for size, body in bodies.items():
+                for who, each in clients.items():
+                    this = {"Bucket": "bench", "Key": f"k/{size}"}
+                    put = timed(lambda c=each, t=this, b=body: c.put_object(**t, Body=b), seconds)  # type: ignore[misc]
+                    runs.setdefault(f"put_{size}_{who}", []).append(put)
+                    got = timed(lambda c=each, t=this: c.get_object(**t)["Body"].read(), seconds)  # type: ignore[misc]
+                    runs.setdefault(f"get_{size}_{who}", []).append(got)
+        found = {what: statistics.median(figures) for what, figures in runs.items()}
+        for what in ("put_small", "get_small", "put_large", "get_large"):
+            pairs = zip(runs[f"{what}_ours"], runs[f"{what}_bare"], strict=True)
+            found[f"{what}_ratio"] = max(a / b for a, b in pairs)
+        found["fsync_p50_ms"] = fsync_p50(here)
+        return found
 
 
 def report(found: dict[str, float]) -> None:

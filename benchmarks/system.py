@@ -15,7 +15,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from urllib.parse import urlsplit
 import psutil
 from tests.harness import System, forebay, request, until
 
+from benchmarks.disk import folder
 from benchmarks.table import say
 
 LINES = 500
@@ -91,14 +91,14 @@ def body(first: int, count: int = LINES) -> bytes:
 
 @contextlib.contextmanager
 def system(text: str, **files: str) -> Iterator[System]:
-    with tempfile.TemporaryDirectory(prefix="forebay-bench-") as folder:
-        project = Path(folder) / "project"
+    with folder() as here:
+        project = here / "project"
         project.mkdir()
         (project / "forebay.yaml").write_text(text)
         for name, content in files.items():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(content)
-        running = System(project, Path(folder) / "state", [], {})
+        running = System(project, here / "state", [], {})
         try:
             yield running
         finally:
@@ -283,8 +283,8 @@ async def _browsers(url: str, count: int, seconds: float) -> int:
 def dashboards(seconds: float = 12) -> None:
     """CPU of query and front while nobody, one and ten browsers watch the restaurant's dashboard."""
     example = Path(__file__).parent.parent / "examples" / "restaurant"
-    with tempfile.TemporaryDirectory(prefix="forebay-bench-") as folder:
-        each = System(example, Path(folder) / "state", ["--simulate"], {})
+    with folder() as here:
+        each = System(example, here / "state", ["--simulate"], {})
         each.start()
         try:
             until(lambda: each.query("select count(*) from clicks")[0][0] > 100)
