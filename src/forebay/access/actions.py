@@ -6,15 +6,26 @@ that policies can name, it is asked for on `*`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from forebay.access.actions_passed import passed
 from forebay.access.actions_s3 import s3
 
 Given = Mapping[str, Any]
-Needs = list[tuple[str, str]]
 MakeArn = Callable[[str], str]
 """The ARN of a resource of the service that is asked."""
+
+
+class Need(NamedTuple):
+    """An action on a resource that must be allowed. `context` has the condition keys of this need alone."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str | Sequence[str]] = {}
+
+
+Needs = list[Need]
 
 _LAMBDA = {
     "Invoke": "InvokeFunction",
@@ -24,14 +35,55 @@ _LAMBDA = {
 
 
 def needs(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
-    """Every (action, resource) that must be allowed for the call to go on."""
+    """Every action and resource that must be allowed for the call to go on."""
+    found = _own(service, operation, given, arn)
+    principal = {"iam:passedtoservice": f"{service}.amazonaws.com"}
+    found += [Need("iam:PassRole", role, principal) for role in passed(service, operation, given)]
+    return found
+
+
+def _own(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
     if service == "s3":
-        return s3(operation, given)
+        return [Need(*each) for each in s3(operation, given)]
+    if service == "events" and operation == "PutEvents":
+        return _entries(given, arn)
     action = f"{service}:{operation}"
     if service == "lambda":
         action = f"lambda:{_LAMBDA.get(operation, operation)}"
+    context = _keys(service, operation, given, arn)
     resources = _RESOURCES.get(service, _any)(operation, given, arn)
-    return [(action, each) for each in dict.fromkeys(resources)] or [(action, "*")]
+    return [Need(action, each, context) for each in dict.fromkeys(resources)] or [Need(action, "*", context)]
+
+
+def _entries(given: Given, arn: MakeArn) -> Needs:
+    """Each event by itself: conditions speak of its source and detail-type."""
+    found = []
+    for entry in given.get("Entries") or ():
+        bus = entry.get("EventBusName") or "default"
+        context = {
+            key: str(entry[member])
+            for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType"))
+            if entry.get(member)
+        }
+        full = bus if bus.startswith("arn:") else arn(f"event-bus/{bus}")
+        found.append(Need("events:PutEvents", full, context))
+    return found or [Need("events:PutEvents", "*")]
+
+
+def _keys(service: str, operation: str, given: Given, arn: MakeArn) -> Mapping[str, str | Sequence[str]]:
+    """The condition keys that a service itself has for an operation."""
+    match service, operation:
+        case "events", "PutTargets":
+            return {"events:targetarn": [str(each.get("Arn")) for each in given.get("Targets") or ()]}
+        case "lambda", "CreateEventSourceMapping" | "UpdateEventSourceMapping" if given.get("FunctionName"):
+            return {
+                "lambda:functionarn": next(iter(_lambda("", {"FunctionName": given["FunctionName"]}, arn)))
+            }
+        case "lambda", "AddPermission":
+            return {"lambda:principal": str(given.get("Principal"))}
+        case "iam", "AttachUserPolicy" | "AttachRolePolicy" | "DetachUserPolicy" | "DetachRolePolicy":
+            return {"iam:policyarn": str(given.get("PolicyArn"))}
+    return {}
 
 
 def _any(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
@@ -73,11 +125,6 @@ def _lambda(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
 
 
 def _events(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
-    if operation == "PutEvents":
-        for entry in given.get("Entries") or ():
-            bus = entry.get("EventBusName") or "default"
-            yield bus if bus.startswith("arn:") else arn(f"event-bus/{bus}")
-        return
     bus = _first(given, "EventBusName").rpartition("/")[2]
     if full := _first(given, "ResourceARN"):
         yield full

@@ -57,7 +57,7 @@ def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     name = _NAMES.get(operation, operation)
     bucket = given.get("Bucket", "")
     if not bucket:
-        return [(f"s3:{name}", "*")]
+        return [(f"s3:{name}", "arn:aws:s3:::*" if operation == "ListBuckets" else "*")]
     place = f"arn:aws:s3:::{bucket}"
     key = given.get("Key")
     if operation == "DeleteObjects":
@@ -73,7 +73,19 @@ def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("s3:PutObjectTagging", f"{place}/{key}"))
     if given.get("ACL") and name == "PutObject":
         found.append(("s3:PutObjectAcl", f"{place}/{key}"))
+    if name == "PutObject":
+        found += [
+            (f"s3:{action}", f"{place}/{key}") for member, action in _LOCKS.items() if given.get(member)
+        ]
+    if given.get("BypassGovernanceRetention"):
+        found.append(("s3:BypassGovernanceRetention", f"{place}/{key}"))
     return found
+
+
+_LOCKS = {
+    "ObjectLockMode": "PutObjectRetention",
+    "ObjectLockLegalHoldStatus": "PutObjectLegalHold",
+}
 
 
 def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -85,6 +97,8 @@ def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
         for each in objects
     ]
+    if given.get("BypassGovernanceRetention"):
+        found += [("s3:BypassGovernanceRetention", resource) for _, resource in found]
     return found or [("s3:DeleteObject", f"{place}/*")]
 
 

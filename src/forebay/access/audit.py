@@ -1,4 +1,8 @@
-"""The audit log: who was refused what, and who changed what; JSON lines in `logs/audit.log`, no secrets."""
+"""The audit log: every decision of the policies, and who changed what; JSON lines, no secrets.
+
+`logs/audit.log` has what was refused, denied and changed; what was allowed is in `logs/audit-allowed.log`, so
+that a busy client's many lines do not push out the few that matter.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +19,18 @@ LARGEST = 16 << 20
 
 
 class Audit:
-    """Appends to one file, readable by its owner only. Opened at the first line."""
+    """Appends to `path`, and to another file beside it what was allowed; readable by their owner only."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = -1
-        self._size = 0
+        self._file = _File(path)
+        self._allowed = _File(path.with_name(f"{path.stem}-allowed{path.suffix}"))
 
     def note(
         self,
         principal: str,
         action: str,
         resource: str,
-        decision: Literal["refused", "denied", "changed"],
+        decision: Literal["refused", "denied", "changed", "allowed"],
         request_id: str,
         *,
         client: str = "",
@@ -45,7 +48,23 @@ class Audit:
         }
         if why:
             line["why"] = why
-        raw = orjson.dumps(line) + b"\n"
+        (self._allowed if decision == "allowed" else self._file).write(orjson.dumps(line) + b"\n")
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._file.close()
+        self._allowed.close()
+
+
+class _File:
+    """Opened at the first line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+        self._size = 0
+
+    def write(self, raw: bytes) -> None:
         try:
             if self._fd < 0 or self._size > LARGEST:
                 self._open()
@@ -61,7 +80,6 @@ class Audit:
         self._size = os.fstat(self._fd).st_size
 
     def close(self) -> None:
-        """Let the file go."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

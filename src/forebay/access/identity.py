@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from forebay.access.policy import Asked, Context, Decision, Statement, decide
-from forebay.arn import ACCOUNT
+from forebay.arn import ACCOUNT, REGION
 
 ROOT_ARN = f"arn:aws:iam::{ACCOUNT}:root"
 ANONYMOUS = "anonymous"
@@ -53,6 +53,50 @@ class Identity:
             return "deny"
         return "allow" if "allow" in (own, theirs) else "implicit"
 
+    def whole(
+        self, action: str, prefix: str, context: Context, resource_policy: Sequence[Statement] = ()
+    ) -> bool:
+        """Whether `action` is surely allowed on everything whose ARN begins with `prefix`. Where it is not sure,
+        each resource has to be decided by itself.
+        """
+        if not self.bounded:
+            return True
+        full = {**self.context, **context}
+        groups = [self.statements, *([] if self.session is None else [self.session])]
+        if any(
+            not each.allow and each.names(action) for group in (*groups, resource_policy) for each in group
+        ):
+            return False
+        asked = Asked(action, prefix, self.arn, full)
+        if all(any(each.allow and each.covers(asked) for each in group) for group in groups):
+            return True
+        names = (self.arn, *self.also)
+        return any(
+            each.allow and each.covers(Asked(action, prefix, name, full))
+            for each in resource_policy
+            for name in names
+        )
+
+    def judge(
+        self,
+        action: str,
+        resource: str,
+        context: Context,
+        resource_policy: Sequence[Statement] = (),
+        *,
+        region: str = REGION,
+    ) -> tuple[Decision, str]:
+        """`decide` for a resource as it is named in `region`, and its ARN there.
+
+        What is here is here in every region: a Deny on it may not be passed by signing for another.
+        """
+        here = in_region(resource, region)
+        decision = self.decide(action, here, context, resource_policy)
+        everywhere = in_region(here, REGION)
+        if everywhere != here and self.decide(action, everywhere, context, resource_policy) == "deny":
+            decision = "deny"
+        return decision, here
+
     def named_by(
         self, statements: Sequence[Statement], action: str, resource: str, context: Context
     ) -> Decision:
@@ -60,6 +104,14 @@ class Identity:
         names = (self.arn, *self.also)
         said = {decide(statements, Asked(action, resource, name, context)) for name in names}
         return "deny" if "deny" in said else "allow" if "allow" in said else "implicit"
+
+
+def in_region(resource: str, region: str) -> str:
+    """An ARN as that of a resource of this account in `region`, where it says a region at all."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or not parts[3]:
+        return resource
+    return ":".join([*parts[:3], region, ACCOUNT, parts[5]])
 
 
 def _both(one: Decision, other: Decision) -> Decision:

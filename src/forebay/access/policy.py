@@ -46,12 +46,30 @@ class Statement:
 
     def applies(self, asked: Asked) -> bool:
         """Does the statement speak of this request at all?"""
-        if any(_like(action.lower(), asked.action.lower()) for action in self.actions) == self.not_actions:
+        if not self.names(asked.action):
             return False
         if self.resources is not None:
             hit = any(_like(_filled(resource, asked.context), asked.resource) for resource in self.resources)
             if hit == self.not_resources:
                 return False
+        return self._under(asked)
+
+    def covers(self, asked: Asked) -> bool:
+        """Does it surely speak of every resource whose ARN begins with `asked.resource`?"""
+        if not self.names(asked.action) or self.not_resources:
+            return False
+        if self.resources is not None:
+            patterns = (_filled(resource, asked.context) for resource in self.resources)
+            if not any(_open(each) and _like(each, asked.resource) for each in patterns):
+                return False
+        return self._under(asked)
+
+    def names(self, action: str) -> bool:
+        """Does it speak of this action, on anything?"""
+        return any(_like(each.lower(), action.lower()) for each in self.actions) != self.not_actions
+
+    def _under(self, asked: Asked) -> bool:
+        """Is it of this principal, and do its conditions hold?"""
         if (
             self.principals is not None
             and any(_is(p, asked.principal) for p in self.principals) == self.not_principals
@@ -204,7 +222,9 @@ def _holds(operator: str, key: str, values: tuple[str, ...], context: Context) -
         return rest.endswith("IfExists") or quantifier == "ForAllValues" or _negated(base)
     given = [found] if isinstance(found, str) else list(found)
     test = _OPERATORS[base]
-    wanted = [_filled(value, context) for value in values]
+    wanted = [
+        _filled(value, context, plain="Like" not in base and not base.startswith("Arn")) for value in values
+    ]
 
     def passes(one: str) -> bool:
         if _negated(base):
@@ -279,20 +299,33 @@ _OPERATORS |= {
     "ArnNotLike": lambda a, b: not _arn_like(a, b),
 }
 
-_VARIABLE = re.compile(r"\$\{([^}]+)\}")
+_VARIABLE = re.compile(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}")
+_LITERAL = "\ufdd0"
+"""Before a character of a pattern that stands for itself; no text of a request has it."""
 
 
-def _filled(pattern: str, context: Context) -> str:
-    """Policy variables (`${aws:username}`) put in; `${*}`, `${?}` and `${$}` are those characters themselves."""
+def _filled(pattern: str, context: Context, *, plain: bool = False) -> str:
+    """Policy variables put in: `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`.
+
+    `${*}`, `${?}` and `${$}` are those characters themselves, and what a variable holds matches nothing but
+    itself. `plain`: the text is compared, not matched.
+    """
+    if "${" not in pattern:
+        return pattern
 
     def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name in ("*", "?", "$"):
-            return f"\\{name}"
-        found = context.get(name.lower())
-        return found if isinstance(found, str) else match[0]
+        name = match[1].strip()
+        found = name if name in ("*", "?", "$") else context.get(name.lower(), match[2])
+        if not isinstance(found, str):
+            return match[0]
+        return found if plain else re.sub(r"[*?]", lambda each: _LITERAL + each[0], found)
 
-    return _VARIABLE.sub(value, pattern) if "${" in pattern else pattern
+    return _VARIABLE.sub(value, pattern)
+
+
+def _open(pattern: str) -> bool:
+    """Whether a pattern lets anything follow."""
+    return pattern.endswith("*") and not pattern.endswith(f"{_LITERAL}*")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -301,9 +334,9 @@ def _glob(pattern: str) -> re.Pattern[str]:
     at = 0
     while at < len(pattern):
         char = pattern[at]
-        if char == "\\" and pattern[at + 1 : at + 2] in ("*", "?", "$"):
+        if char == _LITERAL:
             at += 1
-            parts.append(re.escape(pattern[at]))
+            parts.append(re.escape(pattern[at : at + 1]))
         else:
             parts.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
         at += 1
@@ -313,7 +346,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
 def _like(pattern: str, text: str) -> bool:
     if pattern == "*":
         return True
-    if "*" not in pattern and "?" not in pattern and "\\" not in pattern:
+    if "*" not in pattern and "?" not in pattern:
         return pattern == text
     return _glob(pattern).fullmatch(text) is not None
 

@@ -29,6 +29,7 @@ from forebay.query.copysql import Vanished
 from forebay.query.errors import translate
 from forebay.query.hot import Hot
 from forebay.query.listing import Listing
+from forebay.query.permit import Permit
 from forebay.query.plan import Plan, Planner
 from forebay.query.prune import Pruner
 from forebay.query.result import Column, Result, Stats
@@ -54,6 +55,7 @@ class Ask:
     deadline: float
     limit: float
     id_: str | None = None
+    permit: Permit | None = None
 
 
 class QueryEngine:
@@ -91,14 +93,16 @@ class QueryEngine:
         timeout: float | None = None,
         *,
         id_: str | None = None,
+        permit: Permit | None = None,
     ) -> Result:
-        """Run one statement. At most `max_rows` rows come back; `id_` is for `cancel`.
+        """Run one statement. At most `max_rows` rows come back; `id_` is for `cancel`, `permit` bounds who asks.
 
         Raises QueryFailed with Athena's code (`COLUMN_NOT_FOUND`, `TABLE_NOT_FOUND`, `SYNTAX_ERROR`, ...)
         and, where they are known, `line`, `column` and `hint`.
         """
         limit = timeout or self._timeout
-        ask = Ask(sql, database.lower(), max_rows, time.perf_counter(), time.monotonic() + limit, limit, id_)
+        began, deadline = time.perf_counter(), time.monotonic() + limit
+        ask = Ask(sql, database.lower(), max_rows, began, deadline, limit, id_, permit)
         for attempt in range(REPLANS):
             try:
                 return self._once(ask, fresh=attempt > 0)
@@ -183,8 +187,10 @@ class QueryEngine:
             if None not in roots:
                 return plan, finder.look(sorted({root for some in roots for root in some or ()}))
         with self._catalog.snapshot() as snapshot:
-            plan = self._planner.plan(ask.sql, ask.database, snapshot)
+            plan = self._planner.plan(ask.sql, ask.database, snapshot, ask.permit)
             if plan.rewritten is None:
+                if ask.permit is not None:
+                    show.permitted(plan.statement, snapshot, ask.database, ask.permit)
                 plan.shown = show.answer(plan.statement, snapshot, ask.database)
                 return plan, {}
             return plan, self._list(plan, snapshot, fresh=fresh)
@@ -194,11 +200,13 @@ class QueryEngine:
         if plan.rewritten is None:
             assert plan.shown is not None
             return _finish(ask, plan.shown, Stats())
+        if ask.permit is not None:
+            plan.permitted(ask.permit)
         cursor = self._root.cursor()
         guard = self._watchdog.guard(cursor, ask.limit, ask.deadline, ask.id_)
         try:
             stats = Stats(tables=sorted({f"{t.db}.{t.name}" for t in plan.tables.values()}))
-            text = self._text(plan, listed, cursor, stats, guard.check)
+            text = self._text(plan, listed, cursor, stats, guard.check, permit=ask.permit)
             stats.planning_ms = (time.perf_counter() - ask.began) * 1000
             if plan.statement.kind == "explain":
                 return _finish(ask, output.explain(cursor, text), stats)
@@ -221,10 +229,15 @@ class QueryEngine:
         cursor: duckdb.DuckDBPyConnection,
         stats: Stats,
         check: Callable[[], None],
+        *,
+        permit: Permit | None,
     ) -> str:
         """The SQL to run, its views registered with `cursor`."""
         assert plan.rewritten is not None
         gathered, views = self._gather(plan, listed, cursor)
+        if permit is not None:
+            for found in gathered.values():
+                permit.files(found.table, found.places())
         paths = {use.name: use.path for use in plan.rewritten.uses}
         bodies = {name: f'SELECT * FROM "{name}_rows"' for name in plan.virtual}
         for name, found in gathered.items():

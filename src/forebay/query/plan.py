@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from forebay.query import show
 from forebay.query.errors import nearest, translate
+from forebay.query.permit import Permit
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.macros import Macros
 from forebay.query.sql.parse import Statement, failed, parse
@@ -52,6 +53,16 @@ class Plan:
                 return False
         return True
 
+    def permitted(self, permit: Permit) -> None:
+        """Ask whether everything that is looked up may be. Raises QueryFailed."""
+        for db, name, _ in self.looked_up:
+            permit.table(db, name)
+        for table in self.tables.values():
+            permit.partitions(table)
+        if self.virtual:
+            permit.databases()
+            permit.tables("*")
+
 
 class Planner:
     """Makes plans and keeps the latest. Thread-safe."""
@@ -67,8 +78,11 @@ class Planner:
         with self._lock:
             return self._plans.get((sql, database))
 
-    def plan(self, sql: str, database: str, snapshot: Snapshot) -> Plan:
-        """The plan of `sql` for the tables of `snapshot`. Raises QueryFailed."""
+    def plan(self, sql: str, database: str, snapshot: Snapshot, permit: Permit | None = None) -> Plan:
+        """The plan of `sql` for the tables of `snapshot`. Raises QueryFailed.
+
+        A new plan asks `permit` before each look at the catalog; of one that was kept it is the caller's to ask.
+        """
         key = (sql, database)
         with self._lock:
             plan = self._plans.get(key)
@@ -76,7 +90,7 @@ class Planner:
                 self._plans.move_to_end(key)
         if plan is not None and plan.holds(snapshot):
             return plan
-        plan = self._make(sql, database, snapshot)
+        plan = self._make(sql, database, snapshot, permit)
         if plan.rewritten is None:
             return plan  # SHOW and the like: nothing to keep
         with self._lock:
@@ -85,7 +99,7 @@ class Planner:
                 self._plans.popitem(last=False)
         return plan
 
-    def _make(self, sql: str, database: str, snapshot: Snapshot) -> Plan:
+    def _make(self, sql: str, database: str, snapshot: Snapshot, permit: Permit | None) -> Plan:
         statement = parse(sql)
         plan = Plan(statement)
         if statement.tree is None:
@@ -94,7 +108,10 @@ class Planner:
         cursor = self._root.cursor()
 
         def resolve(db: str | None, name: str) -> Relation | exp.Query:
-            return _resolve(plan, snapshot, relations, ((db or database).lower(), name.lower()))
+            named = ((db or database).lower(), name.lower())
+            if permit is not None and named[0] != "information_schema":
+                permit.table(*named)
+            return _resolve(plan, snapshot, relations, named)
 
         rewriter = Rewriter(statement, resolve, lambda text: self._bind(cursor, text))
         try:

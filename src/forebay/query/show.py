@@ -6,6 +6,7 @@ import re
 
 import pyarrow as pa
 
+from forebay.query.permit import Permit
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.parse import Statement, failed, locate
 from forebay.query.sql.relations import CATALOG
@@ -33,11 +34,9 @@ INFORMATION_SCHEMA = {
 
 def answer(statement: Statement, snapshot: Snapshot, database: str) -> pa.Table:
     """The rows of a SHOW or DESCRIBE, as Athena names and orders them."""
-    text = re.sub(r"\s+", " ", statement.text.strip().rstrip(";").strip())
-    for kind, form in _FORMS.items():
-        found = form.match(text)
-        if found is not None:
-            return _answer(kind, found.groupdict(), statement, snapshot, database)
+    read = _read(statement)
+    if read is not None:
+        return _answer(*read, statement, snapshot, database)
     shown = statement.tokens[min(1, len(statement.tokens) - 1)]
     raise failed(
         "SYNTAX_ERROR",
@@ -45,6 +44,34 @@ def answer(statement: Statement, snapshot: Snapshot, database: str) -> pa.Table:
         locate(statement.text, shown.start),
         fix="SHOW DATABASES, TABLES, VIEWS, COLUMNS, PARTITIONS, TBLPROPERTIES, CREATE TABLE; DESCRIBE",
     )
+
+
+def permitted(statement: Statement, snapshot: Snapshot, database: str, permit: Permit) -> None:
+    """Ask whether what a SHOW or DESCRIBE looks up may be. Raises QueryFailed."""
+    kind, said = _read(statement) or ("", {})
+    db = (said.get("other") or said.get("db") or database).lower()
+    match kind:
+        case "databases":
+            permit.databases()
+        case "tables":
+            permit.tables(db)
+        case "":
+            pass  # no statement at all, which is said to whoever asks
+        case _:
+            name = (said.get("table") or "").lower()
+            permit.table(db, name)
+            table = snapshot.table(db, name)
+            if kind == "partitions" and table is not None:
+                permit.partitions(table)
+
+
+def _read(statement: Statement) -> tuple[str, dict[str, str | None]] | None:
+    text = re.sub(r"\s+", " ", statement.text.strip().rstrip(";").strip())
+    for kind, form in _FORMS.items():
+        found = form.match(text)
+        if found is not None:
+            return kind, found.groupdict()
+    return None
 
 
 def _answer(

@@ -9,7 +9,7 @@ body ─ Parquet files, hidden copies, and one Arrow view of hot and not yet cop
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -43,6 +43,14 @@ class Gathered:
     live: frozenset[Entry]
     wanted: list[tuple[Object, Values]]
     hot: list[tuple[str, Values, pa.Table]]
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Bucket and key of each object; hot rows will be in one whose key begins so."""
+        for item, _ in self.wanted:
+            yield item.bucket, item.key
+        for url, _, _ in self.hot:
+            bucket, _, prefix = url.removeprefix("s3://").partition("/")
+            yield bucket, prefix
 
 
 class Sources:

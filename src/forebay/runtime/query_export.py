@@ -1,8 +1,8 @@
 """Results as files, on query.sock: what Athena's API and its CTAS, INSERT INTO and UNLOAD ask for.
 
-export {sql, database, path, seconds}   the result file at `path`; columns, rows, size, etag and statistics
-keep {data}                             a file of these bytes
-unload {sql, database, form, options, partitioned_by, seconds}   files below `lake/.objects`, each described
+export {sql, database, path, seconds, caller}   the result file at `path`; columns, rows, size, etag, statistics
+keep {data}                                     a file of these bytes
+unload {sql, database, form, options, partitioned_by, seconds, caller}   files below `lake/.objects`, described
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from forebay.lake.files import Files
 from forebay.layout import Layout
 from forebay.query import export
 from forebay.query.result import Column, Result
+from forebay.runtime.query_rights import Rights, permit_of
 
-Answer = Callable[[str, str | None, int | None, float | None], Result]
+Answer = Callable[..., Result]
 
 
 class Exports:
-    """Both operations; `answer` runs a query: (sql, database, most rows, seconds)."""
+    """Both operations; `answer` runs a query: (sql, database, most rows, seconds, permit=)."""
 
     def __init__(self, layout: Layout, answer: Answer) -> None:
+        self._layout = layout
         self._files = Files(layout.lake)
         self._root = layout.root
         self._answer = answer
 
     def export(self, args: dict[str, Any]) -> dict[str, Any]:
         """Run a statement and keep what Athena would print as a file."""
-        result = self._whole(args)
+        permit = permit_of(self._layout, args.get("caller"))
+        result = self._whole(args, permit)
         place, path = self._files.fresh()
         header = bool(args.get("header", True))
         size, etag = export.write_bytes(place, export.result_rows(result, header=header))
@@ -43,11 +46,13 @@ class Exports:
             "rows": result.table.num_rows,
             "columns": [[column.name, column.type] for column in result.columns],
             "stats": result.stats.to_dict(),
+            "decided": [] if permit is None else permit.decided(),
         }
 
     def unload(self, args: dict[str, Any]) -> dict[str, Any]:
         """Run a SELECT and write its rows as files of a table."""
-        result = self._whole(args)
+        permit = permit_of(self._layout, args.get("caller"))
+        result = self._whole(args, permit)
         wanted = args.get("columns")
         if wanted is not None:
             result = _shaped(result, wanted)
@@ -70,6 +75,7 @@ class Exports:
             "rows": result.table.num_rows,
             "columns": [[column.name, column.type] for column in result.columns],
             "stats": result.stats.to_dict(),
+            "decided": [] if permit is None else permit.decided(),
         }
 
     def keep(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -78,9 +84,9 @@ class Exports:
         size, etag = export.write_bytes(place, [args["data"]])
         return {"path": path, "size": size, "etag": etag, "stamp": place.stat().st_mtime_ns}
 
-    def _whole(self, args: dict[str, Any]) -> Result:
+    def _whole(self, args: dict[str, Any], permit: Rights | None) -> Result:
         """All rows; a part of an answer is never passed for the answer."""
-        result = self._answer(args["sql"], args.get("database"), None, args.get("seconds"))
+        result = self._answer(args["sql"], args.get("database"), None, args.get("seconds"), permit=permit)
         if result.truncated:
             raise QueryFailed(
                 "EXCEEDED_ROWS",

@@ -1,7 +1,7 @@
 """The query's process: answers SQL over the lake on query.sock.
 
 query {sql, database?, seconds?, max_rows?, id?}   columns, Arrow rows and statistics, or QueryFailed
-rows  {sql, database?, seconds?, max_rows?}   the same with plain values instead of Arrow
+rows  {sql, database?, seconds?, max_rows?, caller?}   the same with plain values instead of Arrow
 export, unload                                results as files: `query_export`
 cancel {id}                                    end the query that was given this id
 stamp {sql, database?}                        a text that changes when a table of the query does
@@ -30,10 +30,12 @@ from forebay.errors import QueryFailed
 from forebay.ipc import Handler, Server
 from forebay.layout import Layout
 from forebay.query.engine import QueryEngine
+from forebay.query.permit import Permit
 from forebay.query.plain import plain_rows
 from forebay.query.result import Result
 from forebay.runtime.options import Options
 from forebay.runtime.query_export import Exports
+from forebay.runtime.query_rights import permit_of
 
 log = logging.getLogger(__name__)
 
@@ -184,11 +186,21 @@ class Desk:
         }
 
     def rows(
-        self, sql: str, database: str | None = None, max_rows: int | None = None, seconds: float | None = None
+        self,
+        sql: str,
+        database: str | None = None,
+        max_rows: int | None = None,
+        seconds: float | None = None,
+        *,
+        caller: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """One answer with its rows as plain values, for a process that does not load Arrow."""
+        """One answer with its rows as plain values, for a process that does not load Arrow.
+
+        `caller` bounds it by somebody's rights: see `query_rights`.
+        """
         spent, beside = time.process_time(), self._running + 1
-        result = self._answer(sql, database, max_rows, seconds)
+        permit = permit_of(self._layout, caller)
+        result = self._answer(sql, database, max_rows, seconds, permit=permit)
         values = plain_rows(result)
         # What this process worked meanwhile, shared with the queries beside: waiting for a core costs nothing.
         cpu_ms = (time.process_time() - spent) * 1000 / max(beside, self._running + 1)
@@ -196,6 +208,7 @@ class Desk:
             "columns": [[column.name, column.type] for column in result.columns],
             "values": values,
             "truncated": result.truncated,
+            **({} if permit is None else {"decided": permit.decided()}),
             "stats": {**result.stats.to_dict(), "cpu_ms": round(cpu_ms, 3)},
         }
 
@@ -206,6 +219,8 @@ class Desk:
         max_rows: int | None,
         asked: float | None,
         id_: str | None = None,
+        *,
+        permit: Permit | None = None,
     ) -> Result:
         self._queries += 1
         self._running += 1
@@ -213,7 +228,9 @@ class Desk:
             most = min(MOST_ROWS, MOST_ROWS if max_rows is None else max(0, int(max_rows)))
             limit = min(float(asked), LONGEST) if asked else TIMEOUT
             return self._once_declared(
-                lambda: self._engine.query(sql, database or self.database(), most, limit, id_=id_)
+                lambda: self._engine.query(
+                    sql, database or self.database(), most, limit, id_=id_, permit=permit
+                )
             )
         except Exception:
             self._failed += 1

@@ -14,12 +14,14 @@ from botocore.model import OperationModel
 
 from forebay.errors import ForebayError
 from forebay.runtime.system import System
-from forebay.wire.gate import admit, authorise, note_change
+from forebay.wire.gate import admit
+from forebay.wire.passing import check_roles
 from forebay.wire.protocol.decode import decode
 from forebay.wire.protocol.detect import Call, detect, rest_operation, signed_region
 from forebay.wire.protocol.encode import encode, encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.model import operation_model
+from forebay.wire.rights import authorise, hidden, note_change
 from forebay.wire.service import Asked, Json, Service, translated
 from forebay.wire.services import MODULES
 
@@ -79,7 +81,11 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
     model = _model(call, name)
     given = decode(call.protocol, model, request)
     service.check(model, given, asked)
-    output = await service.operations[name](asked, given)
+    await check_roles(asked, given)
+    try:
+        output = await service.operations[name](asked, given)
+    except AwsError as error:
+        raise await hidden(asked, given, error) from None
     note_change(asked, given)
     if isinstance(output, Response):
         return output

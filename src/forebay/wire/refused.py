@@ -89,12 +89,17 @@ def denied(protocol: str, who: Identity, action: str, resource: str, *, explicit
     """The answer to somebody who may not."""
     if who.kind == "anonymous":
         return AwsError("AccessDenied", "Access Denied", http=403)
+    message = sentence(who, action, resource, explicitly=explicitly)
+    if protocol in ("rest-xml", "query"):
+        return AwsError("AccessDenied", message, http=403)
+    return AwsError("AccessDeniedException", message, http=403 if protocol == "rest-json" else 400)
+
+
+def sentence(who: Identity, action: str, resource: str, *, explicitly: bool) -> str:
+    """Who may not do what, and why."""
     why = (
         "with an explicit deny in an identity-based policy"
         if explicitly
         else f"because no identity-based policy allows the {action} action"
     )
-    message = f"User: {who.arn} is not authorized to perform: {action} on resource: {resource} {why}"
-    if protocol in ("rest-xml", "query"):
-        return AwsError("AccessDenied", message, http=403)
-    return AwsError("AccessDeniedException", message, http=403 if protocol == "rest-json" else 400)
+    return f"User: {who.arn} is not authorized to perform: {action} on resource: {resource} {why}"

@@ -14,7 +14,7 @@ operation raises AwsError for what AWS documents; any ForebayError that comes up
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.model import OperationModel
@@ -31,7 +31,10 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Asked:
-    """One call: who asks, of what, and in which protocol. `account` and `region` are what ARNs are made with."""
+    """One call: who asks, of what, and in which protocol. `account` and `region` are what ARNs are made with.
+
+    `denied` has, of a call that is of many things, the (action, key) that its caller may not, and why.
+    """
 
     request: Request
     service: str
@@ -42,6 +45,7 @@ class Asked:
     account: str = ACCOUNT
     protocol: str = "json"
     identity: Identity = ROOT
+    denied: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def arn(self, resource: str, service: str | None = None) -> str:
         """The ARN of a resource of this call's service (or of another), in its region and account."""

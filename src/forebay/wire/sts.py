@@ -6,13 +6,15 @@ import re
 from typing import Literal
 
 from forebay.access.identity import Identity
-from forebay.access.policy import MalformedPolicy, parse_policy
+from forebay.access.policy import Context, MalformedPolicy, parse_policy
 from forebay.access.sessions import Session, new_id, secret_of, token_of
 from forebay.arn import ACCOUNT
 from forebay.clock import now_us
 from forebay.runtime.directory import ROLE, Directory, arn_of
+from forebay.wire.conditions import conditions
 from forebay.wire.iam.caller import role_identity
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.rights import write_down
 from forebay.wire.service import Asked, Json, Service
 
 SERVICE = Service("sts", validation="ValidationError")
@@ -61,7 +63,9 @@ async def assume_role(asked: Asked, given: Json) -> Json:
         raise AwsError("ValidationError", f"{given['RoleArn']} is invalid", http=400)
     directory = Directory.of(asked.system)
     role = directory.get(ROLE, match[2].rpartition("/")[2])
-    if role is None or arn_of(ROLE, role) != given["RoleArn"] or not _trusted(asked.identity, role):
+    trusted = role is not None and _trusted(asked.identity, role, _context(asked, given))
+    write_down(asked, "sts:AssumeRole", given["RoleArn"], "allow" if trusted else "implicit")
+    if role is None or arn_of(ROLE, role) != given["RoleArn"] or not trusted:
         raise AwsError(
             "AccessDenied",
             f"User: {asked.identity.arn} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}",
@@ -92,15 +96,24 @@ async def assume_role(asked: Asked, given: Json) -> Json:
     }
 
 
-def _trusted(who: Identity, role: Json) -> bool:
+def _context(asked: Asked, given: Json) -> Context:
+    """The condition keys of AssumeRole."""
+    keys = conditions(asked, given)
+    keys["sts:rolesessionname"] = given["RoleSessionName"]
+    if given.get("ExternalId"):
+        keys["sts:externalid"] = given["ExternalId"]
+    return keys
+
+
+def _trusted(who: Identity, role: Json, context: Context) -> bool:
     """Root may; others if the role names them, or names the account and their own policies let them."""
     if not who.bounded:
         return True
     arn = arn_of(ROLE, role)
     trust = parse_policy(role["trust"], resource_policy=True)
-    if who.named_by(trust, "sts:AssumeRole", arn, who.context) != "allow":
+    if who.named_by(trust, "sts:AssumeRole", arn, {**who.context, **context}) != "allow":
         return False
-    mine = who.decide("sts:AssumeRole", arn, who.context)
+    mine = who.decide("sts:AssumeRole", arn, context)
     by_name = any(
         name in (who.arn, *who.also)
         for statement in trust

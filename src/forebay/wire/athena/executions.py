@@ -14,7 +14,7 @@ from typing import Any
 
 from forebay.errors import ForebayError, QueryFailed
 from forebay.query.ddl import read_ddl
-from forebay.wire.athena import statements
+from forebay.wire.athena import rights, statements
 from forebay.wire.athena.base import (
     DEFAULT_BUCKET,
     ENGINE,
@@ -130,7 +130,7 @@ async def _run(asked: Asked, execution: Json) -> None:
                 execution["Status"] |= {"State": "SUCCEEDED", "CompletionDateTime": now()}
             except ForebayError as error:
                 execution["Statistics"] = _statistics(execution, began, {})
-                _fail(execution, error)
+                _fail(execution, error, rights.reason(asked, error) if error.code == rights.DENIED else None)
             except asyncio.CancelledError:
                 execution["Statistics"] = _statistics(execution, began, {})
                 reason = "Query was cancelled by user"
@@ -164,6 +164,7 @@ async def _perform(asked: Asked, execution: Json) -> Json:
         if not sql:
             return {}
     bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+    await rights.may_write(asked, bucket, key)
     if bucket == DEFAULT_BUCKET and bucket not in asked.system.project().sections.get("lake", {}):
         asked.system.documents.put("lake", bucket, {"spec": {}, "meta": {"created": now()}})
         await asked.system.apply()
@@ -181,7 +182,9 @@ async def _select(asked: Asked, execution: Json, sql: str, bucket: str, key: str
         database=execution["QueryExecutionContext"]["Database"],
         header=execution["StatementType"] == "DML",
         seconds=SECONDS,
+        caller=rights.caller(asked),
     )
+    rights.reads(asked, done)
     await statements.register(asked, bucket, key, done)
     execution["columns"] = done["columns"]
     return {"stats": done["stats"], "rows": done["rows"]}
@@ -203,11 +206,10 @@ def _statistics(execution: Json, began: float, done: Json) -> Json:
     }
 
 
-def _fail(execution: Json, error: ForebayError) -> None:
+def _fail(execution: Json, error: ForebayError, reason: str | None = None) -> None:
     theirs = isinstance(error, QueryFailed) or error.status < 500
-    message = (
-        error.message if error.message.startswith((error.code, "line ")) else f"{error.code}: {error.message}"
-    )
+    plain = error.message.startswith((error.code, "line "))
+    message = reason or (error.message if plain else f"{error.code}: {error.message}")
     execution["Status"] |= {
         "State": "FAILED",
         "StateChangeReason": message,

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from forebay.errors import ForebayError, NotFound, QueryFailed
 from forebay.query.ddl import SERDES
 from forebay.query.ddl_words import Ddl
+from forebay.wire.athena import rights
 from forebay.wire.athena.base import split_url
 from forebay.wire.service import Asked, Json
 
@@ -25,7 +26,11 @@ HIVE = {
 async def register(
     asked: Asked, bucket: str, key: str, file: Json, *, kind: str = "application/octet-stream"
 ) -> None:
-    """Make an object of a file that the query process wrote. Raises QueryFailed for a bucket that is not there."""
+    """Make an object of a file that the query process wrote.
+
+    Raises QueryFailed for a bucket that is not there, and for one into which the caller may not write.
+    """
+    await rights.may_write(asked, bucket, key)
     try:
         await asked.system.flow.call(
             "object_put",
@@ -58,6 +63,9 @@ async def tolerantly(tolerant: bool, code: str, work: Any) -> None:
 async def fill(asked: Asked, ddl: Ddl, database: str, execution: Json) -> Json:
     """Write what the statement selects. Raises ForebayError."""
     bucket, prefix, form, options, keys, columns = await _target(asked, ddl, database, execution)
+    await rights.may_write(asked, bucket, f"{prefix}{execution['QueryExecutionId']}")
+    if keys and ddl.kind != "unload":
+        await rights.may_partition(asked, database, ddl.name)
     done: Json = await asked.system.query.call(
         "unload",
         timeout=SECONDS,
@@ -68,7 +76,9 @@ async def fill(asked: Asked, ddl: Ddl, database: str, execution: Json) -> Json:
         partitioned_by=keys,
         columns=columns,
         seconds=SECONDS,
+        caller=rights.caller(asked),
     )
+    rights.reads(asked, done)
     extension = {"parquet": ".parquet", "json": ".json", "csv": ".csv"}.get(form, "")
     written = []
     for file in done["files"]:

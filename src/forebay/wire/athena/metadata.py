@@ -6,6 +6,7 @@ import re
 
 from forebay.errors import NotFound
 from forebay.wire.athena.base import SERVICE, invalid, page
+from forebay.wire.athena.rights import may_look
 from forebay.wire.athena.statements import catalog
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -47,6 +48,7 @@ def _database(row: Json) -> Json:
 @SERVICE.operation("ListDatabases")
 async def list_databases(asked: Asked, given: Json) -> Json:
     """All databases."""
+    await may_look(asked, "GetDatabases", "catalog")
     rows = await catalog(asked, "list_databases", limit=MOST)
     found, more = page([_database(row) for row in rows], given, 50)
     return {"DatabaseList": found, **more}
@@ -55,10 +57,10 @@ async def list_databases(asked: Asked, given: Json) -> Json:
 @SERVICE.operation("GetDatabase")
 async def get_database(asked: Asked, given: Json) -> Json:
     """A database."""
+    name = given["DatabaseName"].lower()
+    await may_look(asked, "GetDatabase", "catalog", f"database/{name}")
     try:
-        return {
-            "Database": _database(await catalog(asked, "database_row", name=given["DatabaseName"].lower()))
-        }
+        return {"Database": _database(await catalog(asked, "database_row", name=name))}
     except NotFound:
         raise _missing(f"Database {given['DatabaseName']} not found.") from None
 
@@ -94,6 +96,7 @@ def _table(row: Json) -> Json:
 async def get_table_metadata(asked: Asked, given: Json) -> Json:
     """A table."""
     name, database = given["TableName"].lower(), given["DatabaseName"].lower()
+    await may_look(asked, "GetTable", "catalog", f"database/{database}", f"table/{database}/{name}")
     try:
         return {"TableMetadata": _table(await catalog(asked, "table_row", database=database, name=name))}
     except NotFound:
@@ -104,6 +107,7 @@ async def get_table_metadata(asked: Asked, given: Json) -> Json:
 async def list_table_metadata(asked: Asked, given: Json) -> Json:
     """A database's tables."""
     database = given["DatabaseName"].lower()
+    await may_look(asked, "GetTables", "catalog", f"database/{database}", f"table/{database}/*")
     try:
         await catalog(asked, "database_row", name=database)
     except NotFound:

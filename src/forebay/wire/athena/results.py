@@ -11,6 +11,7 @@ from forebay.errors import NotFound
 from forebay.lake.shelf import Shelf
 from forebay.wire.athena.base import SERVICE, invalid
 from forebay.wire.athena.executions import execution_of
+from forebay.wire.athena.rights import may_fetch
 from forebay.wire.service import Asked, Json
 
 _CELL = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)')
@@ -70,6 +71,7 @@ async def get_query_results(asked: Asked, given: Json) -> Json:
     if "rows_written" in execution or not execution.get("columns"):
         return {**count, "ResultSet": {"Rows": [], "ResultSetMetadata": metadata}}
     bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
+    await may_fetch(asked, bucket, key)
     shelf = Shelf(asked.system.layout.catalog, asked.system.layout.lake)
     read = _quoted if execution["StatementType"] == "DML" else _plain
     try:

@@ -9,6 +9,7 @@ from forebay.errors import ForebayError, NotFound, QueryFailed
 from forebay.lake.shelf import Shelf
 from forebay.query.ddl import table_doc
 from forebay.query.ddl_words import Ddl
+from forebay.wire.athena import rights
 from forebay.wire.athena.base import split_url
 from forebay.wire.athena.fills import HIVE, catalog, fill, register, tolerantly
 from forebay.wire.glue import base as glue
@@ -18,6 +19,7 @@ from forebay.wire.service import Asked, Json
 async def perform(asked: Asked, ddl: Ddl, execution: Json) -> Json:
     """Do what the statement says. Raises ForebayError."""
     database = (ddl.database or execution["QueryExecutionContext"]["Database"]).lower()
+    await rights.may_change(asked, ddl, database)
     match ddl.kind:
         case "create_database":
             await tolerantly(
@@ -103,7 +105,11 @@ async def _create_view(asked: Asked, ddl: Ddl, database: str) -> None:
     _refuse_declared(asked, database, ddl.name)
     assert ddl.sql is not None
     described: Json = await asked.system.query.call(
-        "rows", sql=f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0", database=database, seconds=60
+        "rows",
+        sql=f"SELECT * FROM (\n{ddl.sql}\n) LIMIT 0",
+        database=database,
+        seconds=60,
+        caller=rights.caller(asked, files=False),
     )
     columns = [[name.lower(), HIVE.get(kind, kind)] for name, kind in described["columns"]]
     doc = {
@@ -160,6 +166,7 @@ async def repair(asked: Asked, ddl: Ddl, database: str) -> None:
     row = await catalog(asked, "table_row", database=database, name=ddl.name)
     keys = [key[0] for key in row["doc"]["partition_keys"]]
     bucket, prefix = split_url(row["doc"]["location"])
+    await rights.may_list(asked, bucket, prefix)
     shelf = Shelf(asked.system.layout.catalog, asked.system.layout.lake)
     folders = await asyncio.to_thread(_folders, shelf, bucket, prefix, keys)
     rows = [

@@ -286,8 +286,19 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
         }
         for item in items
     ]
+    errors: list[Json] = []
+    for item in list(wanted):
+        action = "s3:DeleteObject" if item["version"] is None else "s3:DeleteObjectVersion"
+        refusals = (
+            asked.denied.get((each, item["key"])) for each in (action, "s3:BypassGovernanceRetention")
+        )
+        if (why := next(filter(None, refusals), None)) is not None:
+            wanted.remove(item)
+            errors.append(
+                {"Key": item["key"], "VersionId": item["version"], "Code": "AccessDenied", "Message": why}
+            )
     known = [item for item in wanted if item["version"] is None or is_version(item["version"])]
-    errors: list[Json] = [
+    errors += [
         {
             "Key": item["key"],
             "VersionId": item["version"],

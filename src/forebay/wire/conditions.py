@@ -1,0 +1,109 @@
+"""What a policy's conditions may speak of: the condition keys of a call.
+
+Source: "AWS global condition context keys" (IAM User Guide) and the Service Authorization Reference. A key that
+a call does not have is absent, which is for the operator to make of what it does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from forebay.arn import ACCOUNT
+from forebay.wire.service import Asked, Json
+
+Keys = dict[str, str | Sequence[str]]
+
+_S3 = {
+    "s3:prefix": "Prefix",
+    "s3:delimiter": "Delimiter",
+    "s3:max-keys": "MaxKeys",
+    "s3:versionid": "VersionId",
+    "s3:x-amz-acl": "ACL",
+    "s3:x-amz-server-side-encryption": "ServerSideEncryption",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+    "s3:x-amz-storage-class": "StorageClass",
+    "s3:x-amz-copy-source": "CopySource",
+    "s3:x-amz-metadata-directive": "MetadataDirective",
+}
+_LISTS = ("ListObjects", "ListObjectsV2", "ListObjectVersions")
+
+
+def conditions(asked: Asked, given: Json) -> Keys:
+    """The condition keys of a call; those of who asks are its identity's."""
+    now = dt.datetime.now(dt.UTC)
+    request = asked.request
+    keys: Keys = {
+        "aws:sourceip": request.client,
+        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(int(now.timestamp())),
+        "aws:securetransport": "true" if request.secure else "false",
+        "aws:requestedregion": asked.region,
+        "aws:useragent": request.headers.get("user-agent", ""),
+        "aws:resourceaccount": ACCOUNT,
+        "aws:viaawsservice": "false",
+        "aws:principalisawsservice": "false",
+    }
+    if "x-amz-security-token" in request.headers:
+        keys["aws:multifactorauthpresent"] = "false"  # of lasting keys it is absent
+    if "referer" in request.headers:
+        keys["aws:referer"] = request.headers["referer"]
+    tags = _tags(given.get("Tags") or given.get("tags"))
+    if tags:
+        keys["aws:tagkeys"] = list(tags)
+        keys |= {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
+    elif given.get("TagKeys"):
+        keys["aws:tagkeys"] = [str(each) for each in given["TagKeys"]]
+    if asked.service == "s3":
+        keys |= _of_s3(asked, given)
+    return keys
+
+
+def _tags(given: object) -> dict[str, str]:
+    """Tags in any of the forms that services have for them."""
+    if isinstance(given, Mapping):
+        return {str(name): str(value) for name, value in given.items() if isinstance(value, str)}
+    found = {}
+    for each in given if isinstance(given, list) else ():
+        if isinstance(each, Mapping):
+            name = each.get("Key") or each.get("TagKey")
+            if name:
+                found[str(name)] = str(each.get("Value") or each.get("TagValue") or "")
+    return found
+
+
+def _of_s3(asked: Asked, given: Json) -> Keys:
+    request = asked.request
+    presigned = "authorization" not in request.headers
+    keys: Keys = {
+        "s3:authtype": "REST-QUERY-STRING" if presigned else "REST-HEADER",
+        "s3:signatureversion": "AWS4-HMAC-SHA256",
+    }
+    for key, member in _S3.items():
+        value = given.get(member)
+        if value is not None:
+            keys[key] = str(value)
+    if asked.operation in _LISTS:
+        keys.setdefault("s3:prefix", "")
+    if "x-amz-content-sha256" in request.headers:
+        keys["s3:x-amz-content-sha256"] = request.headers["x-amz-content-sha256"]
+    place = (given.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
+    if place:
+        keys["s3:locationconstraint"] = str(place)
+    return keys
+
+
+def through(asked: Asked) -> Keys:
+    """The condition keys of what the service that was asked does on the caller's behalf, as Athena reads tables.
+
+    It calls from an address of its own: a condition on the caller's does not hold.
+    """
+    keys = conditions(asked, {})
+    del keys["aws:sourceip"]
+    service = f"{asked.service}.amazonaws.com"
+    return keys | {
+        "aws:viaawsservice": "true",
+        "aws:calledvia": [service],
+        "aws:calledviafirst": service,
+        "aws:calledvialast": service,
+    }

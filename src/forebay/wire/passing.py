@@ -1,0 +1,104 @@
+"""Roles that a service is handed: they are there, and may do what they are handed over for.
+
+On AWS a service that acts with a role is bounded by it whenever it acts. Here a delivery, a rule and a crawler
+act as the system, so a bounded caller's role is held against what it is for when it is passed. A function's
+role bounds the function itself (`runtime/credentials.py`).
+"""
+
+from __future__ import annotations
+
+from forebay.access.actions import Need
+from forebay.access.actions_passed import acts, needs_role, passed
+from forebay.access.policy import parse_policy
+from forebay.functions.section import FunctionSpec
+from forebay.runtime.directory import ROLE, Directory
+from forebay.streams.section import StreamSpec
+from forebay.wire.iam.caller import role_identity
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.rights import judged
+from forebay.wire.service import Asked, Json
+
+_SAID = {
+    "lambda": (
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    ),
+    "firehose": (
+        "InvalidArgumentException",
+        "Firehose is unable to assume role {role}. Please check the role provided.",
+    ),
+    "events": (
+        "ValidationException",
+        "Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'.",
+    ),
+    "glue": (
+        "InvalidInputException",
+        "Service is unable to assume provided role. Please verify role's TrustPolicy",
+    ),
+}
+
+
+async def check_roles(asked: Asked, given: Json) -> None:
+    """Refuse a call of a bounded caller whose roles the service cannot take, or with which it could not do its part."""
+    if not asked.identity.bounded:
+        return
+    for role in passed(asked.service, asked.operation, given):
+        _need_trusted(asked, role)
+    for role, action, resource in acts(asked.service, asked.operation, given):
+        await _need_able(asked, role, Need(action, resource))
+    if asked.service == "events" and asked.operation == "PutTargets":
+        for target in given.get("Targets") or ():
+            if needs_role(target["Arn"]) and not target.get("RoleArn"):
+                raise AwsError(
+                    "ValidationException", f"RoleArn is required for target {target['Arn']}.", http=400
+                )
+    if asked.operation == "CreateEventSourceMapping" and given.get("EventSourceArn"):
+        await _check_mapping(asked, given)
+
+
+def _need_trusted(asked: Asked, role: str) -> None:
+    """The role is there, and lets the service take it."""
+    found = Directory.of(asked.system).get(ROLE, role.rpartition("/")[2])
+    principal = f"{asked.service}.amazonaws.com"
+    if found is not None:
+        for statement in parse_policy(found["trust"], resource_policy=True):
+            if statement.allow and statement.names("sts:AssumeRole"):
+                named = statement.principals or ()
+                if any(name in ("*", principal) for _, name in named) or Directory.of(asked.system).declared(
+                    ROLE, found["name"]
+                ):
+                    return
+    code, message = _SAID.get(asked.service, ("AccessDeniedException", "{role} cannot be assumed."))
+    raise AwsError(code, message.format(role=role), http=400)
+
+
+async def _need_able(asked: Asked, role: str, need: Need) -> None:
+    found = Directory.of(asked.system).get(ROLE, role.rpartition("/")[2])
+    if found is None:  # said where roles are passed; a change that hands none on keeps the one it has
+        return
+    who = role_identity(Directory.of(asked.system), found, asked.service)
+    why = await judged(asked, who, [need])
+    if why is not None:
+        raise AwsError("AccessDeniedException", why, http=400)
+
+
+async def _check_mapping(asked: Asked, given: Json) -> None:
+    """A function reads a stream with its own role."""
+    project = asked.system.project()
+    name = str(given.get("FunctionName", "")).rpartition(":function:")[2].partition(":")[0]
+    stream = given["EventSourceArn"].partition(":stream/")[2].partition("/")[0]
+    spec = project.of(FunctionSpec).get(name)
+    if spec is None or spec.role is None or stream not in project.of(StreamSpec):
+        return  # said where the mapping is made, or the owner's own function
+    role = Directory.of(asked.system).get(ROLE, spec.role)
+    if role is None:
+        return  # such a function has no rights at all
+    who = role_identity(Directory.of(asked.system), role, name)
+    why = await judged(asked, who, [Need("kinesis:GetRecords", given["EventSourceArn"])])
+    if why is not None:
+        raise AwsError(
+            "InvalidParameterValueException",
+            f"Cannot access stream {given['EventSourceArn']}. Please ensure the role can perform the GetRecords,"
+            " GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.",
+            http=400,
+        )

@@ -1,0 +1,175 @@
+"""Whether who asks may: (action, resource) of the call → policies, each decision written down.
+
+needs of the call ─▶ identity's policies, the bucket's policy ─▶ allowed, or AccessDenied in the service's words
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from forebay.access.actions import Need, Needs, changes, needs
+from forebay.access.audit import Audit
+from forebay.access.identity import Identity
+from forebay.access.policy import Context, Decision, MalformedPolicy, Statement, parse_policy
+from forebay.layout import Layout
+from forebay.runtime.directory import ROLE, USER, Directory, arn_of
+from forebay.wire.conditions import conditions, through
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.refused import denied, sentence
+from forebay.wire.service import Asked, Json
+
+
+async def authorise(asked: Asked, given: Json, who: Identity) -> None:
+    """Raise AwsError unless the policies let `who` do what is asked.
+
+    Of the keys of a DeleteObjects each is decided by itself: those that are refused are in `asked.denied`.
+    """
+    if asked.service == "sts" and asked.operation in ("GetCallerIdentity", "GetSessionToken", "AssumeRole"):
+        return  # needs no permission; AssumeRole asks the role's trust policy itself
+    context = conditions(asked, given)
+    singly = (asked.service, asked.operation) == ("s3", "DeleteObjects")
+    for need in _needs(asked, given, who):
+        decision, resource = await judge(asked, who, need, context)
+        if decision == "allow":
+            continue
+        if not singly:
+            raise denied(words(asked), who, need.action, resource, explicitly=decision == "deny")
+        key = need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]
+        asked.denied[need.action, key] = sentence(who, need.action, resource, explicitly=decision == "deny")
+
+
+async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
+    """What the policies say of one need, and the resource's ARN as the caller names it."""
+    theirs = await _bucket_policy(asked, need.resource) if need.action.startswith("s3:") else ()
+    decision, resource = who.judge(
+        need.action, need.resource, {**context, **need.context}, theirs, region=asked.region
+    )
+    write_down(asked, need.action, resource, decision, who.arn)
+    return decision, resource
+
+
+async def forbidden(asked: Asked, wanted: Iterable[Need]) -> str | None:
+    """Why one of `wanted` may not be done on the caller's behalf by the service that was asked; None if all may."""
+    return await judged(asked, asked.identity, wanted)
+
+
+async def judged(asked: Asked, who: Identity, wanted: Iterable[Need]) -> str | None:
+    """Why the service may not do one of `wanted` as `who`; None if it may do all."""
+    if not who.bounded:
+        return None
+    context = through(asked)
+    for need in wanted:
+        decision, resource = await judge(asked, who, need, context)
+        if decision != "allow":
+            return sentence(who, need.action, resource, explicitly=decision == "deny")
+    return None
+
+
+async def hidden(asked: Asked, given: Json, error: AwsError) -> AwsError:
+    """S3 tells those who may not list a bucket that they are denied, not that a key is not there."""
+    bucket = given.get("Bucket")
+    if error.code not in ("NoSuchKey", "NoSuchVersion") or not bucket or not asked.identity.bounded:
+        return error
+    need = Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": str(given.get("Key", ""))})
+    decision, resource = await judge(asked, asked.identity, need, conditions(asked, {}))
+    if decision == "allow":
+        return error
+    return denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
+
+
+def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
+    documents = asked.system.documents
+    if asked.service == "athena":
+        groups = [
+            doc["WorkGroup"]
+            for member, kind in _ATHENA.items()
+            for id in (given.get(member), *(given.get(f"{member}s") or ()))
+            if id and (doc := documents.get(kind, id)) is not None
+        ]
+        if groups:
+            action = f"athena:{asked.operation}"
+            return [Need(action, asked.arn(f"workgroup/{name}")) for name in dict.fromkeys(groups)]
+    if asked.service == "iam":
+        if who.kind == "user" and "UserName" not in given and asked.operation in _OWN:
+            given = {**given, "UserName": str(who.context["aws:username"])}
+        for kind, member in ((USER, "UserName"), (ROLE, "RoleName")):
+            found = Directory.of(asked.system).get(kind, given[member]) if given.get(member) else None
+            if found is not None:  # with its path
+                given = {**given, "arn": arn_of(kind, found)}
+                own = needs(asked.service, asked.operation, given, asked.arn)
+                return [Need(each.action, given["arn"], each.context) for each in own]
+    if asked.service == "kinesis" and given.get("ShardIterator") and not given.get("StreamARN"):
+        from forebay.wire.kinesis import iterators  # noqa: PLC0415 - only who reads Kinesis needs it
+
+        iterator = iterators.read(given["ShardIterator"], iterators.secret_of(documents))
+        given = {**given, "StreamName": iterator.stream}
+    return [_real(asked, each) for each in needs(asked.service, asked.operation, given, asked.arn)]
+
+
+def _real(asked: Asked, need: Need) -> Need:
+    """A role is known by its name: the one that would be handed on is asked for, whatever path was written."""
+    if need.action != "iam:PassRole":
+        return need
+    role = Directory.of(asked.system).get(ROLE, need.resource.rpartition("/")[2])
+    return need if role is None else need._replace(resource=arn_of(ROLE, role))
+
+
+_OWN = ("GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")
+_ATHENA = {"QueryExecutionId": "athena.execution", "NamedQueryId": "athena.named"}
+
+
+async def _bucket_policy(asked: Asked, resource: str) -> tuple[Statement, ...]:
+    bucket = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
+    if not bucket or bucket == "*":
+        return ()
+    from forebay.wire.s3.base import setting  # noqa: PLC0415 - only who asks S3 needs it
+
+    text = await setting(asked, bucket, "policy")
+    try:
+        return parse_policy(text, resource_policy=True) if text else ()
+    except MalformedPolicy:  # it was checked when it was put; nothing is let through by one that is not read
+        return ()
+
+
+# The audit log.
+
+
+@functools.cache
+def audit(layout: Layout) -> Audit:
+    """The audit log of a state folder."""
+    return Audit(layout.logs / "audit.log")
+
+
+def write_down(
+    asked: Asked, action: str, resource: str, decision: Decision, principal: str | None = None
+) -> None:
+    """Keep a decision about who asks, unless it is of somebody else."""
+    said: Literal["allowed", "denied"] = "allowed" if decision == "allow" else "denied"
+    request = asked.request
+    audit(asked.system.layout).note(
+        principal or asked.identity.arn, action, resource, said, request.request_id, client=request.client
+    )
+
+
+def note_change(asked: Asked, given: Mapping[str, object]) -> None:
+    """Write down that something was changed, and by whom."""
+    if changes(asked.operation):
+        try:
+            action, resource, _ = needs(asked.service, asked.operation, given, asked.arn)[0]
+        except (AttributeError, TypeError, KeyError):  # members that only this operation understands
+            action, resource = f"{asked.service}:{asked.operation}", "*"
+        audit(asked.system.layout).note(
+            asked.principal,
+            action,
+            resource,
+            "changed",
+            asked.request.request_id,
+            client=asked.request.client,
+        )
+
+
+def words(asked: Asked) -> str:
+    """Whose words a refusal is put in: the protocol's, and S3's own."""
+    return "rest-xml" if asked.service == "s3" else asked.protocol
