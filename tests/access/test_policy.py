@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from forebay.access.identity import Identity
 from forebay.access.policy import Asked, MalformedPolicy, decide, parse_policy
 
 
@@ -129,3 +130,43 @@ def test_a_bucket_policy_names_who_it_is_about() -> None:
 def test_a_policy_that_does_not_parse_is_refused(text: str) -> None:
     with pytest.raises(MalformedPolicy):
         parse_policy(text)
+
+
+def like(resource: str, place: str, **context: Any) -> str:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": resource}
+    return decision([statement], "s3:GetObject", place, **context)
+
+
+def test_a_variable_may_have_a_default_and_matches_nothing_but_itself() -> None:
+    team = "arn:aws:s3:::shop/${aws:PrincipalTag/team, 'all'}/*"
+    assert like(team, "arn:aws:s3:::shop/all/a") == "allow"
+    assert like(team, "arn:aws:s3:::shop/blue/a", **{"aws__principaltag/team": "blue"}) == "allow"
+    assert like(team, "arn:aws:s3:::shop/all/a", **{"aws__principaltag/team": "blue"}) == "implicit"
+    assert like(team, "arn:aws:s3:::shop/red/a", **{"aws__principaltag/team": "*"}) == "implicit"
+    assert like("arn:aws:s3:::shop/${aws:unknown}/*", "arn:aws:s3:::shop/x/a") == "implicit"
+
+
+def test_a_star_may_be_meant_as_itself() -> None:
+    assert like("arn:aws:s3:::shop/${*}/x", "arn:aws:s3:::shop/*/x") == "allow"
+    assert like("arn:aws:s3:::shop/${*}/x", "arn:aws:s3:::shop/a/x") == "implicit"
+    equal = {**READ, "Condition": {"StringEquals": {"s3:prefix": "${*}"}}}
+    assert decision([equal], "s3:ListBucket", "arn:aws:s3:::shop", s3__prefix="*") == "allow"
+
+
+def whole(statements: Any, prefix: str, session: Any = None) -> bool:
+    def read(given: Any) -> Any:
+        return parse_policy(json.dumps({"Version": "2012-10-17", "Statement": given}))
+
+    who = Identity("arn:aws:iam::1:user/a", "A", "user", read(statements), session and read(session))
+    return who.whole("s3:GetObject", f"arn:aws:s3:::{prefix}", {})
+
+
+def test_all_below_a_prefix_is_allowed_only_where_that_is_sure() -> None:
+    assert whole([READ], "shop/raw/2026/")
+    assert not whole([READ], "shop/")
+    assert not whole([{**READ, "Resource": "arn:aws:s3:::shop/raw/?"}], "shop/raw/")
+    assert not whole([{**READ, "Resource": "arn:aws:s3:::shop/raw/*/x"}], "shop/raw/")
+    some = {"Effect": "Deny", "Action": "s3:Get*", "Resource": "arn:aws:s3:::shop/raw/secret/*"}
+    assert not whole([READ, some], "shop/raw/")
+    assert whole([READ, {**some, "Action": "s3:Put*"}], "shop/raw/")
+    assert not whole([READ], "shop/raw/", session=[{**READ, "Resource": "arn:aws:s3:::other/*"}])
