@@ -1,4 +1,4 @@
-"""Targets of rules. One that cannot be reached is refused: success is not answered for what would not arrive."""
+"""Targets of rules. One that cannot be reached is a failed entry: success is not answered for what would not arrive."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from forebay.errors import UsageError
 from forebay.project.model import Location, Ref
 from forebay.wire.events import base
 from forebay.wire.events.base import (
+    ARCHIVE_RULE,
     BUS,
     SERVICE,
     bus_of,
     changed,
     find_bus,
     invalid,
-    missing,
     page,
     refuse_declared,
     rule_of,
     rules_of,
     settle,
 )
+from forebay.wire.events.rules import managed
 from forebay.wire.logs.base import store
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -51,16 +52,21 @@ _SERVICE = {
 }
 
 
+class Unreachable(AwsError):
+    """A target that is well-formed and that nothing would arrive at: PutTargets fails its entry, not the call."""
+
+
 def target_ref(asked: Asked, id: str, arn: str) -> Ref:
-    """The resource behind a target's ARN. Raises AwsError for what is not there, or is nothing to deliver to."""
+    """The resource behind a target's ARN. Raises Unreachable for what is not there, or is nothing to deliver to."""
     found = _ARN.fullmatch(arn)
     if found is None:
         raise invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")
     service, resource = found[1], found[2]
     noun, prefix = _NOUN.get(service, ("", ""))
     if not noun or not resource.startswith(prefix):
-        raise invalid(
-            f"Target {id} cannot be reached: forebay delivers to {', '.join(sorted(_NOUN))}, not to {arn}"
+        raise Unreachable(
+            "ValidationException",
+            f"Target {id} cannot be reached: forebay delivers to {', '.join(sorted(_NOUN))}, not to {arn}",
         )
     name = resource.removeprefix(prefix)
     if noun == "functions":
@@ -75,9 +81,14 @@ def target_ref(asked: Asked, id: str, arn: str) -> Ref:
     else:
         there = asked.system.project().get(ref)
     if there is None:
-        raise missing(f"Target {id} cannot be reached: {arn} does not exist.")
+        raise Unreachable(
+            "ResourceNotFoundException", f"Target {id} cannot be reached: {arn} does not exist."
+        )
     if isinstance(there, DeliverySpec) and there.from_ is not None:
-        raise invalid(f"Target {id} cannot be reached: {arn} reads {there.from_} and is not put to.")
+        raise Unreachable(
+            "ValidationException",
+            f"Target {id} cannot be reached: {arn} reads {there.from_} and is not put to.",
+        )
     return ref
 
 
@@ -86,9 +97,10 @@ def _errors(asked: Asked, id: str, config: Json) -> Location | None:
     if not arn:
         return None
     if not arn.startswith("arn:aws:s3:::"):
-        raise invalid(
-            f"DeadLetterConfig of target {id}: forebay keeps dead letters in a bucket (arn:aws:s3:::bucket/prefix/),"
-            f" not in {arn}"
+        raise Unreachable(
+            "ValidationException",
+            f"DeadLetterConfig of target {id} cannot be reached: forebay keeps dead letters in a bucket"
+            f" (arn:aws:s3:::bucket/prefix/), not in {arn}",
         )
     try:
         return Location.parse("s3://" + arn.removeprefix("arn:aws:s3:::"))
@@ -159,11 +171,11 @@ def _check_template(id: str, template: str) -> None:
 
 @SERVICE.operation(
     "PutTargets",
-    partial="targets are streams, deliveries, functions, buses and log groups that exist; another, and a dead-letter "
-    "queue, is refused. Dead letters are objects in a bucket",
+    partial="targets are streams, deliveries, functions, buses and log groups that exist; another, and one with "
+    "a dead-letter queue, is a failed entry. Dead letters are objects in a bucket",
 )
 async def put_targets(asked: Asked, given: Json) -> Json:
-    """Add targets to a rule, or change them: all that are given, or none."""
+    """Add targets to a rule, or change them; those that cannot be reached are told."""
     bus = bus_of(asked, given.get("EventBusName"))
     for target in given["Targets"]:
         if ":sqs:" in target["Arn"] and target["Arn"].endswith(".fifo") and not target.get("SqsParameters"):
@@ -177,25 +189,32 @@ async def put_targets(asked: Asked, given: Json) -> Json:
             )
     kept = {target["Id"]: target for target in rule.meta["targets"]}
     specs = dict(zip(kept, rule.spec.to, strict=True))
+    failed: list[Json] = []
+    taken: dict[str, TargetSpec] = {}
+    replaced = False
     for target in given["Targets"]:
-        specs[target["Id"]] = target_spec(asked, target)
+        try:
+            spec = target_spec(asked, target)
+            _refuse_circle(asked, bus.name, spec.to)
+        except Unreachable as error:
+            failed.append({"TargetId": target["Id"], "ErrorCode": error.code, "ErrorMessage": error.message})
+            continue
+        replaced = replaced or target["Id"] in kept
+        taken[target["Id"]] = specs[target["Id"]] = spec
         kept[target["Id"]] = target
     if len(kept) > MOST:
         raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
-    replaced = any(
-        target["Id"] in {each["Id"] for each in rule.meta["targets"]} for target in given["Targets"]
-    )
-    added = [specs[target["Id"]].to for target in given["Targets"]]
-    for ref in added:
-        _refuse_circle(asked, bus.name, ref)
-        if ref.noun == BUS:
-            await base.ensure(asked, bus_of(asked, ref.name))
-    await settle(asked, bus.name)
-    rule.spec = msgspec.structs.replace(rule.spec, to=list(specs.values()))
-    rule.meta["targets"] = list(kept.values())
-    base.put_rule(asked, rule)
-    await changed(asked, bus.name, added, fewer=replaced)
-    return {"FailedEntryCount": 0, "FailedEntries": []}
+    if taken:
+        added = [spec.to for spec in taken.values()]
+        for ref in added:
+            if ref.noun == BUS:
+                await base.ensure(asked, bus_of(asked, ref.name))
+        await settle(asked, bus.name)
+        rule.spec = msgspec.structs.replace(rule.spec, to=list(specs.values()))
+        rule.meta["targets"] = list(kept.values())
+        base.put_rule(asked, rule)
+        await changed(asked, bus.name, added, fewer=replaced)
+    return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
 def _refuse_circle(asked: Asked, bus: str, ref: Ref) -> None:
@@ -205,7 +224,10 @@ def _refuse_circle(asked: Asked, bus: str, ref: Ref) -> None:
     while pending:
         name = pending.pop()
         if name == bus:
-            raise invalid(f"Events would come from event bus {bus} to {ref.name} and back to {bus} for ever.")
+            raise Unreachable(
+                "ValidationException",
+                f"Events would come from event bus {bus} to {ref.name} and back to {bus} for ever.",
+            )
         if name not in seen:
             seen.add(name)
             pending += [
@@ -241,6 +263,17 @@ def listed(asked: Asked, rule: base.Rule) -> list[Json]:
     return [_written(asked, str(index), spec) for index, spec in enumerate(rule.spec.to, 1)]
 
 
+def _archive_target(asked: Asked, rule: str) -> Json:
+    """What AWS shows as the target of an archive's rule."""
+    archive = asked.arn(f"archive/{rule.removeprefix(ARCHIVE_RULE)}")
+    template = f'{{"archive-arn": "{archive}", "event": <aws.events.event.json>, "ingestion-time": <aws.events.event.ingestion-time>}}'
+    return {
+        "Id": rule,
+        "Arn": f"arn:aws:events:{asked.region}:::",
+        "InputTransformer": {"InputPathsMap": {}, "InputTemplate": template},
+    }
+
+
 def _written(asked: Asked, id: str, spec: TargetSpec) -> Json:
     noun, prefix = spec.to.noun, _NOUN.get(_SERVICE.get(spec.to.noun, ""), ("", ""))[1]
     target: Json = {"Id": id, "Arn": asked.arn(f"{prefix}{spec.to.name}", _SERVICE.get(noun, noun))}
@@ -258,8 +291,11 @@ def _written(asked: Asked, id: str, spec: TargetSpec) -> Json:
 
 @SERVICE.operation("ListTargetsByRule")
 async def list_targets_by_rule(asked: Asked, given: Json) -> Json:
-    """A rule's targets."""
+    """A rule's targets; those of the rule that an archive stands for too."""
     bus = bus_of(asked, given.get("EventBusName"))
+    kept = managed(asked, bus.name).get(given["Rule"])
+    if kept is not None:
+        return {"Targets": [_archive_target(asked, kept.name)]}
     chosen, more = page(listed(asked, rule_of(asked, bus.name, given["Rule"])), given)
     return {"Targets": chosen, **more}
 
