@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.harness import System
+from tests.harness import Answer, System, request
 
-ACCOUNT = "000000000000"
 TOP = 2**128 - 1
 
 
-def impatient(system: System) -> Any:
-    """A client that checks nothing by itself and tries nothing twice."""
-    return boto3.client(
-        "kinesis",
-        endpoint_url=system.urls["aws"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}, parameter_validation=False),
-    )
+def call(system: System, operation: str, body: dict[str, Any], **headers: str) -> Answer:
+    """An operation, asked for without an SDK."""
+    given = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": f"Kinesis_20131202.{operation}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    return request(system.urls["aws"] + "/", "POST", json.dumps(body).encode(), given)
 
 
 def refused(code: str, call: Any, **given: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the Lambda tests share: zip files, functions, errors as a user sees them."""
+"""What the Lambda tests share: zip files, and functions of their own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import uuid
 import zipfile
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
+from tests.wire.sdk import ACCOUNT
 
 ROLE = "arn:aws:iam::000000000000:role/lambda"
 
@@ -26,6 +25,11 @@ def zipped(source: str, **more: str) -> bytes:
 
 
 ECHO = "def handler(event, context): return event"
+
+
+def arn(name: str) -> str:
+    """A function's, or a version's or alias's behind a colon."""
+    return f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
 
 
 def create(functions: Any, source: str = ECHO, name: str | None = None, **given: Any) -> str:
@@ -50,13 +54,3 @@ def invoke(functions: Any, name: str, event: object = None, **given: Any) -> Any
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), **given)
     assert "FunctionError" not in answer, answer["Payload"].read()
     return json.loads(answer["Payload"].read())
-
-
-def refused(code: str, message: str, call: Any, **given: Any) -> dict[str, Any]:
-    """The error that a call raises: its code, and a part of its message."""
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    error: dict[str, Any] = raised.value.response["Error"]
-    assert error["Code"] == code, error
-    assert message in error["Message"], error
-    return error

@@ -1,12 +1,16 @@
-"""What the S3 tests share: errors as a user sees them, and a module's own system."""
+"""What the S3 tests share: errors as a user sees them, buckets and objects in a line, requests without an SDK."""
 
 from __future__ import annotations
 
+import http.client
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.harness import System
 
 
 def refused(code: str, call: Any, status: int | None = None, **given: Any) -> dict[str, Any]:
@@ -39,3 +43,16 @@ def read(s3: Any, bucket: str, key: str, **more: Any) -> bytes:
     """An object's bytes."""
     body: bytes = s3.get_object(Bucket=bucket, Key=key, **more)["Body"].read()
     return body
+
+
+def raw(
+    system: System, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of a request that no SDK has touched; the path goes as it is."""
+    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
-import pytest
 from botocore.auth import S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
 
 from tests.harness import System, request
-from tests.projects import project
-from tests.wire.sdk import client
+from tests.wire.access import allow, keyed, policy, refused, user
+from tests.wire.sdk import ACCOUNT, client, serving
 
 PROJECT = """\
 name: walls
@@ -39,68 +33,7 @@ access:
   roles:
     loader: {policies: [put]}
 """
-ACCOUNT = "000000000000"
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("access")
-    running = System(project(folder / "p", PROJECT), folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def iam(system: System) -> Iterator[Any]:
-    made = client(system, "iam")
-    yield made
-    made.close()
-
-
-@contextlib.contextmanager
-def keyed(
-    system: System, service: str, keys: dict[str, str], *, region: str = "us-east-1", **config: Any
-) -> Iterator[Any]:
-    """A client with these keys."""
-    made = boto3.client(
-        service,
-        endpoint_url=system.urls["aws"],
-        region_name=region,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys.get("SessionToken"),
-        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, **config),
-    )
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def policy(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
-
-
-def user(iam: Any, name: str, *statements: dict[str, Any]) -> dict[str, str]:
-    """The keys of a new user with these rights."""
-    iam.create_user(UserName=name)
-    if statements:
-        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy(*statements))
-    made: dict[str, str] = iam.create_access_key(UserName=name)["AccessKey"]
-    return made
-
-
-def refused(call: Any, **given: Any) -> tuple[str, int, str]:
-    """Code, status and message of an error."""
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    answer = raised.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+system = serving(PROJECT)
 
 
 def test_any_credentials_are_roots_on_loopback(system: System) -> None:

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 
-import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from forebay.access.sigv4 import EMPTY, signing_key
 from tests.harness import Answer, System, request
-from tests.projects import project
-from tests.wire.sdk import client
-from tests.wire.test_access import allow, user
+from tests.wire.access import allow, user
+from tests.wire.sdk import client, serving
 
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("chunks")
-    running = System(project(folder / "p", "name: chunks\nlake: {shelf: {}}\n"), folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
+system = serving("name: chunks\nlake: {shelf: {}}\n")
 
 
 class Streaming(S3SigV4Auth):  # type: ignore[misc, unused-ignore]

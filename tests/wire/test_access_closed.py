@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from tests.harness import System, forebay, request
-from tests.projects import project
-from tests.wire.test_access import ACCOUNT, keyed, policy, refused
+from tests.wire.access import keyed, policy, refused
+from tests.wire.sdk import ACCOUNT, TEST, serving
 
 PROJECT = """\
 name: closed
@@ -22,16 +21,7 @@ access:
   users:
     admin: {policies: [all]}
 """
-TEST = {"AccessKeyId": "test", "SecretAccessKey": "test"}
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("closed")
-    running = System(project(folder / "p", PROJECT), folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
+system = serving(PROJECT)
 
 
 @pytest.fixture(scope="module")

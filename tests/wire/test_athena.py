@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.harness import System
-from tests.projects import project
+from tests.harness import System, until
+from tests.wire.sdk import client, served
 
 PROJECT = """\
 name: shop
@@ -35,47 +32,19 @@ lake:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("athena")
-    running = System(project(folder / "p", PROJECT), folder / "state", [], {})
-    running.start()
     rows = [
         {"id": 1, "who": "Ann"},
         {"id": 2, "who": None},
         {"id": 3, "who": 'a "quoted", name\nin two lines'},
     ]
-    running.post(
-        "/events",
-        b"\n".join(json.dumps(row).encode() for row in rows),
-        {"content-type": "application/x-ndjson"},
-    )
-    running.until(lambda: running.query("select count(*) from events") == [[3]])
-    yield running
-    running.end()
-
-
-def sdk(system: System, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=system.urls["aws"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}),
-    )
-
-
-@pytest.fixture
-def athena(system: System) -> Iterator[Any]:
-    client = sdk(system, "athena")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def s3(system: System) -> Iterator[Any]:
-    client = sdk(system, "s3")
-    yield client
-    client.close()
+    with served(tmp_path_factory.mktemp("athena"), PROJECT, sql=True) as running:
+        running.post(
+            "/events",
+            b"\n".join(json.dumps(row).encode() for row in rows),
+            {"content-type": "application/x-ndjson"},
+        )
+        running.until(lambda: running.query("select count(*) from events") == [[3]])
+        yield running
 
 
 def run(athena: Any, sql: str, **more: Any) -> Any:
@@ -83,13 +52,12 @@ def run(athena: Any, sql: str, **more: Any) -> Any:
     started = athena.start_query_execution(
         QueryString=sql, ResultConfiguration={"OutputLocation": "s3://results/here/"}, **more
     )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def finished() -> Any:
         execution = athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]
-        if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-            return execution
-        time.sleep(0.02)
-    raise AssertionError(execution)
+        return None if execution["Status"]["State"] in ("QUEUED", "RUNNING") else execution
+
+    return until(finished)
 
 
 def done(athena: Any, sql: str, **more: Any) -> Any:
@@ -274,12 +242,12 @@ def test_what_the_project_declares_is_not_dropped_over_the_wire(athena: Any) -> 
 
 
 def test_executions_outlive_the_system(system: System, tmp_path: Path) -> None:
-    client = sdk(system, "athena")
-    id = done(client, "SELECT 42 AS answer")["QueryExecutionId"]
-    client.close()
+    athena = client(system, "athena", retries=0)
+    id = done(athena, "SELECT 42 AS answer")["QueryExecutionId"]
+    athena.close()
     system.kill_all()
     system.start()
-    client = sdk(system, "athena")
-    found = client.get_query_results(QueryExecutionId=id)["ResultSet"]["Rows"]
-    client.close()
+    athena = client(system, "athena", retries=0)
+    found = athena.get_query_results(QueryExecutionId=id)["ResultSet"]["Rows"]
+    athena.close()
     assert [row["Data"][0]["VarCharValue"] for row in found] == ["answer", "42"]

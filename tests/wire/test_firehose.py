@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.harness import System, request
-from tests.projects import project
+from tests.wire.s3 import read
+from tests.wire.sdk import client, serving
 
 PROJECT = """\
 name: shop
@@ -27,6 +26,7 @@ lake:
 """
 FUNCTION = """\
 import base64
+import contextlib
 
 def handler(event, context):
     out = []
@@ -37,48 +37,15 @@ def handler(event, context):
 """
 S3 = {"RoleARN": "arn:aws:iam::000000000000:role/firehose", "BucketARN": "arn:aws:s3:::landing"}
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("firehose")
-    made = project(folder / "p", PROJECT, **{"functions/shout.py": FUNCTION})
-    running = System(made, folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
-
-
-def sdk(system: System, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=system.urls["aws"],
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}),
-    )
-
-
-@pytest.fixture
-def firehose(system: System) -> Iterator[Any]:
-    client = sdk(system, "firehose")
-    yield client
-    client.close()
+system = serving(PROJECT, files={"functions/shout.py": FUNCTION})
 
 
 def delivered(system: System, name: str) -> bytes:
     """Flush, and what its objects hold, decompressed and joined in order."""
     system.flush(name)
-    client = sdk(system, "s3")
-    try:
-        prefix = f"{name}/"
-        keys = [
-            item["Key"]
-            for item in client.list_objects_v2(Bucket="landing", Prefix=prefix).get("Contents", [])
-        ]
-        bodies = [client.get_object(Bucket="landing", Key=key)["Body"].read() for key in sorted(keys)]
-    finally:
-        client.close()
+    with contextlib.closing(client(system, "s3")) as s3:
+        found = s3.list_objects_v2(Bucket="landing", Prefix=f"{name}/").get("Contents", [])
+        bodies = [read(s3, "landing", key) for key in sorted(item["Key"] for item in found)]
     return b"".join(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body for body in bodies)
 
 
@@ -309,27 +276,28 @@ def test_a_retry_is_answered_the_same_and_is_no_second_record(system: System, fi
 
 
 def test_streams_tags_and_records_survive_sigkill(system: System) -> None:
-    client = sdk(system, "firehose")
-    client.create_delivery_stream(
+    firehose = client(system, "firehose", retries=0)
+    firehose.create_delivery_stream(
         DeliveryStreamName="kept",
         ExtendedS3DestinationConfiguration={**S3, "Prefix": "kept/"},
         Tags=[{"Key": "a", "Value": "1"}],
     )
-    client.tag_delivery_stream(DeliveryStreamName="kept", Tags=[{"Key": "b"}])
-    client.put_record(DeliveryStreamName="kept", Record={"Data": b"before"})
-    client.close()
+    firehose.tag_delivery_stream(DeliveryStreamName="kept", Tags=[{"Key": "b"}])
+    firehose.put_record(DeliveryStreamName="kept", Record={"Data": b"before"})
+    firehose.close()
     system.kill_all()
     system.start(sql=False)
-    client = sdk(system, "firehose")
-    client.put_record(DeliveryStreamName="kept", Record={"Data": b" after"})
-    assert client.list_tags_for_delivery_stream(DeliveryStreamName="kept")["Tags"] == [
+    firehose = client(system, "firehose", retries=0)
+    firehose.put_record(DeliveryStreamName="kept", Record={"Data": b" after"})
+    assert firehose.list_tags_for_delivery_stream(DeliveryStreamName="kept")["Tags"] == [
         {"Key": "a", "Value": "1"},
         {"Key": "b"},
     ]
     system.until(lambda: system.status()["ledger"]["delivery.kept"]["accepted"] == 2)
     assert delivered(system, "kept") == b"before after"
-    client.delete_delivery_stream(DeliveryStreamName="kept")
+    firehose.delete_delivery_stream(DeliveryStreamName="kept")
     assert (
-        refused(client.describe_delivery_stream, DeliveryStreamName="kept")[0] == "ResourceNotFoundException"
+        refused(firehose.describe_delivery_stream, DeliveryStreamName="kept")[0]
+        == "ResourceNotFoundException"
     )
-    client.close()
+    firehose.close()

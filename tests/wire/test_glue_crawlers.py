@@ -7,7 +7,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.harness import System, until
-from tests.projects import project
-from tests.wire.sdk import client
+from tests.wire.sdk import serving
 
 Json = dict[str, Any]
 PROJECT = """\
@@ -31,18 +29,7 @@ catalog:
   shape: {crawl: streams.clicks, every: 1s, prefix: stream_}
 """
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("crawlers")
-    found = System(project(folder / "p", PROJECT), folder / "state", [], {})
-    yield found.start()
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def glue(system: System) -> Any:
-    return client(system, "glue")
+system = serving(PROJECT, sql=True)
 
 
 class Crawled:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.harness import System
-from tests.projects import project
-from tests.wire.sdk import client
-from tests.wire.test_access import ACCOUNT, allow, keyed, policy, refused
+from tests.wire.access import allow, keyed, policy, refused
+from tests.wire.sdk import ACCOUNT, serving
 
 TRUST = json.dumps(
     {
@@ -26,21 +24,7 @@ TRUST = json.dumps(
     }
 )
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("iam")
-    running = System(project(folder / "p", "name: people\n"), folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def iam(system: System) -> Iterator[Any]:
-    made = client(system, "iam")
-    yield made
-    made.close()
+system = serving("name: people\n")
 
 
 def test_a_users_life(iam: Any) -> None:

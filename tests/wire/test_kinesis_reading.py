@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import http.client
-import json
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cbor2
@@ -15,53 +14,18 @@ import pytest
 
 from forebay.wire.protocol import cbor11
 from tests.harness import Answer, System, request, until
-from tests.projects import project
-from tests.wire.kinesis import (
-    ACCOUNT,
-    arn,
-    data,
-    everything,
-    impatient,
-    iterator,
-    new_stream,
-    read,
-    refused,
-    shards,
-)
+from tests.wire.kinesis import arn, call, data, everything, iterator, new_stream, read, refused, shards
+from tests.wire.sdk import ACCOUNT, serving
 
 MIB = 1 << 20
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("kinesis")
-    made = project(folder / "p", "name: plain\nstreams:\n  plain: {}\n")
-    running = System(made, folder / "state", [], {}).start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def kinesis(system: System) -> Iterator[Any]:
-    found = impatient(system)
-    yield found
-    found.close()
+system = serving("name: plain\nstreams:\n  plain: {}\n")
 
 
 @pytest.fixture(scope="module")
 def stream(kinesis: Any) -> str:
     """One for the tests that need no stream of their own."""
     return new_stream(kinesis, 3)
-
-
-def call(system: System, operation: str, body: dict[str, Any], **headers: str) -> Answer:
-    """An operation, asked for without an SDK."""
-    given = {
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": f"Kinesis_20131202.{operation}",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    return request(system.urls["aws"] + "/", "POST", json.dumps(body).encode(), given)
 
 
 def test_each_of_the_five_types_begins_where_it_says(kinesis: Any) -> None:
@@ -322,8 +286,13 @@ def test_a_stream_is_held_to_a_shards_throughput_only_if_it_asks(kinesis: Any, s
             for each in records + records[:100]
         ],
     }
-    first = [call(system, "PutRecords", body, amz_sdk_invocation_id=f"{n}") for n in range(4)]
-    again = [call(system, "PutRecords", body, amz_sdk_invocation_id=f"{n}") for n in range(4)]
+
+    def put(n: int) -> Answer:
+        return call(system, "PutRecords", body, amz_sdk_invocation_id=f"{n}")
+
+    with ThreadPoolExecutor(8) as at_once:
+        first = list(at_once.map(put, range(8)))
+        again = list(at_once.map(put, range(8)))
     assert sum(each.json()["FailedRecordCount"] for each in first) >= 500
     assert [each.json() for each in again] == [each.json() for each in first]
     one = iterator(kinesis, held)

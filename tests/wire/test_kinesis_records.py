@@ -4,60 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.harness import Answer, System, request
-from tests.projects import project
-from tests.wire.kinesis import (
-    ACCOUNT,
-    TOP,
-    data,
-    everything,
-    impatient,
-    iterator,
-    new_stream,
-    read,
-    refused,
-)
+from tests.harness import System, request
+from tests.wire.kinesis import TOP, call, data, everything, iterator, new_stream, read, refused
+from tests.wire.sdk import ACCOUNT, serving
 
 MIB = 1 << 20
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("kinesis")
-    made = project(folder / "p", "name: plain\nstreams:\n  plain: {}\n")
-    running = System(made, folder / "state", [], {}).start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def kinesis(system: System) -> Iterator[Any]:
-    found = impatient(system)
-    yield found
-    found.close()
+system = serving("name: plain\nstreams:\n  plain: {}\n")
 
 
 @pytest.fixture(scope="module")
 def stream(kinesis: Any) -> str:
     """One for the tests that need no stream of their own."""
     return new_stream(kinesis, 3)
-
-
-def call(system: System, operation: str, body: dict[str, Any], **headers: str) -> Answer:
-    """An operation, asked for without an SDK."""
-    given = {
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": f"Kinesis_20131202.{operation}",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    return request(system.urls["aws"] + "/", "POST", json.dumps(body).encode(), given)
 
 
 def test_what_was_put_is_read_in_order_with_its_numbers(kinesis: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +15,13 @@ from forebay.wire.protocol.message import AwsError
 from tests.conftest import Running
 from tests.harness import System, until
 from tests.projects import project
-from tests.wire.kinesis import (
-    ACCOUNT,
-    TOP,
-    data,
-    everything,
-    impatient,
-    iterator,
-    new_stream,
-    open_shards,
-    refused,
-    shards,
-)
-from tests.wire.sdk import client
+from tests.wire.kinesis import TOP, data, everything, iterator, new_stream, open_shards, refused, shards
+from tests.wire.sdk import ACCOUNT, client, serving
 
 EMPTY = "name: plain\n"
 UNIFORM = "UNIFORM_SCALING"
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("kinesis")
-    running = System(project(folder / "p", EMPTY), folder / "state", [], {}).start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def kinesis(system: System) -> Iterator[Any]:
-    found = impatient(system)
-    yield found
-    found.close()
+system = serving(EMPTY)
 
 
 def id_of(number: int) -> str:

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.harness import System
-from tests.projects import project
-from tests.wire.kinesis import ACCOUNT, TOP, arn, data, everything, impatient, new_stream, refused, shards
+from tests.wire.kinesis import TOP, arn, data, everything, new_stream, refused, shards
+from tests.wire.sdk import ACCOUNT, client, serving
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("kinesis")
-    made = project(folder / "p", "name: plain\nstreams:\n  own: {shards: 2, retention: 48h}\n")
-    running = System(made, folder / "state", [], {}).start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def kinesis(system: System) -> Iterator[Any]:
-    found = impatient(system)
-    yield found
-    found.close()
+system = serving("name: plain\nstreams:\n  own: {shards: 2, retention: 48h}\n")
 
 
 def test_a_new_stream_is_described_as_aws_does(kinesis: Any) -> None:
@@ -332,16 +315,8 @@ def test_streams_made_over_the_wire_are_in_the_ledger_and_keep_events_unread(
 
 
 def test_an_arn_has_the_callers_region(kinesis: Any, system: System) -> None:
-    import boto3  # type: ignore[import-untyped, unused-ignore]
-
     name = new_stream(kinesis)
-    elsewhere = boto3.client(
-        "kinesis",
-        endpoint_url=system.urls["aws"],
-        region_name="eu-west-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    elsewhere = client(system, "kinesis", region="eu-west-1")
     assert arn(elsewhere, name) == f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/{name}"
     assert elsewhere.describe_stream(StreamARN=arn(elsewhere, name))["StreamDescription"]
     elsewhere.close()

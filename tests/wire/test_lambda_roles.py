@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.harness import System
-from tests.projects import PLAIN, project
 from tests.wire.lambdas import create, invoke
-from tests.wire.sdk import client
+from tests.wire.sdk import client, serving
 
 WRITES = """
 import boto3, botocore
@@ -39,18 +35,7 @@ MAY = json.dumps(
     }
 )
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("roles")
-    found = System(project(folder / "p", PLAIN), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def functions(system: System) -> Any:
-    return client(system, "lambda")
+system = serving()
 
 
 def test_a_role_bounds_its_function(system: System, functions: Any) -> None:

@@ -6,16 +6,14 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.harness import System, until
-from tests.projects import PLAIN, project
-from tests.wire.lambdas import create, refused, zipped
-from tests.wire.sdk import client
+from tests.wire.lambdas import create, zipped
+from tests.wire.sdk import client, refused, serving, speaking
 
 COLLECT = """
 import base64, json, os, pathlib
@@ -31,23 +29,8 @@ def handler(event, context):
             file.write(json.dumps(record) + "\\n")
 """
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("mappings")
-    found = System(project(folder / "p", PLAIN), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def functions(system: System) -> Any:
-    return client(system, "lambda")
-
-
-@pytest.fixture(scope="module")
-def kinesis(system: System) -> Any:
-    return client(system, "kinesis")
+system = serving()
+kinesis = speaking("kinesis")
 
 
 def stream(kinesis: Any, shards: int = 1) -> str:

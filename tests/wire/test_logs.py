@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.harness import System
-from tests.projects import project
-from tests.wire.sdk import client
+from tests.wire.sdk import serving
 
 LINES = """\
 2026-01-31T09:30:00.100000Z 11f2 START RequestId: 11f2 Version: $LATEST
@@ -21,19 +19,7 @@ LINES = """\
 2026-01-31T09:30:00.300000Z 11f2 END RequestId: 11f2
 """
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("logs")
-    running = System(project(folder / "p"), folder / "state", [], {})
-    running.start(sql=False)
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def logs(system: System) -> Any:
-    return client(system, "logs")
+system = serving()
 
 
 @pytest.fixture

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from forebay.access.guard import Guard
 from forebay.runtime.system import System
 from forebay.wire.app import HEALTH, WireApp
 from tests.ingest.server import Client, served
+from tests.wire.sdk import client_at
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +23,7 @@ def port() -> Iterator[Client]:
 
 
 def sdk(port: Client, service: str, **config: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=f"http://localhost:{port.port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 0}, **config),
-    )
+    return client_at(f"http://localhost:{port.port}", service, retries=0, **config)
 
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [

@@ -7,14 +7,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.harness import System, until
-from tests.projects import project
 from tests.wire.s3 import new_bucket, put, refused
-from tests.wire.sdk import client
+from tests.wire.sdk import client, served
 
 PROJECT = """\
 name: buckets
@@ -41,14 +39,8 @@ def handler(event, context):
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("s3")
     text = PROJECT.format(says=folder / "says")
-    found = System(project(folder / "p", text, **{"functions/told.py": TOLD_CODE}), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def s3(system: System) -> Any:
-    return client(system, "s3")
+    with served(folder, text, files={"functions/told.py": TOLD_CODE}) as running:
+        yield running
 
 
 @pytest.fixture
@@ -93,13 +85,7 @@ def test_places_of_buckets(s3: Any, system: System) -> None:
     assert error["LocationConstraint"] == "us-east-1"
     s3.create_bucket(Bucket="placed", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert s3.get_bucket_location(Bucket="placed")["LocationConstraint"] == "eu-west-1"
-    west = boto3.client(
-        "s3",
-        endpoint_url=system.urls["aws"],
-        region_name="eu-west-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    west = client(system, "s3", region="eu-west-1")
     refused("IllegalLocationConstraintException", west.create_bucket, 400, Bucket="unplaced")
     here = {"LocationConstraint": "eu-west-1"}
     refused(

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.harness import System
-from tests.projects import project
 from tests.wire.s3 import new_bucket, put, read, refused
-from tests.wire.sdk import client
+from tests.wire.sdk import serving
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("s3")
-    found = System(project(folder / "p", "name: listing\n"), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def s3(system: System) -> Any:
-    return client(system, "s3")
+system = serving("name: listing\n")
 
 
 KEYS = [

@@ -6,30 +6,18 @@ import base64
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.harness import System, until
-from tests.projects import project
 from tests.wire.s3 import new_bucket, put, read, refused
-from tests.wire.sdk import client
+from tests.wire.sdk import serving, speaking
 
 MIB = 1 << 20
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("s3")
-    found = System(project(folder / "p", "name: multipart\n"), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def s3(system: System) -> Any:
-    return client(system, "s3", request_checksum_calculation="when_required")
+system = serving("name: multipart\n")
+s3 = speaking("s3", request_checksum_calculation="when_required")
 
 
 @pytest.fixture(scope="module")

@@ -5,54 +5,23 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
-import http.client
-import io
-import os
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped, unused-ignore]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness import System, until
-from tests.projects import project
-from tests.wire.s3 import new_bucket, put, read, refused
-from tests.wire.sdk import client
+from tests.wire.s3 import new_bucket, put, raw, read, refused
+from tests.wire.sdk import serving
 
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    folder = tmp_path_factory.mktemp("s3")
-    found = System(project(folder / "p", "name: objects\n"), folder / "state", [], {})
-    yield found.start(sql=False)
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def s3(system: System) -> Any:
-    return client(system, "s3")
+system = serving("name: objects\n")
 
 
 @pytest.fixture(scope="module")
 def bucket(s3: Any) -> str:
     return new_bucket(s3)
-
-
-def raw(
-    system: System, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=10)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
 
 
 def test_what_is_put_is_got_again_with_all_it_carries(s3: Any, bucket: str) -> None:
@@ -234,110 +203,6 @@ def test_what_is_asked_for_in_place_of_the_objects_own_headers(s3: Any, bucket: 
     assert found["ContentDisposition"] == "inline"
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME"])
-def test_checksums_are_held_against_the_body_and_kept(s3: Any, bucket: str, algorithm: str) -> None:
-    key, member = f"sum-{algorithm}", f"Checksum{algorithm}"
-    done = s3.put_object(Bucket=bucket, Key=key, Body=b"summed", ChecksumAlgorithm=algorithm)
-    assert done["ChecksumType"] == "FULL_OBJECT"
-    found = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    assert found[member] == done[member]
-    assert member not in s3.head_object(Bucket=bucket, Key=key)
-    attributes = s3.get_object_attributes(Bucket=bucket, Key=key, ObjectAttributes=["Checksum", "ObjectSize"])
-    assert attributes["Checksum"] == {member: done[member], "ChecksumType": "FULL_OBJECT"}
-    assert attributes["ObjectSize"] == 6
-    refused("BadDigest", s3.put_object, 400, Bucket=bucket, Key=key, Body=b"other", **{member: done[member]})
-    assert read(s3, bucket, key) == b"summed"
-    refused("InvalidRequest", s3.put_object, 400, Bucket=bucket, Key=key, Body=b"other", **{member: "?"})
-
-
-def test_a_body_that_is_not_what_was_hashed_is_refused(s3: Any, bucket: str, system: System) -> None:
-    wrong = base64.b64encode(bytes(16)).decode()
-    status, _, body = raw(system, "PUT", f"/{bucket}/md5", b"x", {"Content-MD5": wrong})
-    assert (status, b"<Code>BadDigest</Code>" in body) == (400, True)
-    status, _, body = raw(system, "PUT", f"/{bucket}/md5", b"x", {"Content-MD5": "no"})
-    assert (status, b"<Code>InvalidDigest</Code>" in body) == (400, True)
-    status, _, body = raw(system, "PUT", f"/{bucket}/md5", b"x", {"x-amz-content-sha256": "0" * 64})
-    assert (status, b"<Code>XAmzContentSHA256Mismatch</Code>" in body) == (400, True)
-    refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="md5")
-
-
-def test_a_body_in_chunks_with_a_checksum_after_it(s3: Any, bucket: str, system: System) -> None:
-    data = os.urandom(200_000)
-    total = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
-
-    def chunked(trailer: str) -> bytes:
-        parts = [data[:65536], data[65536:131072], data[131072:]]
-        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
-        return body + b"0\r\n" + f"x-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
-
-    headers = {
-        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        "x-amz-decoded-content-length": str(len(data)),
-        "x-amz-trailer": "x-amz-checksum-crc32",
-        "Content-Encoding": "aws-chunked",
-    }
-    assert raw(system, "PUT", f"/{bucket}/chunked", chunked(total), headers)[0] == 200
-    found = s3.get_object(Bucket=bucket, Key="chunked")
-    assert found["Body"].read() == data
-    assert "ContentEncoding" not in found
-    status, _, body = raw(system, "PUT", f"/{bucket}/chunked2", chunked("AAAAAA=="), headers)
-    assert (status, b"<Code>BadDigest</Code>" in body) == (400, True)
-    short = {**headers, "x-amz-decoded-content-length": str(len(data) + 1)}
-    status, _, body = raw(system, "PUT", f"/{bucket}/chunked2", chunked(total), short)
-    assert (status, b"<Code>IncompleteBody</Code>" in body) == (400, True)
-    for broken in (b"zz\r\n", b"5\r\nab", b"", b"5;x\r\nabcde\r\n0\r\n\r\n"):
-        status, _, body = raw(system, "PUT", f"/{bucket}/chunked2", broken, headers)
-        assert status == 400, body
-    refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="chunked2")
-
-
-def test_a_torn_upload_never_shows(s3: Any, bucket: str, system: System) -> None:
-    put(s3, bucket, "torn", body=b"whole")
-    address = urlsplit(system.urls["aws"])
-    for _ in range(3):
-        connection = http.client.HTTPConnection(address.netloc, timeout=10)
-        connection.putrequest("PUT", f"/{bucket}/torn")
-        connection.putheader("Content-Length", "5000000")
-        connection.endheaders()
-        connection.send(b"x" * 3_000_000)
-        connection.close()
-    until(lambda: read(s3, bucket, "torn") == b"whole")
-    stored = system.layout.lake / ".objects"
-    until(lambda: not [p for p in stored.glob("*/*") if p.stat().st_size in range(1_000_000, 4_999_999)])
-
-
-def test_more_than_five_gibibytes_are_refused_before_they_are_sent(system: System, bucket: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=10)
-    connection.putrequest("PUT", f"/{bucket}/huge")
-    connection.putheader("Content-Length", str(5 * 2**30 + 1))
-    connection.endheaders()
-    answer = connection.getresponse()
-    assert (answer.status, b"<Code>EntityTooLarge</Code>" in answer.read()) == (400, True)
-    connection.close()
-
-
-def test_a_large_object_comes_whole_and_in_parts(s3: Any, bucket: str, tmp_path: Path) -> None:
-    data = os.urandom(3_500_000)
-    s3.put_object(Bucket=bucket, Key="large", Body=data)
-    assert read(s3, bucket, "large") == data
-    assert read(s3, bucket, "large", Range="bytes=1000000-2999999") == data[1_000_000:3_000_000]
-
-
-def test_the_transfer_manager_uploads_and_downloads(s3: Any, bucket: str, tmp_path: Path) -> None:
-    data = os.urandom(18 << 20)
-    (tmp_path / "up").write_bytes(data)
-    s3.upload_file(str(tmp_path / "up"), bucket, "big", ExtraArgs={"Metadata": {"a": "b"}})
-    s3.download_file(bucket, "big", str(tmp_path / "down"))
-    assert (tmp_path / "down").read_bytes() == data
-    head = s3.head_object(Bucket=bucket, Key="big")
-    assert head["Metadata"] == {"a": "b"}
-    parts = [data[at : at + (8 << 20)] for at in range(0, len(data), 8 << 20)]
-    digests = b"".join(hashlib.md5(part).digest() for part in parts)  # noqa: S324
-    assert head["ETag"] == f'"{hashlib.md5(digests).hexdigest()}-3"'  # noqa: S324
-    s3.upload_fileobj(io.BytesIO(b"small"), bucket, "small", Config=TransferConfig(use_threads=False))
-    assert read(s3, bucket, "small") == b"small"
-
-
 def test_a_deletion_is_the_same_twice(s3: Any, bucket: str) -> None:
     put(s3, bucket, "gone")
     for _ in range(2):
@@ -418,49 +283,3 @@ def test_tags_of_objects(s3: Any, bucket: str) -> None:
     twice = [{"Key": "a", "Value": "1"}] * 2
     error = refused("InvalidTag", s3.put_object_tagging, 400, **this, Tagging={"TagSet": twice})
     assert error["Message"] == "Cannot provide multiple Tags with the same key"
-
-
-def test_presigned_urls_and_a_bucket_in_the_host_name(s3: Any, bucket: str, system: System) -> None:
-    put(s3, bucket, "signed é.txt", body=b"by url")
-    url = urlsplit(s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "signed é.txt"}))
-    assert raw(system, "GET", f"{url.path}?{url.query}")[2] == b"by url"
-    url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "by-url"}))
-    assert raw(system, "PUT", f"{url.path}?{url.query}", b"put by url")[0] == 200
-    assert read(s3, bucket, "by-url") == b"put by url"
-    for host in (f"{bucket}.localhost", f"{bucket}.s3.localhost"):
-        assert raw(system, "GET", "/by-url", headers={"Host": host})[2] == b"put by url"
-
-
-def test_bodies_that_are_no_documents_get_an_error_and_never_500(
-    s3: Any, bucket: str, system: System
-) -> None:
-    paths = [
-        "?delete",
-        "?versioning",
-        "?tagging",
-        "?lifecycle",
-        "?cors",
-        "?notification",
-        "?policy",
-        "?encryption",
-    ]
-    bodies = [
-        b"",
-        b"<",
-        b"\xff\xfe",
-        b"{}",
-        b"<a/>",
-        b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
-        b"<x>" * 5000,
-    ]
-    md5 = {"Content-MD5": ""}
-    for query in paths:
-        for body in bodies:
-            md5["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324
-            method = "POST" if query == "?delete" else "PUT"
-            status, _, answer = raw(system, method, f"/{bucket}{query}", body, md5)
-            assert 400 <= status < 500, (query, body[:20], status, answer)
-    put(s3, bucket, "tags-no-document")
-    for body in bodies:
-        status, _, answer = raw(system, "PUT", f"/{bucket}/tags-no-document?tagging", body)
-        assert 400 <= status < 500, (body[:20], answer)

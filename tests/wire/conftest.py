@@ -1,0 +1,37 @@
+"""The usual client of each service, of the module's `system`; a module may have its own in its place."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.wire.sdk import speaking
+
+athena = speaking("athena", retries=0)
+events = speaking("events", retries=0)
+firehose = speaking("firehose", retries=0)
+functions = speaking("lambda")
+glue = speaking("glue")
+iam = speaking("iam")
+# Checks nothing by itself and tries nothing twice, so that the port is seen as it is.
+kinesis = speaking("kinesis", retries=0, parameter_validation=False)
+logs = speaking("logs")
+s3 = speaking("s3")
+
+
+@pytest.fixture
+def bus(events: Any) -> str:
+    """An event bus of the test's own."""
+    name = f"bus-{uuid.uuid4().hex[:8]}"
+    events.create_event_bus(Name=name)
+    return name
+
+
+@pytest.fixture
+def database(glue: Any) -> str:
+    """A database of the test's own."""
+    name = f"db_{uuid.uuid4().hex[:8]}"
+    glue.create_database(DatabaseInput={"Name": name})
+    return name
