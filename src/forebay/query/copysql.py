@@ -16,6 +16,9 @@ from forebay.query.types import literal, quote
 FORMAT = 1
 """Of the copies: another number, and they are all made again."""
 
+PATH = "$path"
+"""The column that tells a row's object, as in Athena."""
+
 Entry = tuple[str, str, Values]
 """An object in a copy: its URL, its etag, its partition values."""
 
@@ -51,17 +54,17 @@ def typed(name: str, kind: str) -> str:
     return quote(name) if kind == "VARCHAR" else f"TRY_CAST({quote(name)} AS {kind})"
 
 
-def columns_sql(table: Table) -> str:
-    """All columns of a relation that `with_places` made."""
+def columns_sql(table: Table, *, path: bool = True) -> str:
+    """All columns of a relation that `with_places` made, with `"$path"` last or without it."""
     own = [quote(name) for name, _ in table.columns]
     keys = [f"{typed(name, kind.duckdb)} AS {quote(name)}" for name, kind in table.partition_keys]
-    return ", ".join([*own, *keys, quote("$path")])
+    return ", ".join([*own, *keys, *([quote(PATH)] if path else [])])
 
 
-def copy_sql(copy: Copy, gone: frozenset[str]) -> str:
+def copy_sql(copy: Copy, gone: frozenset[str], columns: str = "*") -> str:
     """The rows of one copy, without those of objects that are gone."""
-    where = f" WHERE {quote('$path')} NOT IN ({', '.join(map(literal, sorted(gone)))})" if gone else ""
-    return f"SELECT * FROM read_parquet({literal(copy.path)}){where}"
+    where = f" WHERE {quote(PATH)} NOT IN ({', '.join(map(literal, sorted(gone)))})" if gone else ""
+    return f"SELECT {columns} FROM read_parquet({literal(copy.path)}){where}"
 
 
 def with_places(parts: Sequence[tuple[str, Values, pa.Table]], table: Table) -> pa.Table:
@@ -82,7 +85,7 @@ def with_places(parts: Sequence[tuple[str, Values, pa.Table]], table: Table) -> 
 
     for i, (name, _) in enumerate(table.partition_keys):
         rows = rows.append_column(name, runs([values[i] for _, values, _ in parts]))
-    return rows.append_column("$path", runs([path for path, _, _ in parts]))
+    return rows.append_column(PATH, runs([path for path, _, _ in parts]))
 
 
 def folder_name(table: Table) -> str:

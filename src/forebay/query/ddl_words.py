@@ -61,15 +61,9 @@ class Ddl:
     serde_parameters: dict[str, str] = field(default_factory=dict)
     stored_as: str | None = None
     properties: dict[str, str] = field(default_factory=dict)
-    unset: list[str] = field(default_factory=list)
     sql: str | None = None
     external: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def utility(self) -> bool:
-        """Whether GetQueryExecution calls it DDL (it does for all of these but INSERT, CTAS and UNLOAD)."""
-        return self.kind not in ("insert", "ctas", "unload")
 
 
 def cut(text: str) -> list[Word]:

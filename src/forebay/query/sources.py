@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from forebay.query.cache import Copies
 from forebay.query.cold import Cold, Finder, Listed
-from forebay.query.copysql import Entry, columns_sql, copy_sql, with_places
+from forebay.query.copysql import PATH, Entry, columns_sql, copy_sql, with_places
 from forebay.query.hot import Hot
 from forebay.query.listing import Listing, hidden
 from forebay.query.partitions import Values
@@ -95,35 +95,34 @@ class Sources:
         return Gathered(table, cold.live, cold.select(keep), hot)
 
     def body(self, gathered: Gathered, name: str, *, path: bool, check: Callable[[], None]) -> Body:
-        """The rows as SQL, whose Arrow view is named after `name`.
+        """The rows as SQL, whose Arrow view is named after `name`; with `"$path"` last where `path` is asked for.
 
         Decodes objects that are new; `check` raises when that is to end.
         """
         table, wanted = gathered.table, gathered.wanted
         body = Body("", scanned=sum(item.size for item, _ in wanted))
         selects: list[str] = []
+        columns = ", ".join(quote(name) for name in [*table.all_columns, *([PATH] if path else [])])
         pieces = list(gathered.hot)
         body.hot_rows = sum(part.num_rows for _, _, part in pieces)
         if table.format == "parquet":
             if wanted:
-                selects.append(_parquet(table, wanted))
+                selects.append(_parquet(table, wanted, path=path))
         elif wanted:
             parts = self._copies.of(table).parts(wanted, gathered.live, check)
             pieces += [(item.url, values, rows) for item, values, rows in parts.memory]
             whole = [copy.path for copy, gone in parts.copies if not gone]
             if whole:
                 files = ", ".join(map(literal, whole))
-                selects.append(f"SELECT * FROM read_parquet([{files}])")
-            selects += [copy_sql(copy, gone) for copy, gone in parts.copies if gone]
+                selects.append(f"SELECT {columns} FROM read_parquet([{files}])")
+            selects += [copy_sql(copy, gone, columns) for copy, gone in parts.copies if gone]
         if pieces:
             view = f"{name}_rows"
             body.views[view] = with_places(pieces, table)
-            selects.append(f"SELECT {columns_sql(table)} FROM {quote(view)}")
+            selects.append(f"SELECT {columns_sql(table, path=path)} FROM {quote(view)}")
         if not selects:
-            selects.append(_nothing(table))
-        inner = " UNION ALL ".join(selects)
-        columns = ", ".join([*(quote(c) for c in table.all_columns), *([quote("$path")] if path else [])])
-        body.sql = f"SELECT {columns} FROM ({inner})"
+            selects.append(_nothing(table, path=path))
+        body.sql = " UNION ALL ".join(selects)
         return body
 
     def warm(self, snapshot: Snapshot, table: Table, listed: Listed) -> None:
@@ -137,7 +136,7 @@ class Sources:
         return (table.key, cold.mark[:2], hot)
 
 
-def _parquet(table: Table, wanted: Sequence[tuple[Object, Values]]) -> str:
+def _parquet(table: Table, wanted: Sequence[tuple[Object, Values]], *, path: bool) -> str:
     """Parquet files read directly: fields by name, cast to the table's types, missing ones NULL."""
     files = ", ".join(literal(_no_glob(item.path)) for item, _ in wanted)
     schema = ", ".join(
@@ -152,9 +151,13 @@ def _parquet(table: Table, wanted: Sequence[tuple[Object, Values]]) -> str:
             value = "NULL" if told[0] is None else literal(told[0])
         else:
             value = f"list_extract([{', '.join('NULL' if v is None else literal(v) for v in told)}], {index})"
-        items.append(f"TRY_CAST({value} AS {kind.duckdb}) AS {quote(name)}")
-    urls = ", ".join(literal(item.url) for item, _ in wanted)
-    items.append(f"list_extract([{urls}], {index}) AS {quote('$path')}")
+        told_as = (
+            value if kind.duckdb == "VARCHAR" and value != "NULL" else f"TRY_CAST({value} AS {kind.duckdb})"
+        )
+        items.append(f"{told_as} AS {quote(name)}")
+    if path:
+        urls = ", ".join(literal(item.url) for item, _ in wanted)
+        items.append(f"list_extract([{urls}], {index}) AS {quote(PATH)}")
     return f"SELECT {', '.join(items)} FROM read_parquet([{files}], schema = MAP {{{schema}}})"
 
 
@@ -162,6 +165,7 @@ def _no_glob(path: str) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in path)
 
 
-def _nothing(table: Table) -> str:
-    listed = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in table.all_columns.items())
-    return f"SELECT {listed}{', ' if listed else ''}CAST(NULL AS VARCHAR) AS {quote('$path')} WHERE false"
+def _nothing(table: Table, *, path: bool) -> str:
+    kinds = {**table.all_columns, **({PATH: "VARCHAR"} if path else {})}
+    listed = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in kinds.items())
+    return f"SELECT {listed} WHERE false"

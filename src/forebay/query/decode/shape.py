@@ -7,11 +7,6 @@ from dataclasses import dataclass, field
 
 from forebay.query.types import Type
 
-OPENX = "org.openx.data.jsonserde.JsonSerDe"
-HCATALOG = "org.apache.hive.hcatalog.data.JsonSerDe"
-OPENCSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
-LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
