@@ -206,6 +206,13 @@ def test_the_stamp_changes_when_rows_do_and_only_then(world: World) -> None:
     assert world.engine.stamp("SELECT 1", "shop") == world.engine.stamp("SELECT 1", "shop")
 
 
+@pytest.mark.parametrize("format", ["parquet", "json"])
+def test_a_table_whose_columns_are_still_to_come_can_be_asked(world: World, format: str) -> None:
+    world.table("new", [], format=format)
+    assert world.one("SELECT count(*) FROM new") == "0"
+    assert list(world.ask("SELECT * FROM new").rows()) == []
+
+
 def test_columns_may_be_qualified_by_database_and_table(world: World) -> None:
     world.table("t", [("a", "int"), ("s", "struct<b:int>")])
     world.object("t/1.json", b'{"a": 1, "s": {"b": 2}}')

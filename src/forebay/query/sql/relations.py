@@ -72,7 +72,7 @@ class Rewritten:
 def empty_body(use: Use) -> str:
     """A relation of the use's columns and no rows."""
     columns = dict(use.relation.columns)
-    if use.path:
+    if use.path or not columns:  # what has no columns yet has rows all the same: see sources.py
         columns["$path"] = "VARCHAR"
     listed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     return f"SELECT {listed} WHERE false"
