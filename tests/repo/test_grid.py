@@ -12,26 +12,8 @@ import pytest
 from forebay.sections import SECTIONS, STAGES
 from forebay.wire.services import MODULES
 from tests.repo import grid
+from tests.repo.grid import NOUNS
 from tests.repo.repository import PACKAGE, ROOT
-
-NOUNS = [
-    "ingest",
-    "bus",
-    "streams",
-    "streamsql",
-    "functions",
-    "delivery",
-    "lake",
-    "catalog",
-    "query",
-    "dashboards",
-    "alerts",
-    "topics",
-    "keyvalue",
-    "access",
-    "telemetry",
-    "simulate",
-]
 
 
 def test_the_nouns_are_these_in_the_order_in_which_events_meet_them() -> None:

@@ -141,7 +141,7 @@ def _check(data: bytes) -> None:
                 _place(entry)
             if not any(not entry.is_dir() for entry in entries):
                 raise DataRejected("NotAZip", "Uploaded file must be a non-empty zip")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, EOFError, RuntimeError) as error:
         raise DataRejected("NotAZip", f"the upload is no zip file: {error}") from None
 
 
@@ -189,7 +189,7 @@ def _unpack(archive: zipfile.ZipFile, target: Path) -> None:
                     file.write(piece)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise DataRejected("BadEntry", f"{entry.filename!r} is a file and a folder at once") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise DataRejected("NotAZip", f"{entry.filename!r} cannot be unpacked: {error}") from None
         path.chmod(0o555 if entry.external_attr >> 16 & 0o111 else 0o444)
     for folder in folders:
