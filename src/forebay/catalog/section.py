@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from forebay.catalog.cron import Cron
+from forebay.catalog.schedule import crawl_times
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
 from forebay.project.field import WAS, Field
@@ -220,7 +220,7 @@ def _check(check: Check) -> None:
                 check.add("BadValue", ("catalog", name, "crawl"), message, fix="lake.orders/processed/")
         if crawler.schedule is not None:
             try:
-                Cron(crawler.schedule)
+                crawl_times(crawler.schedule)
             except UsageError as error:
                 check.add("BadValue", ("catalog", name, "schedule"), error.message)
 

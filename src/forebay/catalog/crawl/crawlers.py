@@ -23,7 +23,7 @@ import apsw
 from forebay.catalog.crawl import runs
 from forebay.catalog.crawl.crawl import Cancelled, Crawl
 from forebay.catalog.crawl.stream import StreamTable, crawl_stream
-from forebay.catalog.cron import Cron
+from forebay.catalog.schedule import crawl_times
 from forebay.catalog.section import CrawlerSpec
 from forebay.catalog.store import Store
 from forebay.errors import ForebayError, NotFound, UsageError
@@ -286,7 +286,7 @@ class Crawlers:
 
     def _next(self, name: str, spec: CrawlerSpec, now: float, *, begun: bool = False) -> float:
         if spec.schedule is not None:
-            found = Cron(spec.schedule).next(dt.datetime.fromtimestamp(now, dt.UTC))
+            found = crawl_times(spec.schedule).next(dt.datetime.fromtimestamp(now, dt.UTC))
             return float("inf") if found is None else found.timestamp()
         every = spec.every or float("inf")
         if begun:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.catalog.cron import Cron
+from forebay.catalog.schedule import crawl_times
 from forebay.catalog.section import CrawlerSpec
 from forebay.clock import now_us
 from forebay.errors import UsageError
@@ -135,7 +135,7 @@ def spec_of(asked: Asked, made: Json) -> CrawlerSpec:
 def check_schedule(text: str) -> None:
     """Raise InvalidInputException for what is no schedule."""
     try:
-        Cron(text)
+        crawl_times(text)
     except UsageError as error:
         raise invalid(error.message) from None
 
