@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forebay.wire.iam import inline, keys, people, policies, simulate
+from forebay.wire.iam import grants, keys, people, policies, simulate
 from forebay.wire.iam.base import SERVICE
 
-__all__ = ["SERVICE", "inline", "keys", "people", "policies", "simulate"]
+__all__ = ["SERVICE", "grants", "keys", "people", "policies", "simulate"]

@@ -16,7 +16,7 @@ from forebay.wire.service import Asked, Json, Service
 
 SERVICE = Service("iam", validation="ValidationError")
 
-_WHAT = {USER: "user", ROLE: "role"}
+WHAT = {USER: "user", ROLE: "role"}
 _IDS = {USER: "AIDA", ROLE: "AROA", POLICY: "ANPA"}
 
 
@@ -35,11 +35,16 @@ def conflict(message: str) -> AwsError:
     return AwsError("DeleteConflict", message, http=409)
 
 
+def whose(given: Json) -> tuple[str, str]:
+    """The kind and name of which an operation asks that there is for users and for roles."""
+    return (USER, given["UserName"]) if "UserName" in given else (ROLE, given["RoleName"])
+
+
 def person(asked: Asked, kind: str, name: str) -> Json:
     """A user or role. Raises NoSuchEntity."""
     found = Directory.of(asked.system).get(kind, name)
     if found is None:
-        raise missing(f"The {_WHAT[kind]} with name {name} cannot be found.")
+        raise missing(f"The {WHAT[kind]} with name {name} cannot be found.")
     return found
 
 
@@ -70,7 +75,7 @@ def made(asked: Asked, kind: str, name: str, given: Json) -> Json:
     if Directory.of(asked.system).get(kind, name) is not None:
         if kind == POLICY:
             raise exists(f"A policy called {name} already exists. Duplicate names are not allowed.")
-        raise exists(f"{_WHAT[kind].capitalize()} with name {name} already exists.")
+        raise exists(f"{WHAT[kind].capitalize()} with name {name} already exists.")
     tags = given.get("Tags") or []
     check_tags(tags)
     return {
@@ -117,7 +122,7 @@ def dated(us: int) -> float:
 
 def shown(kind: str, doc: Json) -> Json:
     """A user or role as answers carry it."""
-    noun = _WHAT[kind].capitalize()
+    noun = WHAT[kind].capitalize()
     answer: Json = {
         "Path": doc["path"],
         f"{noun}Name": doc["name"],

@@ -16,6 +16,7 @@ from forebay.wire.iam.base import (
     person,
     save,
     shown,
+    whose,
 )
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
@@ -177,62 +178,37 @@ async def delete_role(asked: Asked, given: Json) -> Json:
     return {}
 
 
-# Tags.
+# Tags, of either.
 
 
-def _tag(asked: Asked, kind: str, name: str, tags: list[Json]) -> Json:
-    doc = own(asked, kind, name)
+@SERVICE.operation("TagUser")
+@SERVICE.operation("TagRole")
+async def tag(asked: Asked, given: Json) -> Json:
+    """Add tags."""
+    kind, name = whose(given)
+    doc, tags = own(asked, kind, name), given["Tags"]
     check_tags(tags)
-    keys = {tag["Key"] for tag in tags}
-    doc["tags"] = [tag for tag in doc["tags"] if tag["Key"] not in keys] + tags
+    keys = {each["Key"] for each in tags}
+    doc["tags"] = [each for each in doc["tags"] if each["Key"] not in keys] + tags
     check_tags(doc["tags"])
     save(asked, kind, doc)
     return {}
 
 
-def _untag(asked: Asked, kind: str, name: str, keys: list[str]) -> Json:
+@SERVICE.operation("UntagUser")
+@SERVICE.operation("UntagRole")
+async def untag(asked: Asked, given: Json) -> Json:
+    """Remove tags."""
+    kind, name = whose(given)
     doc = own(asked, kind, name)
-    doc["tags"] = [tag for tag in doc["tags"] if tag["Key"] not in keys]
+    doc["tags"] = [each for each in doc["tags"] if each["Key"] not in given["TagKeys"]]
     save(asked, kind, doc)
     return {}
 
 
-def _tags(asked: Asked, kind: str, name: str, given: Json) -> Json:
-    part, more = page(person(asked, kind, name)["tags"], given)
-    return {"Tags": part, **more}
-
-
-@SERVICE.operation("TagUser")
-async def tag_user(asked: Asked, given: Json) -> Json:
-    """Add tags."""
-    return _tag(asked, USER, given["UserName"], given["Tags"])
-
-
-@SERVICE.operation("UntagUser")
-async def untag_user(asked: Asked, given: Json) -> Json:
-    """Remove tags."""
-    return _untag(asked, USER, given["UserName"], given["TagKeys"])
-
-
 @SERVICE.operation("ListUserTags")
-async def list_user_tags(asked: Asked, given: Json) -> Json:
-    """The tags of a user."""
-    return _tags(asked, USER, given["UserName"], given)
-
-
-@SERVICE.operation("TagRole")
-async def tag_role(asked: Asked, given: Json) -> Json:
-    """Add tags."""
-    return _tag(asked, ROLE, given["RoleName"], given["Tags"])
-
-
-@SERVICE.operation("UntagRole")
-async def untag_role(asked: Asked, given: Json) -> Json:
-    """Remove tags."""
-    return _untag(asked, ROLE, given["RoleName"], given["TagKeys"])
-
-
 @SERVICE.operation("ListRoleTags")
-async def list_role_tags(asked: Asked, given: Json) -> Json:
-    """The tags of a role."""
-    return _tags(asked, ROLE, given["RoleName"], given)
+async def list_tags(asked: Asked, given: Json) -> Json:
+    """Its tags."""
+    part, more = page(person(asked, *whose(given))["tags"], given)
+    return {"Tags": part, **more}
