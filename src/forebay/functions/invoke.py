@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from forebay.errors import DataRejected, ForebayError, NotFound, Throttled, Unavailable
-from forebay.functions.environment import worker_environment
+from forebay.functions.home import Home
 from forebay.functions.log import FunctionLog, Tell
-from forebay.functions.package import unpacked
 from forebay.functions.pool import Code, Invocation, LoadFailed, Pool, Trace
 from forebay.functions.process import OutOfMemory, TimedOut
 from forebay.functions.section import FunctionSpec
-from forebay.functions.venv import site_packages
 from forebay.ports import Secrets
 
 log = logging.getLogger(__name__)
@@ -86,21 +84,18 @@ class Function:
     def __init__(self, name: str, spec: FunctionSpec, root: Path, host: Host) -> None:
         self.name = name
         self.spec = spec
-        self.root = root
-        own = host.code / spec.code if spec.code is not None else root
-        base, _, version = name.partition(":")
-        self._base, self._version = base, version or "$LATEST"
+        self._home = Home(name, spec, root, host.code)
         self._free = spec.workers
         self._waiting = 0
-        self._unpacked = False
         self._closed = False
         self._turn = threading.Condition()
         self._host = host
+        base = name.partition(":")[0]
         code = Code(
             name=base,
             kind="invoke" if spec.kind == "lambda" else "invoke-plain",
             code=spec.handler,
-            root=own.resolve(),
+            root=self._home.root,
             delivery_arn="",
             timeout=spec.timeout,
             memory=spec.memory,
@@ -110,29 +105,14 @@ class Function:
         self.pool = Pool(code, FunctionLog(host.logs / f"{base}.log", host.tell(base)), self._environment)
 
     def _environment(self) -> tuple[dict[str, str], list[str]]:
-        spec = self.spec
-        given = dict(self._host.environment(self.name, spec))
-        if spec.requirements is not None:
-            given["PYTHONPATH"] = str(site_packages(self.root, spec.requirements))
-        # Secrets belong to who wrote the project, not to who may make functions over the wire.
-        uploaded = spec.code is not None
-        env, secret = worker_environment(
-            name=self._base,
-            handler=spec.handler,
-            memory=spec.memory,
-            given=given,
-            declared={} if uploaded else spec.environment,
-            secrets=self._host.secrets(self.root),
+        given = self._host.environment(self.name, self.spec)
+        return self._home.environment(
+            given, self._host.secrets(self._home.project), handler=self.spec.handler
         )
-        if uploaded:
-            env |= spec.environment
-        env["LAMBDA_TASK_ROOT"] = str(self.pool.code.root)
-        env["AWS_LAMBDA_FUNCTION_VERSION"] = self._version
-        return env, secret
 
     def call(self, payload: bytes, trace: Trace, client_context: Mapping[str, Any] | None) -> Result:
         """Run it once. Raises Throttled, Unavailable."""
-        self._unpack()
+        self._home.ready()
         self._enter()
         try:
             head: dict[str, Any] = {"client_context": dict(client_context)} if client_context else {}
@@ -146,15 +126,6 @@ class Function:
         error = None if answer.error is None else "Unhandled"
         kind = None if answer.error is None else answer.error[0]
         return Result(body, error, trace.log, trace.request_id, trace.seconds, kind)
-
-    def _unpack(self) -> None:
-        if self.spec.code is None or self._unpacked:
-            return
-        try:
-            unpacked(self._host.code, self.spec.code)
-        except (OSError, ForebayError) as trouble:
-            raise Unavailable("NoCode", f"the code of {self.name} is not there: {trouble}") from trouble
-        self._unpacked = True
 
     def _enter(self) -> None:
         with self._turn:

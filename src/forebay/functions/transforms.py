@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from forebay.arn import arn
+from forebay.errors import NotFound
 from forebay.functions.environment import worker_environment
+from forebay.functions.home import Home
 from forebay.functions.job import Job
 from forebay.functions.lambda_ import LambdaPolicy
 from forebay.functions.log import FunctionLog
@@ -16,7 +18,6 @@ from forebay.functions.plain import PlainPolicy
 from forebay.functions.pool import Code, Pool
 from forebay.functions.section import FunctionSpec
 from forebay.functions.sql import ENGINE, SqlPolicy
-from forebay.functions.venv import site_packages
 from forebay.ports import Origin, Outcome, Secrets
 
 
@@ -115,37 +116,44 @@ def open_transform(
     secrets: Secrets,
     watch: bool,
     environment: Mapping[str, str] | Callable[[], Mapping[str, str]],
+    uploads: Path | None = None,
     retries: int = 3,
 ) -> WorkerTransform:
     """The transform of the delivery `name`, ready for `apply`; its worker starts with the first batch.
 
     `root` is the project's folder, `log_dir` where `<function or delivery>.log` is written, `watch`
     whether changed code is picked up, `environment` what the system adds to every worker
-    (`AWS_ENDPOINT_URL`), or what to ask for it when one starts. `retries` are those of a Lambda handler's failed invocation, as on AWS.
+    (`AWS_ENDPOINT_URL`), or what to ask for it when one starts. `uploads` has the code of functions that were
+    made over the wire. `retries` are those of a Lambda handler's failed invocation, as on AWS. Raises
+    NotFound if the function is not there.
     """
     declared = functions.get(spec.function) if spec.function else None
-    handler = spec.handler or (declared.handler if declared else None)
+    if spec.function and declared is None:
+        raise NotFound("NoSuchFunction", f"no function is named {spec.function}")
+    handler = declared.handler if declared else spec.handler
     code_text = handler or spec.sql or ""
     kind = spec.kind if declared is None else declared.kind
     settings = declared or spec
-    function_name = spec.function or name
+    function_name = (spec.function or name).partition(":")[0]
     root = root.resolve()
+    home = Home(spec.function or name, declared, root, uploads or root) if declared else None
     code = Code(
         name=function_name,
         kind=kind,
         code=code_text,
-        root=root,
+        root=home.root if home else root,
         delivery_arn=arn("firehose", f"deliverystream/{name}"),
         timeout=settings.timeout,
         memory=settings.memory + (ENGINE if kind == "sql" else 0),
-        workers=declared.workers if declared else 1,
-        watch=watch,
+        workers=max(1, declared.workers) if declared else 1,
+        watch=watch and (declared is None or declared.code is None),
     )
 
     def make_environment() -> tuple[dict[str, str], list[str]]:
         given = dict(environment() if callable(environment) else environment)
-        if declared is not None and declared.requirements is not None:
-            given["PYTHONPATH"] = str(site_packages(root, declared.requirements))
+        if home is not None:
+            home.ready()
+            return home.environment(given, secrets, handler=code_text)
         return worker_environment(
             name=function_name,
             handler=code_text if kind != "sql" else "",

@@ -93,6 +93,7 @@ class Transforms:
             secrets=secrets_of(root),
             watch=self._options.development,
             environment=partial(self._environment, name, function),
+            uploads=self._layout.code,
         )
 
     def host(self) -> Host:

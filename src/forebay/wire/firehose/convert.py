@@ -114,6 +114,9 @@ def _function(asked: Asked, parameters: Json) -> TransformSpec:
     arn = str(parameters.get("LambdaArn") or "")
     parts = arn.split(":")
     name = parts[6] if len(parts) > 6 else arn
+    if len(parts) > 7 and parts[7] != "$LATEST":  # a version, or what an alias stands for now
+        alias = asked.system.documents.get("lambda.alias", f"{name}:{parts[7]}")
+        name = f"{name}:{parts[7] if alias is None else alias['version']}"
     spec = asked.system.project().sections.get("functions", {}).get(name)
     if spec is None:
         raise invalid(f"The Lambda function {arn} does not exist")
