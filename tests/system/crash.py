@@ -15,9 +15,6 @@ import contextlib
 import gzip
 import http.client
 import json
-import os
-import random
-import signal
 import threading
 import time
 import uuid
@@ -26,11 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
-
 from forebay.errors import ForebayError
 from tests.harness import System, until
 from tests.projects import project
+from tests.system.kills import ROLES, Kills
 
 PROJECT = """\
 name: storm
@@ -56,9 +52,6 @@ def keep(event):
     return event
 """
 BATCH = 20
-AT_WORK = 0.8
-"""Of the processes killed, how many are at work again since they were killed before, and not starting."""
-ROLES = ("front", "flow", "query", "worker", "supervisor", "everything")
 
 
 def storm_project(folder: Path) -> Path:
@@ -181,8 +174,7 @@ class Storm:
 
     def __init__(self, system: System, seed: int, pause: float = 0.0) -> None:
         self.system = system
-        self.random = random.Random(seed)
-        self.kills: collections.Counter[str] = collections.Counter()
+        self.kills = Kills(system, seed)
         self.clients = [
             Client("retries", lambda: system.ingest, retries=True, pause=pause),
             Client("once", lambda: system.ingest, retries=False, pause=pause),
@@ -192,9 +184,7 @@ class Storm:
     def blow(self, kills: int, roles: Sequence[str] = ROLES) -> None:
         """Run clients and sampler while `kills` processes are killed."""
         self._begin()
-        for _ in range(kills):
-            time.sleep(self.random.uniform(0.1, 1.2))  # the moment is what is random here
-            self.kill(self.random.choice(roles))
+        self.kills.many(kills, roles)
         self._end()
 
     def calm(self, seconds: float) -> None:
@@ -216,32 +206,6 @@ class Storm:
         self._settle()
         self.sampler.stopped.set()
         self.sampler.join(30)
-
-    def kill(self, role: str) -> None:
-        """SIGKILL one process, or all."""
-        self.kills[role] += 1
-        if role == "everything":
-            self.system.kill_all()
-            self.system.start(sql=False)
-        elif role == "supervisor":
-            self.system.kill("supervisor")
-            self.system.stop()
-            self.system.start(sql=False)
-        elif role == "worker":
-            for process in self._workers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL)
-        else:
-            if self.random.random() < AT_WORK:
-                until(lambda: self.system.call(role, "status"))
-                time.sleep(self.random.uniform(0.0, 0.5))
-            self.system.kill(role)
-
-    def _workers(self) -> list[psutil.Process]:
-        try:
-            return psutil.Process(self.system.pid("flow")).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
 
     def _settle(self) -> None:
         """Wait until every accepted event has been read and its end recorded."""
