@@ -57,7 +57,7 @@ class Buses:
         self._project: Project | None = None
         self._routers: dict[str, Router] = {}
         self._targets: dict[str, Target] = {}
-        self._stale = threading.Event()
+        self._changes = self._compiled = 0
         store.write(lambda db: _void(db.execute(consumers.DDL)))
         self.archives = Archives(layout, store, self._router_of)
         self.clock = Clock(layout, store)
@@ -101,16 +101,18 @@ class Buses:
 
     def changed(self) -> None:
         """Rules changed, but not who reads: compile them again before the next event."""
-        self._stale.set()
+        self._changes += 1
 
     def _refresh(self) -> None:
-        if not self._stale.is_set() or self.reread is None:
+        """Compile what changed; who comes meanwhile waits until it is, and so never reads by rules of before."""
+        if self._compiled == self._changes or self.reread is None:
             return
         with self._lock:
-            if self._stale.is_set():
-                self._stale.clear()
+            changes = self._changes
+            if self._compiled != changes:
                 self._project = self.reread()
                 self._compile(self._project)
+                self._compiled = changes
 
     def _router_of(self, bus: str) -> Router | None:
         return self._routers.get(bus)
