@@ -12,7 +12,7 @@ from pathlib import Path
 from forebay.sections import SECTIONS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "forebay"
-GROUND = ("errors", "clock", "arn", "event", "layout", "ipc", "ports", "sender")
+GROUND = ("errors", "clock", "arn", "cron", "crash", "db", "beat", "event", "layout", "ipc", "ports", "sender")
 ABOVE = ("cli", "web", "wire", "deploy", "runtime", "flow")
 
 

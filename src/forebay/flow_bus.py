@@ -21,8 +21,8 @@ from forebay.catalog import consumers
 from forebay.catalog.store import Store
 from forebay.delivery.consumer import Feed
 from forebay.flow_archives import Archives
-from forebay.flow_clock import Clock
 from forebay.flow_notices import BusNotices
+from forebay.flow_rule_times import RuleTimes
 from forebay.flow_targets import Caller, Copier, Writer
 from forebay.flow_triggers import Functions
 from forebay.lake.notifications import Notices
@@ -60,7 +60,7 @@ class Buses:
         self._changes = self._compiled = 0
         store.write(lambda db: _void(db.execute(consumers.DDL)))
         self.archives = Archives(layout, store, self._router_of)
-        self.clock = Clock(layout, store)
+        self.clock = RuleTimes(layout, store)
         self.clock.refresh = self._refresh
         self._notices = BusNotices(layout, notices)
 

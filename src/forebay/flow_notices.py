@@ -7,14 +7,13 @@ how far they were told commits in the bus's log, with the events.
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 import orjson
 
 from forebay import ipc
+from forebay.beat import Beat
 from forebay.bus.envelope import envelope, head
-from forebay.errors import ForebayError
 from forebay.lake.notifications import Notices
 from forebay.layout import Layout
 
@@ -32,33 +31,21 @@ class BusNotices:
     def __init__(self, layout: Layout, notices: Notices) -> None:
         self._notices = notices
         self._front = ipc.Client(layout.socket("front"), "front")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bus notices", daemon=True)
+        self._beat = Beat("notices for the bus", self._look, retry=RETRY)
 
     def start(self) -> None:
         """Begin to tell."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """Tell no more; what is not told waits."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._beat.stop()
         self._front.close()
 
-    def _run(self) -> None:
-        pause = EVERY
-        while not self._stopping.wait(pause):
-            pause = EVERY
-            try:
-                while self._tell():
-                    pass
-            except ForebayError as error:
-                log.debug("the bus is not told of objects: %s", error)
-                pause = RETRY
-            except Exception:
-                log.exception("the bus could not be told of objects; trying again")
-                pause = RETRY
+    def _look(self) -> float:
+        while not self._beat.stopping and self._tell():
+            pass
+        return EVERY
 
     def _tell(self) -> bool:
         """Tell a bounded number; whether there were any."""

@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,11 +25,12 @@ from typing import Any
 import apsw
 
 from forebay.arn import ACCOUNT, REGION, arn
+from forebay.beat import Beat
 from forebay.bus.pattern import compile_pattern
 from forebay.catalog.store import Store
 from forebay.errors import Unavailable
+from forebay.flow_function_times import FunctionTimes
 from forebay.flow_shards import Place, Put, Shards, dated
-from forebay.flow_times import Times
 from forebay.functions.invoke import Host, Invoker
 from forebay.functions.package import sweep
 from forebay.functions.queue import Queue, enqueue
@@ -88,20 +88,19 @@ class Functions:
         self._streams: dict[tuple[str, str], StreamTrigger] = {}
         self._project: Project | None = None
         self._callers = ThreadPoolExecutor(CALLERS, "invoke")
-        self._stopping = threading.Event()
-        self._clock = Times(store, self.queue)
-        self._threads = [
-            threading.Thread(target=self._reap, name="reaper", daemon=True),
-            threading.Thread(target=self._notices, name="notices", daemon=True),
+        self._times = FunctionTimes(store, self.queue)
+        self._beats = [
+            Beat("idle workers", self._reap),
+            Beat("notices for functions", self._notices, retry=NOTICE_EVERY),
         ]
 
     def start(self) -> None:
         """Begin with the calls that are kept."""
         sweep(self._host.code, [spec.code for spec in self._functions().values() if spec.code is not None])
         self.queue.start()
-        self._clock.start()
-        for thread in self._threads:
-            thread.start()
+        self._times.start()
+        for beat in self._beats:
+            beat.start()
 
     def _functions(self) -> dict[str, FunctionSpec]:
         return {} if self._project is None else self._project.of(FunctionSpec)
@@ -113,7 +112,7 @@ class Functions:
         self.invoker.apply(functions, Path(project.root))
         self._lake.world.settings.declared = _bucket_rules(functions)
         self._make_folders(functions)
-        self._clock.apply(functions)
+        self._times.apply(functions)
         wanted = {
             (name, on.stream): on
             for name, spec in functions.items()
@@ -167,8 +166,9 @@ class Functions:
 
     def stop(self) -> None:
         """End the workers; what is under way is done again after the next start."""
-        self._stopping.set()
-        self._clock.stop()
+        for beat in self._beats:
+            beat.stop()
+        self._times.stop()
         self.queue.stop()
         for trigger in self._streams.values():
             trigger.stop(0)
@@ -177,10 +177,6 @@ class Functions:
             trigger.stop(STOP_SECONDS)
         self.queue.join()
         self._callers.shutdown(wait=True, cancel_futures=True)
-        self._lake.notices.changed.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
 
     def status(self) -> dict[str, Any]:
         """Per function: its workers' counts, calls that wait or were given up."""
@@ -271,23 +267,18 @@ class Functions:
         self.queue.wake()
         self._lake.notices.changed.set()
 
-    def _reap(self) -> None:
-        while not self._stopping.wait(REAP_EVERY):
-            self.invoker.reap()
+    def _reap(self) -> float:
+        self.invoker.reap()
+        return REAP_EVERY
 
-    def _notices(self) -> None:
+    def _notices(self) -> float:
         """Keep what the lake has to tell functions as calls of them."""
-        notices = self._lake.notices
-        while not self._stopping.is_set():
-            try:
-                told = notices.read("function", most=NOTICES)
-                if told:
-                    self._store.write(partial(_take, told=told))
-                    self.queue.wake()
-                    continue
-            except Exception:
-                log.exception("what the lake has to tell could not be read; trying again")
-            self._stopping.wait(NOTICE_EVERY)
+        told = self._lake.notices.read("function", most=NOTICES)
+        if not told:
+            return NOTICE_EVERY
+        self._store.write(partial(_take, told=told))
+        self.queue.wake()
+        return 0.0
 
 
 def _take(db: apsw.Connection, told: list[dict[str, Any]]) -> None:

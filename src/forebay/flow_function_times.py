@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import apsw
 
 from forebay.arn import ACCOUNT, REGION, arn
+from forebay.beat import Beat
 from forebay.bus.schedule import Schedule
 from forebay.catalog.store import Store
 from forebay.clock import SECOND
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS function_schedules(
 """
 
 
-class Times:
+class FunctionTimes:
     """Calls functions at the times that they say: each call is kept in the commit that sets the next time."""
 
     def __init__(self, store: Store, queue: Queue) -> None:
@@ -42,20 +42,15 @@ class Times:
         self._queue = queue
         store.write(lambda db: void(db.execute(DDL)))
         self._wanted: dict[tuple[str, str], Schedule] = {}
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="function-clock", daemon=True)
+        self._beat = Beat("scheduled functions", self._fire)
 
     def start(self) -> None:
         """Begin to watch the clock."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """Watch no more; a time that passes meanwhile is made up for once."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._beat.stop()
 
     def apply(self, functions: Mapping[str, FunctionSpec]) -> None:
         """The schedules there are from now on; a new one counts from now."""
@@ -82,17 +77,7 @@ class Times:
                 )
 
         self._store.write(work)
-        self._wake.set()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            wait = MOST
-            try:
-                wait = self._fire()
-            except Exception:
-                log.exception("functions could not be called by the clock; trying again")
-            self._wake.wait(wait)
+        self._beat.wake()
 
     def _fire(self) -> float:
         """Keep the calls that are due; seconds until the next."""

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from forebay import ipc
+from forebay.beat import Beat
 from forebay.bus.envelope import envelope, head, new_id
 from forebay.bus.router import rule_arn
 from forebay.bus.schedule import Schedule
 from forebay.bus.section import BusSpec
 from forebay.catalog.store import Store
 from forebay.clock import now_us, to_datetime
-from forebay.errors import ForebayError, UsageError
+from forebay.errors import UsageError
 from forebay.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,9 @@ log = logging.getLogger(__name__)
 LATE = 60_000_000
 """Microseconds by which a time may have gone by and still be kept: what a restart takes."""
 LOOK = 5.0
-RETRY = 0.5
 
 
-class Clock:
+class RuleTimes:
     """Watches the scheduled rules, between `start` and `stop`. `refresh` is called before it looks at them."""
 
     def __init__(self, layout: Layout, store: Store) -> None:
@@ -38,14 +38,12 @@ class Clock:
         self._front = ipc.Client(layout.socket("front"), "front")
         self._lock = threading.Lock()
         self._rules: dict[tuple[str, str], Schedule] = {}
-        self._wake = threading.Event()
-        self._stopping = False
         self.refresh: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+        self._beat = Beat("scheduled rules", self._look)
 
     def start(self) -> None:
         """Begin to watch; what is long past is passed over."""
-        self._thread.start()
+        self._beat.start()
 
     def apply(self, buses: Mapping[str, BusSpec]) -> None:
         """The scheduled rules there are from now on. A new or changed expression counts from now."""
@@ -86,7 +84,7 @@ class Clock:
 
     def wake(self) -> None:
         """Rules may have changed."""
-        self._wake.set()
+        self._beat.wake()
 
     def fire(self, bus: str, rule: str) -> bool:
         """Have a scheduled rule fire now; whether there is one."""
@@ -98,26 +96,12 @@ class Clock:
 
     def stop(self) -> None:
         """Fire no more."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._beat.stop()
         self._front.close()
 
-    def _run(self) -> None:
-        while not self._stopping:
-            pause = LOOK
-            try:
-                self.refresh()
-                pause = self._fire_due()
-            except ForebayError as error:
-                log.debug("a scheduled rule waits: %s", error)
-                pause = RETRY
-            except Exception:
-                log.exception("scheduled rules could not be looked after; trying again")
-                pause = RETRY
-            self._wake.wait(pause)
-            self._wake.clear()
+    def _look(self) -> float:
+        self.refresh()
+        return self._fire_due()
 
     def _fire_due(self) -> float:
         rows: list[Any] = []

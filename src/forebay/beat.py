@@ -1,0 +1,60 @@
+"""Looking after something again and again, in a thread that goes on whatever goes wrong meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from forebay.errors import ForebayError
+
+log = logging.getLogger(__name__)
+
+
+class Beat:
+    """Calls `look`, which answers how many seconds there may be until the next time, between `start` and `stop`.
+
+    What `look` raises is logged, and it is called again after `retry` seconds; a ForebayError is something
+    that waits for another process, and no fault.
+    """
+
+    def __init__(self, name: str, look: Callable[[], float], *, retry: float = 0.5) -> None:
+        self._look = look
+        self._retry = retry
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin, at once."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have it look now."""
+        self._wake.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a long look should come to an end."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Look no more; returns when a look that is under way has ended."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self.stopping:
+            self._wake.clear()
+            try:
+                pause = self._look()
+            except ForebayError as error:
+                log.debug("%s: waits: %s", self._thread.name, error)
+                pause = self._retry
+            except Exception:
+                log.exception("%s: it failed; trying again", self._thread.name)
+                pause = self._retry
+            if not self.stopping:
+                self._wake.wait(pause)
