@@ -10,6 +10,7 @@ import msgspec
 from forebay.delivery.prefix import compile_prefix
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
+from forebay.project.code import MEMORY, TIMEOUT, Environment, Memory, Timeout
 from forebay.project.field import WAS, Field
 from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Project, Ref, Spec
@@ -48,24 +49,9 @@ class TransformSpec(Spec, frozen=True, kw_only=True):
     file: Annotated[
         str | None, Field("The same, in a file.", example="transforms/clean.sql", kind="path")
     ] = None
-    timeout: Annotated[
-        float,
-        Field(
-            "A call that takes longer is stopped.", example="60s", kind="duration", minimum=0.001, maximum=900
-        ),
-    ] = 60.0
-    memory: Annotated[
-        int,
-        Field("A worker that needs more is stopped.", example="512MiB", kind="size", minimum=64 << 20),
-    ] = 512 << 20
-    environment: Annotated[
-        dict[str, str],
-        Field(
-            "Environment variables. A value may be a secret.",
-            example="{TOKEN: '${secret:TOKEN}'}",
-            secrets=True,
-        ),
-    ] = {}
+    timeout: Timeout = TIMEOUT
+    memory: Memory = MEMORY
+    environment: Environment = {}
 
     @classmethod
     def scalar(cls, text: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from forebay.errors import UsageError
 from forebay.project.check import Check
+from forebay.project.code import MEMORY, TIMEOUT, Environment, Memory, Timeout
 from forebay.project.field import Field
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.section import Section
@@ -133,24 +134,9 @@ class FunctionSpec(Spec, frozen=True, kw_only=True):
             kind="handler",
         ),
     ]
-    timeout: Annotated[
-        float,
-        Field(
-            "A call that takes longer is stopped.", example="60s", kind="duration", minimum=0.001, maximum=900
-        ),
-    ] = 60.0
-    memory: Annotated[
-        int,
-        Field("A worker that needs more is stopped.", example="512MiB", kind="size", minimum=64 << 20),
-    ] = 512 << 20
-    environment: Annotated[
-        dict[str, str],
-        Field(
-            "Environment variables. A value may be a secret.",
-            example="{TOKEN: '${secret:TOKEN}'}",
-            secrets=True,
-        ),
-    ] = {}
+    timeout: Timeout = TIMEOUT
+    memory: Memory = MEMORY
+    environment: Environment = {}
     workers: Annotated[int, Field("Processes that run it at once.", minimum=1, maximum=64)] = 1
     requirements: Annotated[
         str | None,
