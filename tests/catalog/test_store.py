@@ -12,20 +12,13 @@ import pytest
 from forebay.catalog import store as store_module
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.ledger import subscriptions, verify
+from forebay.catalog.partition_rows import add_partitions, get_partition, remove_partitions
+from forebay.catalog.register import remove_database, remove_table
 from forebay.catalog.schema import FORMAT
 from forebay.catalog.store import Store, open_reader
-from forebay.catalog.tables import (
-    create_database,
-    drop_database,
-    drop_partition,
-    drop_table,
-    get_table,
-    partitions,
-    put_partition,
-    put_table,
-)
+from forebay.catalog.tables import create_database, get_table, put_table
 from forebay.clock import now_us
-from forebay.errors import ForebayError, NotFound, Unavailable, UsageError
+from forebay.errors import ForebayError, NotFound, Unavailable
 from forebay.ports import BufferRow, ObjectRow, Progress, Registration, Seal, SegmentRow
 
 
@@ -186,21 +179,20 @@ def test_tables_have_a_new_version_for_every_change_and_only_then(store: Store) 
     table = get_table(store.reader, "shop", "t")
     assert table is not None
     assert (table["version"], table["kind"], table["columns"]) == (1, "external", [["a", "int"]])
-    store.write(lambda db: put_table(db, "shop", "t", "external", {**doc, "columns": []}))
-    store.write(lambda db: put_partition(db, table["id"], ["2026", "01"], "s3://lake/d/2026/01/"))
-    assert partitions(store.reader, table["id"]) == [(["2026", "01"], "s3://lake/d/2026/01/")]
-    store.write(lambda db: drop_partition(db, table["id"], ["2026", "01"]))
+    keyed = {**doc, "columns": [], "partition_keys": [["year", "string"], ["month", "string"]]}
+    store.write(lambda db: put_table(db, "shop", "t", "external", keyed))
+    january = {"values": ["2026", "01"], "location": "s3://lake/d/2026/01/", "doc": {}}
+    assert store.write(lambda db: add_partitions(db, "shop", "t", [january])) == []
+    assert get_partition(store.reader, "shop", "t", ["2026", "01"])["location"] == january["location"]
+    assert store.write(lambda db: remove_partitions(db, "shop", "t", [["2026", "01"]])) == []
     changed = get_table(store.reader, "shop", "t")
     assert changed is not None
     assert changed["version"] == 4
+    assert store.write(lambda db: remove_partitions(db, "shop", "t", [["2026", "01"]])) == [["2026", "01"]]
+    store.write(lambda db: remove_table(db, "shop", "t"))
     with pytest.raises(NotFound):
-        store.write(lambda db: drop_partition(db, table["id"], ["2026", "01"]))
-    with pytest.raises(UsageError):
-        store.write(lambda db: drop_database(db, "shop"))
-    store.write(lambda db: drop_table(db, "shop", "t"))
+        store.write(lambda db: remove_table(db, "shop", "t"))
+    store.write(lambda db: remove_database(db, "shop"))
     with pytest.raises(NotFound):
-        store.write(lambda db: drop_table(db, "shop", "t"))
-    store.write(lambda db: drop_database(db, "shop"))
-    with pytest.raises(NotFound):
-        store.write(lambda db: drop_database(db, "shop"))
+        store.write(lambda db: remove_database(db, "shop"))
     assert get_table(store.reader, "shop", "t") is None

@@ -259,7 +259,7 @@ def test_a_declared_function_brings_its_own_settings_and_workers(project: Projec
     assert isinstance(outcome.output, Lines)
     assert outcome.output.data == records, "in order, though two worked at once"
     assert len(list(project.root.glob("pid-*"))) == 2
-    assert transform.log_path.name == "clean.log"
+    assert project.log("clean").count("START RequestId") == 4
 
 
 def test_an_empty_batch_is_nothing_to_do(project: Project) -> None:

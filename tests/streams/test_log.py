@@ -13,7 +13,7 @@ import pytest
 
 from forebay.errors import ForebayError, Unavailable
 from forebay.streams.reader import Reader
-from forebay.streams.shard import shard_of
+from forebay.streams.shards import ShardMap
 from forebay.streams.writer import Log, Unique
 from tests.streams.conftest import NAME, Clock, OpenLog, everything
 
@@ -42,7 +42,7 @@ def test_offsets_are_dense_over_all_shards_and_receipts_say_where_each_event_is(
             zip(columns.records(), columns.keys, strict=True), batch.offset
         ):
             at[offset] = record
-            assert shard_of(key, 4) == batch.shard
+            assert ShardMap().resized(4, 0, 0).of_key(key) == batch.shard
     assert sorted(at) == list(range(100))
     for _, offset, indexes in receipt.places:
         for i, index in enumerate(indexes):
@@ -66,7 +66,7 @@ def test_a_key_falls_into_the_hash_range_that_kinesis_says() -> None:
         hashed = int(md5(key, usedforsecurity=False).hexdigest(), 16)
         for shards in (1, 2, 3, 7, 1000):
             size = 2**128 // shards
-            shard = shard_of(key, shards)
+            shard = ShardMap().resized(shards, 0, 0).of_key(key)
             assert shard * size <= hashed
             assert hashed < (shard + 1) * size or shard == shards - 1
 

@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
@@ -285,6 +285,3 @@ class ChunkSigner:
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
             raise Refusal("mismatch", "The signature of a chunk does not match what was computed.")
         self._previous = signature
-
-
-FindSecret = Callable[[str], str | None]

@@ -12,22 +12,13 @@ from typing import Any
 import apsw
 
 from forebay.clock import now_us
-from forebay.errors import NotFound, UsageError
+from forebay.errors import NotFound
 from forebay.ports import TableChange
 
 
 def create_database(db: apsw.Connection, name: str, doc: dict[str, Any] | None = None) -> None:
     """Make a database, unless it is there."""
     db.execute("INSERT OR IGNORE INTO databases VALUES (?, ?)", (name, json.dumps(doc or {})))
-
-
-def drop_database(db: apsw.Connection, name: str) -> None:
-    """Remove an empty database. Raises NotFound, UsageError if it has tables."""
-    if db.execute("SELECT 1 FROM tables WHERE db = ? LIMIT 1", (name,)).get:
-        raise UsageError("DatabaseNotEmpty", f"database {name} has tables", fix="drop its tables first")
-    db.execute("DELETE FROM databases WHERE name = ?", (name,))
-    if not db.changes():
-        raise NotFound("NoSuchDatabase", f"there is no database {name}")
 
 
 def get_table(db: apsw.Connection, database: str, name: str) -> dict[str, Any] | None:
@@ -62,30 +53,6 @@ def drop_table(db: apsw.Connection, database: str, name: str) -> None:
         raise NotFound("NoSuchTable", f"there is no table {database}.{name}")
     db.execute("DELETE FROM partitions WHERE table_id = ?", (id_,))
     db.execute("DELETE FROM tables WHERE id = ?", (id_,))
-
-
-def put_partition(db: apsw.Connection, table_id: int, values: list[str], location: str) -> None:
-    """Add a partition, or move it to another location."""
-    db.execute(
-        "INSERT INTO partitions(table_id, vals, location) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET location = excluded.location",
-        (table_id, json.dumps(values), location),
-    )
-    _touch(db, table_id)
-
-
-def drop_partition(db: apsw.Connection, table_id: int, values: list[str]) -> None:
-    """Forget a partition; its files stay. Raises NotFound."""
-    db.execute("DELETE FROM partitions WHERE table_id = ? AND vals = ?", (table_id, json.dumps(values)))
-    if not db.changes():
-        raise NotFound("NoSuchPartition", f"there is no partition {values}")
-    _touch(db, table_id)
-
-
-def partitions(db: apsw.Connection, table_id: int) -> list[tuple[list[str], str]]:
-    """The partitions that are listed (not those that a projection computes): values, location."""
-    rows = db.execute("SELECT vals, location FROM partitions WHERE table_id = ? ORDER BY vals", (table_id,))
-    return [(json.loads(values), location) for values, location in rows]
 
 
 def add_columns(db: apsw.Connection, change: TableChange) -> None:

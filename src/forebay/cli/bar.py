@@ -10,10 +10,9 @@ from typing import Any
 class Bar:
     """Shows how far something is. `total` None: how much there is is not known."""
 
-    def __init__(self, title: str, total: float | None, unit: str = "events") -> None:
+    def __init__(self, title: str, total: float | None) -> None:
         self._title = title
         self._total = total
-        self._unit = unit
         self._progress: Any = None
         self._task: Any = None
 

@@ -7,17 +7,16 @@ credentials must never reach code that was meant for the local system.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 
 from forebay.arn import REGION
+from forebay.project.secrets import reveal
 
 PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-_SECRET = re.compile(r"\$\{secret:([^}]+)\}")
 
 
 def worker_environment(
@@ -56,10 +55,10 @@ def worker_environment(
     env |= given
     found: list[str] = []
 
-    def resolve(match: re.Match[str]) -> str:
-        value = secrets(match[1])
+    def resolve(secret: str) -> str:
+        value = secrets(secret)
         found.append(value)
         return value
 
-    env |= {key: _SECRET.sub(resolve, value) for key, value in declared.items()}
+    env |= {key: reveal(value, resolve) for key, value in declared.items()}
     return env, found

@@ -190,7 +190,6 @@ class Worker:
 
     def _receive(self, deadline: float, timeout: float, *, progress: bool) -> tuple[Answer, bytes]:
         self._at = protocol.NOT_STARTED
-        self._began = time.monotonic()
         sizes = self._exactly(protocol.SIZES.size, deadline, timeout, progress)
         head_size, body_size = protocol.SIZES.unpack(sizes)
         if head_size > protocol.MAX_FRAME or body_size > protocol.MAX_FRAME:

@@ -94,11 +94,6 @@ class WorkerTransform:
         """For the status: invocations, errors, seconds, starts, last_error, pids."""
         return {**self._pool.stats.as_dict(), "pids": self._pool.pids()}
 
-    @property
-    def log_path(self) -> Path:
-        """Where the function's output is."""
-        return self._pool.log.path
-
     def close(self) -> None:
         """Stop the workers; an `apply` under way raises Unavailable."""
         self._pool.close()

@@ -36,10 +36,6 @@ class Graph:
         """What feeds `ref`."""
         return [edge for edge in self.edges if edge.target == ref]
 
-    def out_of(self, ref: Ref) -> list[Edge]:
-        """What `ref` feeds."""
-        return [edge for edge in self.edges if edge.source == ref]
-
 
 def graph_of(project: Project) -> Graph:
     """The graph of `project`."""

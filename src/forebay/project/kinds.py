@@ -10,6 +10,7 @@ from typing import Any
 
 from forebay.project.athena import athena_type
 from forebay.project.near import nearest
+from forebay.project.secrets import USE
 from forebay.project.unfit import Unfit
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -187,14 +188,11 @@ def sql(text: str) -> str:
     return text
 
 
-_SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
 def secret_names(text: str) -> list[str]:
     """The names of the secrets in `text`. Raises Unfit for one that is spelt wrong."""
-    if "${secret" in _SECRET.sub("", text):
+    if "${secret" in USE.sub("", text):
         raise Unfit("a secret is written ${secret:NAME}", fix="letters, digits and _ between : and }")
-    return _SECRET.findall(text)
+    return USE.findall(text)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from pathlib import Path
 from forebay.errors import ForebayError
 
 FILES = (".forebay/secrets", ".env")
-_USE = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
+USE = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
@@ -85,4 +85,4 @@ def secrets_of(root: Path, environ: Mapping[str, str] = os.environ) -> Callable[
 
 def reveal(text: str, secrets: Callable[[str], str]) -> str:
     """`text` with every `${secret:NAME}` replaced by its value; raises what `secrets` raises."""
-    return _USE.sub(lambda match: secrets(match[1]), text)
+    return USE.sub(lambda match: secrets(match[1]), text)

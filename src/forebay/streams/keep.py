@@ -141,11 +141,6 @@ class Keeper:
         self.arrival = max(self.arrival, arrival)
         return rows == SLICE_ROWS or size > SLICE_BYTES
 
-    def oldest(self) -> int | None:
-        """The arrival of the oldest batch still kept."""
-        arrival = self._db.execute("SELECT arrival FROM batches ORDER BY offset LIMIT 1").get
-        return None if arrival is None else int(arrival)
-
     def give_back(self) -> bool:
         """Return some free pages to the file system; True if there are more to return."""
         free = int(self._db.pragma("freelist_count"))

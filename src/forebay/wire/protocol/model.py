@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
@@ -12,7 +10,6 @@ from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 _loader = Loader()
 
 # Where a service speaks several protocols, what its answers are in when nothing in the request says.
-_PREFERRED = ("json", "rest-json", "rest-xml", "query")
 
 
 @functools.cache
@@ -26,14 +23,6 @@ def operation_model(service: str, operation: str) -> OperationModel | None:
     """An operation's model; None if AWS has no such operation."""
     model = service_model(service)
     return model.operation_model(operation) if operation in model.operation_names else None
-
-
-@functools.cache
-def default_protocol(service: str) -> str:
-    """The protocol of `service` when the request does not show it."""
-    metadata: Mapping[str, Any] = service_model(service).metadata
-    offered = metadata.get("protocols") or [metadata["protocol"]]
-    return next((name for name in _PREFERRED if name in offered), str(metadata["protocol"]))
 
 
 def json_version(service: str) -> str:
