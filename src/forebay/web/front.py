@@ -8,39 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import apsw
-import msgspec
 
 from forebay.access.guard import Guard
 from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
-from forebay.bus.wrap import Wrap, is_event
 from forebay.clock import now_us
-from forebay.errors import DataRejected, ForebayError, NotFound, Unavailable, UsageError
-from forebay.ingest.fields import Fields
+from forebay.errors import ForebayError, NotFound, Unavailable
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
-from forebay.project.model import Project, Ref
-from forebay.runtime.credentials import function_credentials
-from forebay.runtime.directory import Directory, access_of
+from forebay.project.model import Project
 from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
 from forebay.runtime.system import System
 from forebay.sections import SECTIONS
-from forebay.streams.section import StreamSpec
-from forebay.streams.writer import Log, Moved, Once
 from forebay.telemetry.groups import Groups
 from forebay.telemetry.log import loud
 from forebay.web.api import Status
+from forebay.web.appends import Appends
 from forebay.web.ingest import IngestApp, IngestOptions
+from forebay.web.key_operations import KeyOperations
 from forebay.web.logs import Logs
 from forebay.web.rates import Rates
 from forebay.web.serve import Door
@@ -111,20 +105,24 @@ class Front:
         self._groups: Groups | None = None
         self._following = asyncio.Lock()
         self._draining = asyncio.Event()
+        appends = Appends(self.logs, lambda: self.project, self._default_bus)
+        key_operations = KeyOperations(
+            self._keys,
+            self._documents,
+            declared=lambda: self._declared,
+            project=lambda: self.project,
+            loopback=options.loopback,
+        )
         self._socket = Server(
             layout.socket("front"),
             {
                 "status": lambda _: self._status(),
-                "append": self._append,
-                "attach": self._attach,
+                "append": appends.append,
+                "attach": appends.attach,
                 "logs_put": self._logs_put,
                 "log_read": self._log_read,
                 "trim": self._trim,
-                "keys_create": self._keys_create,
-                "aws_keys_create": self._aws_keys_create,
-                "function_credentials": self._function_credentials,
-                "keys_list": self._keys_list,
-                "keys_revoke": self._keys_revoke,
+                **key_operations.operations(),
                 "reload": self._reload,
                 "drain": self._drain,
             },
@@ -224,111 +222,15 @@ class Front:
 
     # Operations of the socket.
 
-    async def _append(self, args: dict[str, Any]) -> dict[str, Any]:
-        target = args["target"]
-        log = self._target(target)
-        records: Sequence[bytes] = args["records"]
-        moved = Moved(**args["moved"]) if args.get("moved") else None
-        if not records and moved is None:
-            raise UsageError("NoRecords", "nothing to append")
-        keys = args.get("keys")
-        if keys is None and records:
-            keys = self._partition_keys(target, records)
-        if target.startswith("bus."):
-            records = [record if is_event(record) else self._wrapped(record) for record in records]
-        if moved is not None:
-            receipt = await log.submit(records, keys, moved=moved)
-            return {"offset": receipt.offset, "count": receipt.count, "repeated": False}
-        once = None
-        if args.get("once"):
-            digest = hashlib.sha256(b"" if args.get("same") else b"".join(args["records"])).digest()
-            once = Once(f"socket\0{target}", args["once"], digest, lambda kept, _: b"%d" % kept)
-        receipt = await log.append(records, keys, once=once)
-        count = int(receipt.answer) if receipt.repeated and receipt.answer is not None else receipt.count
-        return {"offset": receipt.offset, "count": count, "repeated": receipt.repeated}
-
-    def _wrapped(self, detail: bytes) -> bytes:
-        try:
-            return Wrap(f"forebay.{self.project.name}", "send")([detail])[0]
-        except msgspec.MsgspecError as error:
-            raise DataRejected("NotJson", "an event of a bus is a JSON object", why=str(error)) from None
-
-    def _target(self, name: str) -> Log:
-        log = self.logs.get(name)
-        if log is None:
-            known = ", ".join(sorted(self.logs)) or "none"
-            raise NotFound("NoSuchTarget", f"{name} takes no events", why=f"these do: {known}")
-        return log
-
-    async def _attach(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Where a consumer of another log is that appends to this one; see `streams.sources`."""
-        if args["target"] == "bus.default" and args["target"] not in self.logs:
-            self._documents.put("bus", "default", {"spec": {}, "meta": {"created": now_us()}})
-            await self._apply()
-        log = self._target(args["target"])
-        position = await asyncio.to_thread(log.attach, args["consumer"], args["log"], args["start"])
-        return {"position": position}
-
-    async def _logs_put(self, args: dict[str, Any]) -> None:
-        """Keep lines, (UTC milliseconds, text) each, in a stream of a log group. Raises NotFound."""
-        if self._groups is None:
-            self._groups = await asyncio.to_thread(
-                Groups, self._layout.log_groups, self._layout.logs / "functions"
-            )
-        await asyncio.to_thread(_keep_lines, self._groups, args)
-
-    def _partition_keys(self, target: str, records: Sequence[bytes]) -> list[bytes] | None:
-        """What the stream shards by, read from the events; None where it does not say."""
-        spec = self.project.get(Ref.parse(target))
-        if not isinstance(spec, StreamSpec) or spec.key is None:
-            return None
-        fields = Fields([spec.key])
-        found = []
-        for index, record in enumerate(records):
-            try:
-                found.append(fields.value(fields.one(record), spec.key) or b"")
-            except msgspec.MsgspecError as error:
-                raise DataRejected(
-                    "NotJson",
-                    f"event {index} is no JSON object, and {target} shards by {spec.key}",
-                    why=str(error),
-                ) from None
-        return found
+    async def _default_bus(self) -> None:
+        self._documents.put("bus", "default", {"spec": {}, "meta": {"created": now_us()}})
+        await self._apply()
 
     async def _log_read(self, args: dict[str, Any]) -> dict[str, Any]:
         return await self._tail.read(args["log"], args.get("position"), args.get("max") or 1000)
 
     async def _trim(self, args: dict[str, Any]) -> None:
         self.logs.advance(args["log"], args["consumer"], args["position"])
-
-    async def _keys_create(self, args: dict[str, Any]) -> dict[str, Any]:
-        routes = args.get("routes")
-        unknown = [name for name in routes or () if name not in self.project.sections.get("ingest", {})]
-        if unknown:
-            known = ", ".join(self.project.sections.get("ingest", {})) or "none"
-            raise NotFound("NoSuchRoute", f"there is no route {unknown[0]}", why=f"there are: {known}")
-        key, secret = self._keys.create(args["name"], routes)
-        return {**key.to_dict(), "secret": secret}
-
-    async def _function_credentials(self, args: dict[str, Any]) -> dict[str, str]:
-        access = access_of(self._declared)
-        return function_credentials(
-            Directory(self._documents, access),
-            function=args["function"],
-            role=args.get("role"),
-            uploaded=bool(args.get("uploaded")),
-            open=self._options.loopback and access.unsigned,
-        )
-
-    async def _aws_keys_create(self, args: dict[str, Any]) -> dict[str, Any]:
-        id, key = Directory(self._documents, access_of(self._declared)).new_key(args["user"])
-        return {"id": id, "user": key["user"], "secret": key["secret"]}
-
-    async def _keys_list(self, _: dict[str, Any]) -> list[dict[str, Any]]:
-        return [key.to_dict() for key in self._keys.list()]
-
-    async def _keys_revoke(self, args: dict[str, Any]) -> dict[str, Any]:
-        return self._keys.revoke(args["id"]).to_dict()
 
     async def _reload(self, _: dict[str, Any]) -> None:
         await self._follow(Project.decode(self._layout.applied.read_bytes(), SECTIONS))
