@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -146,7 +148,10 @@ def test_fields_as_folders(system: System, firehose: Any) -> None:
     extraction = {
         "Type": "MetadataExtraction",
         "Parameters": [
-            {"ParameterName": "MetadataExtractionQuery", "ParameterValue": "{kind: .kind}"},
+            {
+                "ParameterName": "MetadataExtractionQuery",
+                "ParameterValue": '{sort: .a.kind, day: (.at | strftime("%d"))}',
+            },
             {"ParameterName": "JsonParsingEngine", "ParameterValue": "JQ-1.6"},
         ],
     }
@@ -154,7 +159,7 @@ def test_fields_as_folders(system: System, firehose: Any) -> None:
         DeliveryStreamName="folders",
         ExtendedS3DestinationConfiguration={
             **S3,
-            "Prefix": "folders/kind=!{partitionKeyFromQuery:kind}/",
+            "Prefix": "folders/kind=!{partitionKeyFromQuery:sort}/!{partitionKeyFromQuery:day}/",
             "ErrorOutputPrefix": "bad/!{firehose:error-output-type}/",
             "DynamicPartitioningConfiguration": {"Enabled": True},
             "ProcessingConfiguration": {
@@ -169,10 +174,32 @@ def test_fields_as_folders(system: System, firehose: Any) -> None:
             },
         },
     )
-    records = [{"Data": json.dumps({"kind": kind}).encode()} for kind in ("x", "y", "x")]
+    records = [{"Data": json.dumps({"a": {"kind": kind}, "at": 0}).encode()} for kind in ("x", "y", "x")]
     firehose.put_record_batch(DeliveryStreamName="folders", Records=records)
     keys = sorted(each["key"].rpartition("/")[0] for each in system.flush("folders"))
-    assert keys == ["folders/kind=x", "folders/kind=y"]
+    assert keys == ["folders/kind=x/01", "folders/kind=y/01"]
+
+
+def test_objects_are_archives_with_a_name_and_a_clock_of_their_own(system: System, firehose: Any) -> None:
+    firehose.create_delivery_stream(
+        DeliveryStreamName="zipped",
+        ExtendedS3DestinationConfiguration={
+            **S3,
+            "Prefix": "zipped/!{timestamp:z}/",
+            "ErrorOutputPrefix": "bad/",
+            "CompressionFormat": "ZIP",
+            "FileExtension": ".txt.zip",
+            "CustomTimeZone": "Asia/Tokyo",
+        },
+    )
+    firehose.put_record_batch(DeliveryStreamName="zipped", Records=[{"Data": b"a"}, {"Data": b"b"}])
+    (made,) = system.flush("zipped")
+    assert made["key"].startswith("zipped/JST/zipped-1-")
+    assert made["key"].endswith(".txt.zip")
+    with contextlib.closing(client(system, "s3")) as s3:
+        archive = zipfile.ZipFile(io.BytesIO(read(s3, "landing", made["key"])))
+    (entry,) = archive.namelist()
+    assert archive.read(entry) == b"ab"
 
 
 @pytest.mark.parametrize(
@@ -222,9 +249,30 @@ def test_fields_as_folders(system: System, firehose: Any) -> None:
         ),
         (
             "create_delivery_stream",
-            {"DeliveryStreamName": "zip", "S3DestinationConfiguration": {**S3, "CompressionFormat": "ZIP"}},
+            {"DeliveryStreamName": "none"},
             "InvalidArgumentException",
-            "ZIP",
+            "Exactly one destination configuration is supported for a Firehose",
+        ),
+        (
+            "create_delivery_stream",
+            {
+                "DeliveryStreamName": "two",
+                "S3DestinationConfiguration": S3,
+                "ExtendedS3DestinationConfiguration": S3,
+            },
+            "InvalidArgumentException",
+            "Exactly one destination configuration is supported for a Firehose",
+        ),
+        (
+            "update_destination",
+            {
+                "DeliveryStreamName": "none",
+                "CurrentDeliveryStreamVersionId": "1",
+                "DestinationId": "destinationId-000000000001",
+                "ExtendedS3DestinationUpdate": {"Prefix": "x/"},
+            },
+            "ResourceNotFoundException",
+            "Firehose none under accountId 000000000000 not found.",
         ),
         (
             "create_delivery_stream",

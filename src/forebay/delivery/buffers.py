@@ -51,7 +51,10 @@ class _Open:
 
 def make_seal(row: BufferRow, files: LakeFiles) -> Seal:
     """The intent that makes an object of a buffer."""
-    name = object_name(row.delivery, row.opened, row.meta["format"], row.meta.get("compression", "none"))
+    meta = row.meta
+    name = object_name(
+        row.delivery, row.opened, meta["format"], meta.get("compression", "none"), meta.get("extension")
+    )
     key = row.prefix + name
     _, path = files.locate(row.bucket, key)
     return Seal(row.id, row.bucket, key, path)

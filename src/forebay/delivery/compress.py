@@ -1,8 +1,9 @@
-"""Compression of whole objects, streamed: gzip, zstd, and Snappy in Hadoop's framing, which Athena reads."""
+"""Compression of whole objects, streamed: gzip, zstd, zip, and Snappy in Hadoop's framing, which Athena reads."""
 
 from __future__ import annotations
 
 import struct
+import zipfile
 from typing import Any, Protocol, cast
 
 import pyarrow as pa
@@ -61,6 +62,36 @@ class _HadoopSnappy:
             self._held.clear()
 
 
+class _Zip:
+    """An archive of one file, without knowing beforehand how large it gets."""
+
+    def __init__(self, file: Sink) -> None:
+        self._archive = zipfile.ZipFile(cast("Any", _Forward(file)), "w")
+        entry = zipfile.ZipInfo("records")
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        self._entry = self._archive.open(entry, "w", force_zip64=True)
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        return self._entry.write(data)
+
+    def close(self) -> None:
+        self._entry.close()
+        self._archive.close()
+
+
+class _Forward:
+    """A file that is only written to, from its beginning to its end."""
+
+    def __init__(self, file: Sink) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        pass
+
+
 def compressor(file: Sink, compression: str) -> Sink:
     """A sink that compresses into `file`."""
     match compression:
@@ -70,5 +101,7 @@ def compressor(file: Sink, compression: str) -> Sink:
             return zstandard.ZstdCompressor(level=ZSTD_LEVEL).stream_writer(cast("Any", file), closefd=False)
         case "snappy":
             return _HadoopSnappy(file)
+        case "zip":
+            return _Zip(file)
         case _:
             return _Plain(file)

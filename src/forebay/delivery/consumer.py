@@ -20,6 +20,7 @@ from forebay.delivery.buffers import Buffers, Target
 from forebay.delivery.columns import Columns
 from forebay.delivery.formats import Encoder, encoder
 from forebay.delivery.intake import Sieved, Work, sifted, take
+from forebay.delivery.keys import compile_query
 from forebay.delivery.prefix import data_prefix, error_prefix
 from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
@@ -101,14 +102,15 @@ class Delivery:
             delivery=name,
             bucket=spec.to.bucket,
             location=spec.to.prefix,
-            data=data_prefix(spec.to.prefix, spec.prefix, spec.partition),
-            errors=error_prefix(name, spec.error_prefix),
+            data=data_prefix(spec.to.prefix, spec.prefix, spec.partition, spec.zone),
+            errors=error_prefix(name, spec.error_prefix, spec.zone),
             seconds=spec.buffer.seconds,
             bytes=spec.buffer.bytes,
         )
         self._buffers = Buffers(target, parts.store, parts.files)
         self._writer = parts.writer
-        self._router = Router(target.data, spec.partition, self._buffers.admit)
+        query = None if spec.keys is None else compile_query(spec.keys)
+        self._router = Router(target.data, spec.partition, self._buffers.admit, query)
         self._columns = Columns((), declared=False)
         self._encoder = self._fresh_encoder()
         self._abandoned = False
@@ -232,6 +234,7 @@ class Delivery:
             self._router,
             self._columns,
             table=self._parts.table is not None,
+            extension=spec.extension,
         )
 
     def _change(self) -> TableChange | None:

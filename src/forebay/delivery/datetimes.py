@@ -1,4 +1,4 @@
-"""Java's `DateTimeFormatter` patterns, as far as a prefix needs them (`!{timestamp:yyyy/MM/dd}`), in UTC.
+"""Java's `DateTimeFormatter` patterns, as far as a prefix needs them (`!{timestamp:yyyy/MM/dd}`).
 
 The letters that the Data Firehose documentation allows in a prefix and that mean something without a
 locale's long names. An unknown letter is an error when the delivery is built, never a surprise in a key.
@@ -66,15 +66,27 @@ def _fraction(width: int) -> Part:
 
 
 def _offset(letter: str) -> Callable[[int], Part]:
-    # Times are UTC: X and XX.. are `Z`, Z is `+0000` (`ZZZZ` is `GMT`, `ZZZZZ` is `Z`).
+    # In UTC, X and XX.. are `Z`, Z is `+0000` (`ZZZZ` is `GMT`, `ZZZZZ` is `Z`).
     def of(width: int) -> Part:
-        if letter == "Z":
-            text = {4: "GMT", 5: "Z"}.get(width, "+0000")
-        elif letter == "x":
-            text = {1: "+00", 2: "+0000", 3: "+00:00", 4: "+0000", 5: "+00:00"}.get(width, "+00")
-        else:
-            text = {"X": "Z", "z": "UTC", "V": "UTC", "O": "GMT"}[letter]
-        return lambda _: text
+        if letter == "z":
+            return lambda at: at.tzname() or "UTC"
+        if letter == "V":
+            return lambda at: str(at.tzinfo or "UTC")
+        if letter == "O" or (letter, width) == ("Z", 4):
+            return lambda at: "GMT" + (f"{at:%z}"[:3] + ":" + f"{at:%z}"[3:] if at.utcoffset() else "")
+        zulu = letter == "X" or (letter, width) == ("Z", 5)
+        colon = width in (3, 5)
+        hours = width == 1 and letter != "Z"
+
+        def write(at: dt.datetime) -> str:
+            if zulu and not at.utcoffset():
+                return "Z"
+            text = at.strftime("%z")
+            if hours and text.endswith("00"):
+                return text[:3]
+            return f"{text[:3]}:{text[3:]}" if colon else text
+
+        return write
 
     return of
 
@@ -106,7 +118,7 @@ _LETTERS: dict[str, Callable[[int], Part]] = {
 
 
 def compile_pattern(pattern: str) -> Part:
-    """A function that writes a UTC datetime as `pattern` says. Raises UsageError `InvalidPattern`."""
+    """A function that writes a datetime of some zone as `pattern` says. Raises UsageError `InvalidPattern`."""
     parts: list[Part] = []
     at = 0
     while at < len(pattern):

@@ -17,6 +17,7 @@ import re
 import secrets
 import string
 import uuid
+import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,7 @@ class Prefix:
     keys: tuple[str, ...]
     fields: tuple[str, ...]
     parts: tuple[str | _Resolve, ...]
+    zone: str = "UTC"
 
     @property
     def random(self) -> bool:
@@ -67,13 +69,15 @@ class Prefix:
     def resolve(self, opened: int, values: Mapping[str, str] | None = None, error: str = "") -> str:
         """The prefix for an object whose first record arrived at `opened` (UTC microseconds)."""
         at = to_datetime(opened)
+        if self.zone != "UTC":
+            at = at.astimezone(zoneinfo.ZoneInfo(self.zone))
         return "".join(
             part if isinstance(part, str) else part(at, values or {}, error) for part in self.parts
         )
 
 
-def compile_prefix(text: str, *, errors: bool = False) -> Prefix:
-    """Read a prefix's expressions. Raises UsageError `InvalidPrefix`, `InvalidPattern`."""
+def compile_prefix(text: str, *, errors: bool = False, zone: str | None = None) -> Prefix:
+    """Read a prefix's expressions; `zone` is that of its times. Raises UsageError `InvalidPrefix`, `InvalidPattern`."""
     parts: list[str | _Resolve] = []
     keys: list[str] = []
     fields: list[str] = []
@@ -101,7 +105,7 @@ def compile_prefix(text: str, *, errors: bool = False) -> Prefix:
     parts.append(text[at:])
     if "!{" in "".join(part for part in parts if isinstance(part, str)):
         raise UsageError("InvalidPrefix", "an expression is not closed", where=text)
-    return Prefix(text, tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(fields)), tuple(parts))
+    return Prefix(text, tuple(dict.fromkeys(keys)), tuple(dict.fromkeys(fields)), tuple(parts), zone or "UTC")
 
 
 def _timestamp(write: Callable[[dt.datetime], str]) -> _Resolve:
@@ -112,7 +116,7 @@ def _value(key: str) -> _Resolve:
     return lambda _when, values, _error: values[key]
 
 
-def data_prefix(to: str, prefix: str | None, partition: Sequence[str]) -> Prefix:
+def data_prefix(to: str, prefix: str | None, partition: Sequence[str], zone: str | None = None) -> Prefix:
     """Where objects go under a bucket: `to`, then the prefix or its default.
 
     Hive folders (`partition`) are appended by whoever knows the values; with them there are no time
@@ -122,23 +126,26 @@ def data_prefix(to: str, prefix: str | None, partition: Sequence[str]) -> Prefix
         prefix = "" if partition else TIME
     elif prefix and "!{" not in prefix and not partition:
         prefix += TIME
-    return compile_prefix(to + prefix)
+    return compile_prefix(to + prefix, zone=zone)
 
 
-def error_prefix(name: str, prefix: str | None) -> Prefix:
+def error_prefix(name: str, prefix: str | None, zone: str | None = None) -> Prefix:
     """Where rejected records of the delivery `name` go: by default beside its data, `errors/<name>/`."""
     if prefix is None:
         prefix = f"errors/{name}/"
     if "!{" not in prefix:
         prefix += "!{firehose:error-output-type}/" + TIME
-    return compile_prefix(prefix, errors=True)
+    return compile_prefix(prefix, errors=True, zone=zone)
 
 
-EXTENSIONS = {"none": "", "gzip": ".gz", "snappy": ".snappy", "zstd": ".zst"}
+EXTENSIONS = {"none": "", "gzip": ".gz", "snappy": ".snappy", "zip": ".zip", "zstd": ".zst"}
 
 
-def object_name(delivery: str, opened: int, format: str, compression: str) -> str:
+def object_name(
+    delivery: str, opened: int, format: str, compression: str, extension: str | None = None
+) -> str:
     """`<delivery>-1-2026-01-31-09-30-00-<uuid>` and its extension, as Data Firehose names objects."""
     stamp = to_datetime(opened).strftime("%Y-%m-%d-%H-%M-%S")
-    extension = ".parquet" if format == "parquet" else EXTENSIONS[compression]
+    if extension is None:
+        extension = ".parquet" if format == "parquet" else EXTENSIONS[compression]
     return f"{delivery}-1-{stamp}-{uuid.uuid4()}{extension}"

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from forebay.delivery.group import Misfit, Rows, Slot
+from forebay.delivery.keys import KeyQuery
 from forebay.delivery.prefix import PROCESSING, Prefix, hive_folders
 
 LIMIT = 500
@@ -20,11 +21,15 @@ _LIMIT = "DynamicPartitioning.ActivePartitionsLimitExceeded"
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Finds slots. `admit` says whether a slot has a buffer or may open one more."""
+    """Finds slots. `admit` says whether a slot has a buffer or may open one more.
+
+    With a `query`, the prefix's fields are its keys; otherwise they are fields of the event.
+    """
 
     prefix: Prefix
     partition: Sequence[str]
     admit: Callable[[Slot], bool]
+    query: KeyQuery | None = None
 
     @property
     def plain(self) -> bool:
@@ -47,17 +52,36 @@ class Router:
         """Row numbers by slot, and the inputs that no slot can be found for."""
         if self.plain:
             return ({PLAIN: range(len(lines))} if lines else {}), []
-        fields, wanted = self.fields, self.prefix.keys
+        fields, wanted = self.fields if self.query is None else self.partition, self.prefix.keys
+        asked = self.queried(lines, source)
         found: list[tuple[Any, ...] | Misfit] = []
         for row, line in enumerate(lines):
+            if isinstance(drawn := asked[row] if asked else (), Misfit):
+                found.append(drawn)
+                continue
             try:
                 event = orjson.loads(line) if fields else {}
             except orjson.JSONDecodeError as error:
                 found.append(Misfit(source[row], PROCESSING, _EXTRACTION, f"it is no JSON: {error}"))
                 continue
             given = (keys[row] if keys is not None else None) or {}
-            found.append((*(_pick(event, field) for field in fields), *(given.get(key) for key in wanted)))
+            own = (_pick(event, field) for field in fields)
+            found.append((*own, *drawn, *(given.get(key) for key in wanted)))
         return self.rows(found, source)
+
+    def queried(self, lines: Sequence[bytes], source: Sequence[int]) -> list[tuple[Any, ...] | Misfit] | None:
+        """What the query gives for the prefix's fields, line by line; None without one."""
+        if self.query is None or not self.prefix.fields:
+            return None
+        found: list[tuple[Any, ...] | Misfit] = []
+        for row, line in enumerate(lines):
+            try:
+                values = self.query.of(line)
+            except ValueError as error:
+                found.append(Misfit(source[row], PROCESSING, _EXTRACTION, str(error)))
+            else:
+                found.append(tuple(_pick(values, field) for field in self.prefix.fields))
+        return found
 
     def rows(
         self, found: Sequence[tuple[Any, ...] | Misfit], source: Sequence[int]

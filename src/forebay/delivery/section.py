@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from forebay.delivery.keys import compile_query
 from forebay.delivery.prefix import compile_prefix
 from forebay.errors import UsageError
 from forebay.project.check import Check, Part
@@ -117,7 +118,7 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
         Field("What the objects are. `json`: one a line; `raw`: the bytes as they are, end to end."),
     ] = "json"
     compression: Annotated[
-        Literal["none", "gzip", "snappy", "zstd"] | None,
+        Literal["none", "gzip", "snappy", "zip", "zstd"] | None,
         Field("Of the objects. Otherwise none, snappy for Parquet."),
     ] = None
     prefix: Annotated[
@@ -129,12 +130,28 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
             kind="prefix",
         ),
     ] = None
+    zone: Annotated[
+        str | None,
+        Field("The time zone of `prefix`'s times. Otherwise UTC.", example="Europe/Berlin", kind="timezone"),
+    ] = None
+    extension: Annotated[
+        str | None,
+        Field("Ends the objects' names. Otherwise as the format and compression have it.", example=".json"),
+    ] = None
     error_prefix: Annotated[
         str | None,
         Field(
             "Where rejected events go, in the same bucket. Otherwise `errors/<name>/<error type>/YYYY/MM/dd/HH/`.",
             example="errors/!{firehose:error-output-type}/",
             kind="prefix",
+        ),
+    ] = None
+    keys: Annotated[
+        str | None,
+        Field(
+            "A jq query that gives an object of partition keys, for `!{partitionKeyFromQuery:...}` in `prefix`. "
+            "Without it, they are fields of the event.",
+            example='{customer: .customer.id, day: (.at | strftime("%d"))}',
         ),
     ] = None
     partition: Annotated[
@@ -269,6 +286,17 @@ def _prefixes(check: Check, here: Part, spec: DeliverySpec) -> None:
             compile_prefix(text, errors=errors)
         except UsageError as error:
             check.add("BadPrefix", (*here, key), error.message, why=error.why, fix=error.fix)
+    if spec.keys is not None:
+        try:
+            given = compile_query(spec.keys).names
+        except UsageError as error:
+            check.add("BadQuery", (*here, "keys"), error.message)
+        else:
+            for key in compile_prefix(spec.prefix or "").fields:
+                if key not in given:
+                    check.add("BadPrefix", (*here, "prefix"), f"the query `keys` gives no {key}")
+    if spec.compression == "zip" and spec.format == "parquet":
+        check.add("BadCompression", (*here, "compression"), "Parquet cannot be compressed with zip")
 
 
 def _from_and_put(check: Check) -> None:

@@ -19,9 +19,19 @@ from forebay.ports import Json, SegmentRow
 Encoder = LineEncoder | CsvEncoder | ParquetEncoder
 
 
-def encoder(format: str, compression: str, router: Router, columns: Columns, *, table: bool) -> Encoder:
+def encoder(
+    format: str,
+    compression: str,
+    router: Router,
+    columns: Columns,
+    *,
+    table: bool,
+    extension: str | None = None,
+) -> Encoder:
     """The encoder of a format. `table`: whether somebody wants to know the columns of JSON lines."""
     meta: Json = {"format": format, "compression": compression}
+    if extension is not None:
+        meta["extension"] = extension
     match format:
         case "parquet":
             return ParquetEncoder(router, columns, meta)

@@ -13,7 +13,7 @@ from forebay.delivery.coerce import Unfit
 from forebay.delivery.columns import REST, Columns
 from forebay.delivery.compress import Sink
 from forebay.delivery.fit import fit
-from forebay.delivery.formats.lines import final_lines
+from forebay.delivery.formats.lines import final_lines, table_lines
 from forebay.delivery.group import Encoded, Group, Misfit, Rows, Slot, count_inputs, without
 from forebay.delivery.intake import Work
 from forebay.delivery.prefix import CONVERSION
@@ -38,9 +38,11 @@ class ParquetEncoder:
 
     def encode(self, output: Lines | Table, work: Work, own: bool) -> Encoded:
         """Groups by slot; what is no JSON or does not fit a declared column is a misfit."""
+        lines: Sequence[bytes] | None
+        keys: Sequence[Any] | None
         if isinstance(output, Table):
             table, source, misfits = self._fit(output)
-            keys = None
+            keys = lines = None
             emptied = 0
         else:
             lines, source, keys = final_lines(output, own)
@@ -50,8 +52,9 @@ class ParquetEncoder:
             misfits = [Misfit(source[i], CONVERSION, PARSE_ERROR, why) for i, why in read.misfits]
             if read.kept is not None:
                 source = [source[i] for i in read.kept]
+                lines = [lines[i] for i in read.kept]
                 keys = None if keys is None else [keys[i] for i in read.kept]
-        slots, more = self._slots(table, source, keys)
+        slots, more = self._slots(table, lines, source, keys)
         misfits += more
         slots = without(slots, source, misfits)
         dropped = [name for name in self._router.folders if name in table.column_names]
@@ -89,14 +92,30 @@ class ParquetEncoder:
         return table.take(kept), [output.source[row] for row in kept], misfits
 
     def _slots(
-        self, table: pa.Table, source: Sequence[int], keys: Sequence[Any] | None
+        self,
+        table: pa.Table,
+        lines: Sequence[bytes] | None,
+        source: Sequence[int],
+        keys: Sequence[Any] | None,
     ) -> tuple[dict[Slot, Rows], list[Misfit]]:
-        if self._router.plain:
+        router = self._router
+        if router.plain:
             return ({PLAIN: range(table.num_rows)} if table.num_rows else {}), []
-        found = [_texts(table, field) for field in self._router.fields]
-        for key in self._router.prefix.keys:
-            found.append([(given or {}).get(key) for given in keys or [None] * table.num_rows])
-        return self._router.rows(list(zip(*found, strict=True)), source)
+        drawn = None
+        if router.query is not None:
+            drawn = router.queried(table_lines(table) if lines is None else lines, source)
+        own = [_texts(table, field) for field in (router.fields if drawn is None else router.partition)]
+        given = [
+            [(each or {}).get(key) for each in keys or [None] * table.num_rows] for key in router.prefix.keys
+        ]
+        rows: list[tuple[Any, ...] | Misfit] = []
+        for row in range(table.num_rows):
+            more = () if drawn is None else drawn[row]
+            if isinstance(more, Misfit):
+                rows.append(more)
+                continue
+            rows.append((*(texts[row] for texts in own), *more, *(texts[row] for texts in given)))
+        return router.rows(rows, source)
 
     def _groups(
         self, table: pa.Table, slots: dict[Slot, Rows], source: Sequence[int], work: Work

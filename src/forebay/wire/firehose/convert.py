@@ -6,11 +6,12 @@ said (`KEPT` is what is only kept).
 
 from __future__ import annotations
 
-import re
 from typing import Any
+from zoneinfo import available_timezones
 
 import msgspec
 
+from forebay.delivery.keys import KeyQuery, compile_query
 from forebay.delivery.prefix import compile_prefix
 from forebay.delivery.section import BufferSpec, DeliverySpec, TransformSpec
 from forebay.errors import ForebayError, UsageError
@@ -18,10 +19,14 @@ from forebay.project.model import Location, Ref
 from forebay.wire.firehose.base import invalid
 from forebay.wire.service import Asked, Json
 
-COMPRESSION = {"UNCOMPRESSED": "none", "GZIP": "gzip", "HADOOP_SNAPPY": "snappy", "Snappy": "snappy"}
+COMPRESSION = {
+    "UNCOMPRESSED": "none",
+    "GZIP": "gzip",
+    "HADOOP_SNAPPY": "snappy",
+    "Snappy": "snappy",
+    "ZIP": "zip",
+}
 KEPT = ("EncryptionConfiguration", "CloudWatchLoggingOptions", "RoleARN")
-_SIMPLE = re.compile(r"\s*\{\s*(.*?)\s*\}\s*", re.DOTALL)
-_FIELD = re.compile(r'"?([A-Za-z_][\w-]*)"?\s*:\s*\.([A-Za-z_]\w*)')
 _SERDE_COMPRESSION = {"SNAPPY": "snappy", "GZIP": "gzip", "UNCOMPRESSED": "none"}
 
 
@@ -30,16 +35,13 @@ async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec
     bucket = str(given["BucketARN"]).removeprefix("arn:aws:s3:::")
     hints = given.get("BufferingHints") or {}
     compression = given.get("CompressionFormat") or "UNCOMPRESSED"
-    if compression not in COMPRESSION:
-        raise invalid(
-            f"CompressionFormat {compression} is not offered; use GZIP, Snappy, HADOOP_SNAPPY or UNCOMPRESSED"
-        )
     if given.get("S3BackupMode") == "Enabled":
         raise invalid("S3BackupMode Enabled is not offered: a rule or a second delivery keeps a copy")
-    if given.get("FileExtension") or given.get("CustomTimeZone", "UTC") != "UTC":
-        raise invalid("FileExtension and a CustomTimeZone other than UTC are not offered")
-    transform, delimiter, keys = _processing(asked, given)
-    _prefixes(given, keys)
+    zone = given.get("CustomTimeZone") or "UTC"
+    if zone not in available_timezones():
+        raise invalid(f"CustomTimeZone {zone} is not a valid time zone")
+    transform, delimiter, query = _processing(asked, given)
+    _prefixes(given, set() if query is None else set(query.names))
     changes: Json = {"format": "json" if delimiter else "raw", "compression": COMPRESSION[compression]}
     conversion = given.get("DataFormatConversionConfiguration") or {}
     if conversion and conversion.get("Enabled", True):
@@ -49,6 +51,9 @@ async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec
             from_=None if source is None else Ref("streams", source),
             to=Location.parse(f"s3://{bucket}/"),
             prefix=given.get("Prefix") or None,
+            keys=None if query is None else query.text,
+            zone=None if zone == "UTC" else zone,
+            extension=given.get("FileExtension") or None,
             error_prefix=_error_prefix(given),
             buffer=BufferSpec(
                 seconds=float(hints.get("IntervalInSeconds", 300)), bytes=int(hints.get("SizeInMBs", 5)) << 20
@@ -87,13 +92,12 @@ def _error_prefix(given: Json) -> str | None:
     return f"{text}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH/}}"
 
 
-def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, set[str]]:
-    """(the function on the way, whether a newline is appended, the names of dynamic partition keys)."""
+def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, KeyQuery | None]:
+    """(the function on the way, whether a newline is appended, the query of dynamic partition keys)."""
     processing = given.get("ProcessingConfiguration") or {}
-    transform, delimiter = None, False
-    keys: set[str] = set()
+    transform, delimiter, query = None, False, None
     if not processing.get("Enabled"):
-        return None, False, keys
+        return None, False, None
     for processor in processing.get("Processors") or []:
         parameters = {p["ParameterName"]: p["ParameterValue"] for p in processor.get("Parameters") or []}
         match processor["Type"]:
@@ -104,10 +108,10 @@ def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, 
                     raise invalid("AppendDelimiterToRecord is offered with the delimiter \\n only")
                 delimiter = True
             case "MetadataExtraction":
-                keys |= _extracted(parameters)
+                query = _query(parameters)
             case other:
                 raise invalid(f"The processor {other} is not offered")
-    return transform, delimiter, keys
+    return transform, delimiter, query
 
 
 def _function(asked: Asked, parameters: Json) -> TransformSpec:
@@ -124,17 +128,14 @@ def _function(asked: Asked, parameters: Json) -> TransformSpec:
     return TransformSpec(function=name, **taken)
 
 
-def _extracted(parameters: Json) -> set[str]:
-    """The keys of a jq object of plain fields, `{a: .a, b: .b}`: what a prefix can take from an event."""
-    query = str(parameters.get("MetadataExtractionQuery") or "")
-    match = _SIMPLE.fullmatch(query)
-    fields = _FIELD.findall(match[1]) if match else []
-    if match is None or not fields or _FIELD.sub("", match[1]).replace(",", "").strip():
-        raise invalid("MetadataExtractionQuery is offered as an object of fields, {key: .key}")
-    for key, field in fields:
-        if key != field:
-            raise invalid(f"MetadataExtractionQuery: the key {key} must have the name of its field, {field}")
-    return {key for key, _ in fields}
+def _query(parameters: Json) -> KeyQuery:
+    """The jq query of a metadata extraction."""
+    if parameters.get("JsonParsingEngine", "JQ-1.6") != "JQ-1.6":
+        raise invalid("JsonParsingEngine must be JQ-1.6")
+    try:
+        return compile_query(str(parameters.get("MetadataExtractionQuery") or ""))
+    except UsageError as error:
+        raise invalid(f"MetadataExtractionQuery: {error.message}") from None
 
 
 async def _conversion(asked: Asked, given: Json) -> dict[str, Any]:
@@ -159,7 +160,9 @@ async def _conversion(asked: Asked, given: Json) -> dict[str, Any]:
 
 def configuration_of(spec: DeliverySpec, role: str) -> Json:
     """A configuration that a delivery declared in the project would have had."""
-    compression = {"gzip": "GZIP", "snappy": "HADOOP_SNAPPY"}.get(spec.compression or "none", "UNCOMPRESSED")
+    compression = {"gzip": "GZIP", "snappy": "HADOOP_SNAPPY", "zip": "ZIP"}.get(
+        spec.compression or "none", "UNCOMPRESSED"
+    )
     return {
         "RoleARN": role,
         "BucketARN": f"arn:aws:s3:::{spec.to.bucket}",

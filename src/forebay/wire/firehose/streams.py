@@ -24,6 +24,7 @@ _OTHERS = (
     "SnowflakeDestinationConfiguration",
     "IcebergDestinationConfiguration",
 )
+_S3 = ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration")
 _DEFAULTS: Json = {
     "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
     "CompressionFormat": "UNCOMPRESSED",
@@ -42,7 +43,7 @@ def _declared(asked: Asked, name: str) -> bool:
 
 
 @SERVICE.operation(
-    "CreateDeliveryStream", partial="S3 destinations; jq extraction of plain fields; no S3 backup, ORC or ZIP"
+    "CreateDeliveryStream", partial="S3 destinations; jq without definitions and loops; no S3 backup, no ORC"
 )
 async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     """Make a delivery stream."""
@@ -50,15 +51,13 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     if name in asked.system.project().sections.get(KIND, {}):
         message = f"Firehose {name} under accountId {asked.account} already exists"
         raise AwsError("ResourceInUseException", message, http=400)
+    if sum(key in given for key in (*_OTHERS, *_S3)) != 1:
+        raise invalid("Exactly one destination configuration is supported for a Firehose")
     if other := next((key for key in _OTHERS if key in given), None):
         raise AwsError(
             "NotImplemented", f"forebay does not offer firehose.CreateDeliveryStream with {other}", http=501
         )
-    configuration = given.get("ExtendedS3DestinationConfiguration") or given.get("S3DestinationConfiguration")
-    if configuration is None:
-        raise invalid("Exactly one destination configuration must be provided")
-    if "ExtendedS3DestinationConfiguration" in given and "S3DestinationConfiguration" in given:
-        raise invalid("Exactly one destination configuration must be provided")
+    configuration = next(given[key] for key in _S3 if key in given)
     source = _source(asked, given)
     spec = await spec_of(asked, configuration, source)
     now = time.time()
@@ -71,6 +70,8 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
         "source": given.get("KinesisStreamSourceConfiguration"),
         "tags": {tag["Key"]: tag.get("Value") for tag in given.get("Tags") or []},
     }
+    if wanted := given.get("DeliveryStreamEncryptionConfigurationInput"):
+        meta["encryption"] = {"Status": "ENABLED", **wanted}
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
     await asked.system.apply()
     return {"DeliveryStreamARN": arn_of(asked, name)}
@@ -81,7 +82,9 @@ def _source(asked: Asked, given: Json) -> str | None:
     kind = given.get("DeliveryStreamType") or "DirectPut"
     if kind == "DirectPut":
         if kinesis is not None:
-            raise invalid("KinesisStreamSourceConfiguration is only valid for KinesisStreamAsSource type.")
+            raise invalid(
+                "KinesisSourceStreamConfig is only applicable for KinesisStreamAsSource stream type"
+            )
         return None
     if kind != "KinesisStreamAsSource":
         raise AwsError(
@@ -198,6 +201,9 @@ async def delete_delivery_stream(asked: Asked, given: Json) -> Json:
 async def update_destination(asked: Asked, given: Json) -> Json:
     """Change where and how a delivery stream delivers."""
     name = given["DeliveryStreamName"]
+    if name not in asked.system.project().sections.get(KIND, {}):
+        message = f"Firehose {name} under accountId {asked.account} not found."
+        raise AwsError("ResourceNotFoundException", message, http=400)
     document = _own(asked, name)
     meta = document["meta"]
     if given["DestinationId"] != DESTINATION:
@@ -242,11 +248,11 @@ async def untag_delivery_stream(asked: Asked, given: Json) -> Json:
 
 @SERVICE.operation("ListTagsForDeliveryStream")
 async def list_tags_for_delivery_stream(asked: Asked, given: Json) -> Json:
-    """The tags of one, by key."""
+    """The tags of one, as they were added; all of them where the start is no key."""
     spec = delivery(asked, given["DeliveryStreamName"])
-    tags = sorted(_document(asked, given["DeliveryStreamName"], spec)["tags"].items())
-    after = given.get("ExclusiveStartTagKey")
-    tags = [pair for pair in tags if after is None or pair[0] > after]
+    tags = list(_document(asked, given["DeliveryStreamName"], spec)["tags"].items())
+    after = next((at for at, (key, _) in enumerate(tags, 1) if key == given.get("ExclusiveStartTagKey")), 0)
+    tags = tags[after:]
     most = given.get("Limit") or 50
     shown = [{"Key": key, **({"Value": value} if value is not None else {})} for key, value in tags[:most]]
     return {"Tags": shown, "HasMoreTags": len(tags) > most}
