@@ -136,46 +136,18 @@ def test_a_policy_is_checked_and_kept(s3: Any, bucket: str) -> None:
 def test_settings_are_given_back_and_their_absence_said(s3: Any, bucket: str) -> None:
     tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
     cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}]}
-    block = {
-        "BlockPublicAcls": True,
-        "IgnorePublicAcls": True,
-        "BlockPublicPolicy": True,
-        "RestrictPublicBuckets": True,
-    }
-    own = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     refused("NoSuchTagSet", s3.get_bucket_tagging, 404, Bucket=bucket)
     refused("NoSuchCORSConfiguration", s3.get_bucket_cors, 404, Bucket=bucket)
-    refused("NoSuchPublicAccessBlockConfiguration", s3.get_public_access_block, 404, Bucket=bucket)
-    refused("OwnershipControlsNotFoundError", s3.get_bucket_ownership_controls, 404, Bucket=bucket)
     refused("NoSuchWebsiteConfiguration", s3.get_bucket_website, 404, Bucket=bucket)
     refused("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, 404, Bucket=bucket)
     s3.put_bucket_tagging(Bucket=bucket, Tagging=tags)
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors)
-    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
-    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=own)
-    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags["TagSet"]
     assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == cors["CORSRules"]
-    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == block
-    assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] == own
-    assert [each["Permission"] for each in s3.get_bucket_acl(Bucket=bucket)["Grants"]] == [
-        "FULL_CONTROL",
-        "READ",
-    ]
-    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
-    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rules[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
     s3.delete_bucket_tagging(Bucket=bucket)
     s3.delete_bucket_cors(Bucket=bucket)
-    s3.delete_public_access_block(Bucket=bucket)
     refused("NoSuchTagSet", s3.get_bucket_tagging, 404, Bucket=bucket)
     refused("NoSuchCORSConfiguration", s3.get_bucket_cors, 404, Bucket=bucket)
-    for put_, given in (
-        (s3.put_bucket_website, {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
-        (s3.put_bucket_accelerate_configuration, {"AccelerateConfiguration": {"Status": "Enabled"}}),
-        (s3.put_bucket_logging, {"BucketLoggingStatus": {}}),
-    ):
-        refused("NotImplemented", put_, 501, Bucket=bucket, **given)
 
 
 def test_lifecycle_rules(s3: Any, bucket: str) -> None:

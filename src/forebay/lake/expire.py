@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from forebay.clock import SECOND
+from forebay.errors import UsageError
 from forebay.lake import uploads
 from forebay.lake.lifecycle import applies, due, prefixes
 from forebay.lake.notifications import Catalog
@@ -71,7 +72,10 @@ def _delete(db: apsw.Connection, world: World, args: Mapping[str, Any]) -> list[
     change = Change(db, world, args)
     if "etag" in args and (change.current is None or change.current.etag != args["etag"]):
         return []  # written again meanwhile
-    delete(change)
+    try:
+        delete(change)
+    except UsageError:
+        return []  # it is locked, and outlives the rule
     return change.unlink
 
 

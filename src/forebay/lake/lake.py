@@ -102,7 +102,8 @@ class Lake:
                         or {error: {code, message}}
         object_look     {bucket, key}: make the catalog say what the folder's file is now
         bucket_set      {bucket, name, doc}: a setting, None to forget it
-        bucket_close    {bucket}: take nothing more into an empty bucket; bucket_open undoes it
+        bucket_close    {bucket}: take nothing more into an empty bucket
+        bucket_open     {bucket, settings: {name: doc}}: a new bucket, which is told this of itself
         upload_*        begin, part, complete, abort: `uploads`
         notices_*       read {kind, after?, most?}, done {ids}: `notifications`
         """
@@ -172,7 +173,15 @@ class Lake:
         await self._do(lambda db: settings.put(db, args["bucket"], args["name"], args["doc"]))
 
     async def _bucket_open(self, args: Json) -> None:
-        self.world.closed.discard(args["bucket"])
+        settings, bucket = self.world.settings, args["bucket"]
+
+        def work(db: apsw.Connection) -> None:
+            settings.drop(db, bucket)
+            for name, doc in (args.get("settings") or {}).items():
+                settings.put(db, bucket, name, doc)
+
+        await self._do(work)
+        self.world.closed.discard(bucket)
 
     async def _bucket_close(self, args: Json) -> None:
         bucket = args["bucket"]

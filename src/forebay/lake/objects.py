@@ -18,10 +18,11 @@ import apsw
 
 from forebay.clock import SECOND, now_us
 from forebay.errors import NotFound, UsageError
+from forebay.lake import lock
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, tell
 from forebay.lake.schema import GONE, ROW_OUTLIVES
-from forebay.lake.settings import LIFECYCLE, Settings
+from forebay.lake.settings import ENCRYPTION, LIFECYCLE, Settings
 
 NULL = "null"
 GRACE = 900 * SECOND
@@ -123,6 +124,11 @@ class Change:
                 raise precondition_failed("If-Match")
         if unwanted is not None and current is not None and unwanted in ("*", current.etag):
             raise precondition_failed("If-None-Match")
+
+    def check_unlocked(self, meta: Json) -> None:
+        """Raise UsageError `AccessDenied` if a version may not be deleted; `bypass` sets governance aside."""
+        if lock.is_locked(meta, self.now, bypass=bool(self.args.get("bypass"))):
+            raise lock.protected()
 
     def make_room(self, version: str) -> None:
         """Let the current version go, or be kept as an older one, for another that will be `version`."""
@@ -228,7 +234,7 @@ def put(change: Change) -> Json:
     """Make an object of a file that is on disk: `path`, `size`, `etag`, `meta`.
 
     `how` names the event, `source` who made it; `if_match` and `if_none_match` are conditions. Answers
-    {version, modified, lifecycle: the bucket's rules or None}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
+    {version, modified, lifecycle: the bucket's rules or None, encrypted: what `meta` has by the bucket's default}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
     """
     args = change.args
     change.check_open()
@@ -238,6 +244,11 @@ def put(change: Change) -> Json:
     shown = None
     if version != NULL:
         meta["version"] = shown = version
+    lock.by_default(change.world.settings.get(change.bucket, lock.LOCK), meta, change.now)
+    encrypted = (change.world.settings.get(change.bucket, ENCRYPTION) or {}).get("told", {})
+    if "sse" in meta:
+        encrypted = {}
+    meta |= encrypted
     change.make_room(version)
     change.db.execute(
         "INSERT INTO objects(bucket, key, size, etag, modified, path, source, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -250,11 +261,11 @@ def put(change: Change) -> Json:
     name = f"ObjectCreated:{args.get('how', 'Put')}"
     change.tell(name, size=args["size"], etag=args["etag"], version=shown)
     lifecycle = change.world.settings.get(change.bucket, LIFECYCLE)
-    return {"version": shown, "modified": change.now, "lifecycle": lifecycle}
+    return {"version": shown, "modified": change.now, "lifecycle": lifecycle, "encrypted": encrypted}
 
 
 def delete(change: Change) -> Json:
-    """Delete a key, or with `version` that version of it for good.
+    """Delete a key, or with `version` that version of it for good. Raises UsageError `AccessDenied` where it is locked.
 
     Answers {version, marker}: of the delete marker made or removed, or of the version removed.
     """
@@ -286,15 +297,17 @@ def _delete_version(change: Change, version: str, by: str) -> Json:
     marker = False
     current = change.current
     if current is not None and current.version == version:
+        change.check_unlocked(current.meta)
         change.retire(current)
         change.promote()
     else:
         row: Any = change.db.execute(
-            "SELECT seq, marker, path FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?",
+            "SELECT seq, marker, path, meta FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?",
             (change.bucket, change.key, version),
         ).fetchone()
         if row is None:
             return {"version": version, "marker": False}
+        change.check_unlocked(json.loads(row[3]))
         change.drop_version(row[0])
         marker = bool(row[1])
         if row[2] is not None:
@@ -309,27 +322,27 @@ def _delete_version(change: Change, version: str, by: str) -> Json:
 def tag(change: Change) -> Json:
     """Put `tags` on an object or on `version` of it, or take them off where None. Answers {version}.
 
-    With `acl` instead, that is kept. Raises NotFound `NoSuchKey`, `NoSuchVersion`.
+    Instead of tags, what `_KEPT` names: an ACL, a legal hold (`hold`), a retention (`retain`, None for none, under
+    `bypass`), the time to which it is `restored`. Raises NotFound `NoSuchKey`, `NoSuchVersion`, UsageError `AccessDenied`.
     """
     version, tags = change.args.get("version"), change.args.get("tags")
     current = change.current
     if current is not None and version in (None, current.version):
         found = current.version
         change.db.execute(
-            "UPDATE objects SET meta = ? WHERE id = ?", (_told(current.meta, change.args), current.id)
+            "UPDATE objects SET meta = ? WHERE id = ?", (_told(change, current.meta), current.id)
         )
     else:
         row = _version(change, version)
         found = row[1]
         change.db.execute(
             "UPDATE lake_versions SET meta = ? WHERE bucket = ? AND key = ? AND seq = ?",
-            (_told(json.loads(row[3]), change.args), change.bucket, change.key, row[0]),
+            (_told(change, json.loads(row[3])), change.bucket, change.key, row[0]),
         )
     shown = found if change.versioning else None
     etag = current.etag if current is not None else None
-    if "acl" in change.args:
-        return {"version": shown}
-    change.tell(f"ObjectTagging:{'Put' if tags is not None else 'Delete'}", etag=etag, version=shown)
+    if "tags" in change.args:
+        change.tell(f"ObjectTagging:{'Put' if tags is not None else 'Delete'}", etag=etag, version=shown)
     return {"version": shown}
 
 
@@ -351,11 +364,18 @@ def _version(change: Change, version: str | None) -> Any:
     return row
 
 
-def _told(meta: Json, args: Mapping[str, Any]) -> str:
-    if "acl" in args:
-        meta["acl"] = args["acl"]
-    elif args["tags"]:
+_KEPT = ("acl", "hold", "restored")
+
+
+def _told(change: Change, meta: Json) -> str:
+    args = change.args
+    for name in _KEPT:
+        if name in args:
+            meta[name] = args[name]
+    if "retain" in args:
+        lock.retained(meta, args["retain"], change.now, bypass=bool(args.get("bypass")))
+    if args.get("tags"):
         meta["tags"] = dict(args["tags"])
-    else:
+    elif "tags" in args:
         meta.pop("tags", None)
     return compact(meta)

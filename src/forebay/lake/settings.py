@@ -11,10 +11,13 @@ from typing import Any
 
 import apsw
 
+from forebay.lake.lock import LOCK
+
 VERSIONING = "versioning"
 LIFECYCLE = "lifecycle"
 NOTIFICATION = "notification"
-ACTED_ON = (VERSIONING, LIFECYCLE, NOTIFICATION)
+ENCRYPTION = "default_encryption"
+ACTED_ON = (VERSIONING, LIFECYCLE, NOTIFICATION, ENCRYPTION, LOCK)
 
 
 class Settings:

@@ -58,7 +58,10 @@ class WireApp:
             _json(proto, 200, {"status": "ok", "services": {}})
             return
         # What is put may be large, and is not read before it is known what is asked, and of what.
-        streamed = scope.method == "PUT"
+        kind = headers.get("content-type") or ""
+        streamed = scope.method == "PUT" or (
+            scope.method == "POST" and kind.startswith("multipart/form-data")
+        )
         body = b"" if streamed else await _body(proto, headers)
         if body is None:
             said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}

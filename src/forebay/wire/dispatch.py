@@ -65,9 +65,12 @@ async def dispatch(system: System, request: Request) -> Response:
 async def _answer(system: System, request: Request, call: Call) -> Response:
     service = load(call.service)
     name = call.operation or _rest_name(call, request)
-    if service is None or name not in service.streaming:
+    bare = service.bare.get(name) if service is not None else None
+    if service is None or (bare is None and name not in service.streaming):
         await request.load()
     asked = Asked(request, call.service, name, system, region=signed_region(request), protocol=call.protocol)
+    if bare is not None:
+        return await bare(asked)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
     asked.identity = await admit(asked, streamed=request.stream is not None)
@@ -109,6 +112,8 @@ def _rest_name(call: Call, request: Request) -> str:
     except UnknownServiceError:
         return ""
     name = _RENAMED.get(name, name)
+    if not name and call.service == "s3" and request.method == "POST" and "/" not in request.path.strip("/"):
+        return "PostObject"  # which no model has
     if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
         name = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(name, name)
     elif name in ("PutObject", "UploadPart"):
@@ -118,9 +123,9 @@ def _rest_name(call: Call, request: Request) -> str:
 
 def _error(call: Call, error: AwsError, request: Request) -> Response:
     try:
-        answer = encode_error(call.service, call.protocol, error, request.request_id, resource=request.path)
+        answer = encode_error(call.service, call.protocol, error, request.request_id)
     except UnknownServiceError:
         stand_in = _STAND_IN.get(call.protocol, "kinesis")
-        answer = encode_error(stand_in, call.protocol, error, request.request_id, resource=request.path)
+        answer = encode_error(stand_in, call.protocol, error, request.request_id)
     answer.headers |= error.headers
     return answer

@@ -54,6 +54,7 @@ class Asked:
 
 Operation = Callable[[Asked, Json], Awaitable[Json | Response | None]]
 Fast = Callable[[Asked], Awaitable[Response | None]]
+Bare = Callable[[Asked], Awaitable[Response]]
 
 
 class Service:
@@ -71,6 +72,7 @@ class Service:
         self.partial: dict[str, str] = {}
         self.fast: dict[str, Fast] = {}
         self.streaming: set[str] = set()
+        self.bare: dict[str, Bare] = {}
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the constraints of the model; a service with words of its own overrides this."""
@@ -85,6 +87,15 @@ class Service:
             self.operations[name] = function
             if partial is not None:
                 self.partial[name] = partial
+            return function
+
+        return register
+
+    def unmodelled(self, name: str) -> Callable[[Bare], Bare]:
+        """Offer an operation that no model has: it reads its body, and finds out whose it is, by itself."""
+
+        def register(function: Bare) -> Bare:
+            self.bare[name] = function
             return function
 
         return register

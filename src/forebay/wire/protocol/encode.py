@@ -51,9 +51,7 @@ def encode(
             return _rest(service, protocol, operation, output, request_id)
 
 
-def encode_error(
-    service: str, protocol: str, error: AwsError, request_id: str, *, resource: str = ""
-) -> Response:
+def encode_error(service: str, protocol: str, error: AwsError, request_id: str) -> Response:
     """The answer to a call that failed."""
     status, sender = error_status(service, error.code)
     if error.http is not None:
@@ -92,7 +90,7 @@ def encode_error(
             }
             return Response(status, headers, body)
         case "rest-xml":
-            return _s3_error(error, status, request_id, resource)
+            return _s3_error(error, status, request_id)
         case _:
             namespace = service_model(service).metadata.get("xmlNamespace", "")
             text = (
@@ -109,10 +107,10 @@ def _json_headers(service: str, request_id: str) -> dict[str, str]:
     return {"content-type": f"application/x-amz-json-{json_version(service)}", "x-amzn-requestid": request_id}
 
 
-def _s3_error(error: AwsError, status: int, request_id: str, resource: str) -> Response:
+def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
     headers = {"content-type": "application/xml", "x-amz-request-id": request_id, "x-amz-id-2": request_id}
     members = {"Code": error.code, "Message": error.message, **error.members}
-    members |= {"Resource": resource, "RequestId": request_id, "HostId": request_id}
+    members |= {"RequestId": request_id, "HostId": request_id}
     inner = "".join(
         f"<{name}>{escape(_xml_text(str(value)))}</{name}>" for name, value in members.items() if value != ""
     )

@@ -47,6 +47,12 @@ class Request:
     sent: str = ""
     secure: bool = False
 
+    @property
+    def is_form(self) -> bool:
+        """Whether a form with a file is posted."""
+        kind = self.headers.get("content-type", "")
+        return self.method == "POST" and kind.startswith("multipart/form-data")
+
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, piece by piece, once. Raises AwsError `RequestTimeout` if it stops coming."""
         stream, self.stream = self.stream, None

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from forebay.wire.s3 import acl, buckets, config, copy, lifecycle, listing, multipart, notify, objects, tags
+from forebay.wire.s3 import (
+    acl,
+    buckets,
+    config,
+    copy,
+    kept,
+    lifecycle,
+    listing,
+    lock,
+    multipart,
+    notify,
+    objects,
+    post,
+    tags,
+)
 from forebay.wire.s3.base import SERVICE
 
 __all__ = [
@@ -11,10 +25,13 @@ __all__ = [
     "buckets",
     "config",
     "copy",
+    "kept",
     "lifecycle",
     "listing",
+    "lock",
     "multipart",
     "notify",
     "objects",
+    "post",
     "tags",
 ]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import format_datetime
 from typing import Any, NoReturn, TypeVar
 
 from botocore.model import OperationModel
 
 from forebay.arn import ACCOUNT
+from forebay.clock import to_datetime
 from forebay.errors import ForebayError, Unavailable
 from forebay.lake.objects import is_version
 from forebay.lake.section import buckets
-from forebay.lake.shelf import Shelf
+from forebay.lake.shelf import Object, Shelf
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.system import System
@@ -101,12 +104,12 @@ def version_of(given: Json) -> str | None:
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z]\w*)[\s/>]")
 
 _STATUS = {
+    "AccessDenied": 403,
     "NoSuchKey": 404,
     "NoSuchVersion": 404,
     "NoSuchUpload": 404,
     "NoSuchBucket": 404,
     "PreconditionFailed": 412,
-    "MethodNotAllowed": 405,
     "BucketNotEmpty": 409,
 }
 _MEMBERS = {
@@ -129,7 +132,7 @@ def operation(name: str, *, partial: str | None = None) -> Callable[[Operation],
             except AwsError:
                 raise
             except ForebayError as error:
-                raise_as_s3(error)
+                raise_as_s3(error, asked)
 
         SERVICE.operation(name, partial=partial)(translated)
         return translated
@@ -137,8 +140,10 @@ def operation(name: str, *, partial: str | None = None) -> Callable[[Operation],
     return register
 
 
-def raise_as_s3(error: ForebayError) -> NoReturn:
+def raise_as_s3(error: ForebayError, asked: Asked) -> NoReturn:
     """Raise the S3 error that `error` is, or `error` itself."""
+    if error.code == "MethodNotAllowed":
+        raise of_marker(asked) from None
     if error.code in _STATUS:
         members = {_MEMBERS[name]: value for name, value in error.extra.items() if name in _MEMBERS}
         raise AwsError(error.code, error.message, http=_STATUS[error.code], **members) from None
@@ -146,6 +151,26 @@ def raise_as_s3(error: ForebayError) -> NoReturn:
         message = f"Please reduce your request rate. ({error.message})"
         raise AwsError("SlowDown", message, http=503) from error
     raise error
+
+
+def of_marker(asked: Asked) -> AwsError:
+    """The refusal of what cannot be done with a delete marker."""
+    message = "The specified method is not allowed against this resource."
+    members = {"Method": asked.request.method, "ResourceType": "DeleteMarker"}
+    error = AwsError("MethodNotAllowed", message, http=405, **members)
+    error.headers["allow"] = "DELETE"
+    return error
+
+
+def deleted(asked: Asked, found: Object, version: str | None) -> AwsError:
+    """What who asks for a delete marker is told."""
+    if version is None:
+        error = AwsError("NoSuchKey", "The specified key does not exist.", http=404, Key=found.key)
+    else:
+        error = of_marker(asked)
+        error.headers["last-modified"] = format_datetime(to_datetime(found.modified), usegmt=True)
+    error.headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": found.version}
+    return error
 
 
 # Buckets.
@@ -228,3 +253,21 @@ def caller(asked: Asked) -> dict[str, str]:
 async def setting(asked: Asked, bucket: str, name: str) -> Any:
     """A bucket's setting; None if there is none."""
     return await in_thread(shelf(asked).setting, bucket, name)
+
+
+async def found_version(asked: Asked, bucket: str, given: Json) -> Object:
+    """The version that is asked about, for what is kept with it. Raises AwsError for a delete marker too."""
+    version = version_of(given)
+    found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
+    if found.marker:
+        raise deleted(asked, found, version)
+    return found
+
+
+def jsonable(value: Any) -> Any:
+    """A decoded document as JSON has it: times as ISO text."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, Mapping):
+        return {key: jsonable(item) for key, item in value.items()}
+    return [jsonable(item) for item in value] if isinstance(value, list) else value

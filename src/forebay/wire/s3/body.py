@@ -182,9 +182,16 @@ async def receive(asked: Asked, given: Json) -> Received:
         received = await in_thread(_write_whole, files, expected, whole, trailers)
         THREADS.submit(files.make_ready)
         return received
-    sink = await in_thread(Sink, files, expected)
+    return await take(asked, _bounded(pieces, expected.length), expected, trailers)
+
+
+async def take(
+    asked: Asked, pieces: AsyncIterator[bytes], expected: Expected, trailers: Mapping[str, str] = {}
+) -> Received:
+    """What comes, however much, on disk and held against every hash and checksum that is `expected` of it."""
+    sink = await in_thread(Sink, files_of(asked.system.layout), expected)
     try:
-        await _fill(sink, _bounded(pieces, expected.length))
+        await _fill(sink, pieces)
         return await in_thread(_checked, sink, expected, trailers)
     except BaseException:
         await asyncio.shield(in_thread(sink.discard))

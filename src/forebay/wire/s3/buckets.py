@@ -11,8 +11,10 @@ from forebay.errors import UsageError
 from forebay.runtime.documents import refuse_declared
 from forebay.wire.protocol.encode import S3_NAMESPACE
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.acl import acl_of
 from forebay.wire.s3.base import OWNER, bucket_names, change, invalid, need_bucket, no_such_bucket, operation
-from forebay.wire.s3.headers import CANNED
+from forebay.wire.s3.kept import OWNERSHIPS
+from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -43,7 +45,7 @@ def _meta(asked: Asked, name: str) -> Json:
     return meta
 
 
-@operation("CreateBucket", partial="object lock is refused")
+@operation("CreateBucket")
 async def create_bucket(asked: Asked, given: Json) -> Json:
     """Make a bucket; one that is there already is the caller's own."""
     name = given["Bucket"]
@@ -51,32 +53,32 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
     signed = _SCOPE.search(asked.request.headers.get("authorization", ""))
     region = signed[1] if signed else asked.region
     constraint = (given.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
-    if given.get("ObjectLockEnabledForBucket"):
-        raise AwsError("NotImplemented", "forebay does not lock objects", http=501)
-    if given.get("ACL") is not None and given["ACL"] not in CANNED:
-        raise invalid("", "x-amz-acl", given["ACL"])
+    acl = acl_of(given)
+    owned = given.get("ObjectOwnership")
+    if owned is not None and owned not in OWNERSHIPS:
+        raise invalid(f"Invalid x-amz-object-ownership header: {owned}", "x-amz-object-ownership")
+    if owned == "BucketOwnerEnforced" and acl not in (None, "private"):
+        message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", message, http=400)
     place = _place(region, constraint)
+    tags = (given.get("CreateBucketConfiguration") or {}).get("Tags")
     if name in bucket_names(asked.system):
-        if region != HOME:
+        if region != HOME or tags:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
         return {"Location": f"/{name}"}
-    await change(asked, "bucket_open", bucket=name)
+    settings: Json = {}
+    if tags:
+        settings["tags"] = check_tags(tags, most=50, noun="Bucket")
+    if owned:
+        settings["ownership"] = {"Rules": [{"ObjectOwnership": owned}]}
+    if acl is not None:
+        settings["acl"] = acl
+    if given.get("ObjectLockEnabledForBucket"):
+        settings |= {"versioning": {"status": "Enabled"}, "lock": {}}
+    await change(asked, "bucket_open", bucket=name, settings=settings)
     meta = {"created": now_us(), "region": place}
     asked.system.documents.put("lake", name, {"spec": {}, "meta": meta})
-    tags = (given.get("CreateBucketConfiguration") or {}).get("Tags")
-    for key, doc in (
-        ("tags", {tag["Key"]: tag["Value"] for tag in tags} if tags else None),
-        (
-            "ownership",
-            {"Rules": [{"ObjectOwnership": given["ObjectOwnership"]}]}
-            if given.get("ObjectOwnership")
-            else None,
-        ),
-        ("acl", given.get("ACL")),
-    ):
-        if doc is not None:
-            await change(asked, "bucket_set", bucket=name, name=key, doc=doc)
     await asked.system.apply()
     return {
         "Location": f"/{name}" if place == HOME else f"http://{name}.s3.amazonaws.com/",

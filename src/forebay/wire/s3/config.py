@@ -6,108 +6,63 @@ back; `partial` says so. What would have to act and does not is refused.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from forebay.errors import ForebayError
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import OWNER, change, invalid, malformed, need_bucket, operation, setting
-from forebay.wire.s3.headers import CANNED
+from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.s3.headers import key_arn
+from forebay.wire.s3.kept import KEPT_ONLY
 from forebay.wire.service import Asked, Json
-
-KEPT_ONLY = "only kept and given back"
-Check = Callable[[Json], None]
-
-
-def _kept(noun: str, member: str, name: str, missing: tuple[str, str], *, partial: str = KEPT_ONLY) -> None:
-    """Put, get and delete of a document that is only kept under a setting's `name`."""
-
-    @operation(f"Put{noun}", partial=partial)
-    async def put(asked: Asked, given: Json) -> Json:
-        bucket = need_bucket(asked, given)
-        await change(asked, "bucket_set", bucket=bucket, name=name, doc=jsonable(given[member]))
-        return {}
-
-    @operation(f"Get{noun}", partial=partial)
-    async def get(asked: Asked, given: Json) -> Json:
-        bucket = need_bucket(asked, given)
-        doc = await setting(asked, bucket, name)
-        if doc is None:
-            raise AwsError(missing[0], missing[1], http=404, BucketName=bucket)
-        found: Json = doc
-        return {member: found}
-
-    @operation(f"Delete{noun}")
-    async def delete(asked: Asked, given: Json) -> Json:
-        bucket = need_bucket(asked, given)
-        await change(asked, "bucket_set", bucket=bucket, name=name, doc=None)
-        return {"_status": 204}
-
-
-def jsonable(value: Any) -> Any:
-    """A decoded document as JSON has it: times as ISO text."""
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).isoformat()
-    if isinstance(value, Mapping):
-        return {key: jsonable(item) for key, item in value.items()}
-    return [jsonable(item) for item in value] if isinstance(value, list) else value
-
-
-_kept(
-    "PublicAccessBlock",
-    "PublicAccessBlockConfiguration",
-    "public_access",
-    ("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"),
-)
-_kept(
-    "BucketOwnershipControls",
-    "OwnershipControls",
-    "ownership",
-    ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
-)
-
 
 # Encryption.
 
 
-@operation("PutBucketEncryption", partial=KEPT_ONLY)
+DEFAULT = (
+    "objects say that they are encrypted so, as on S3; their files are encrypted as the disk is, if it is"
+)
+
+
+@operation("PutBucketEncryption", partial=DEFAULT)
 async def put_bucket_encryption(asked: Asked, given: Json) -> Json:
-    """Keep the rule."""
+    """How new objects are said to be encrypted that do not say it themselves."""
     bucket = need_bucket(asked, given)
     rules = given["ServerSideEncryptionConfiguration"].get("Rules") or []
     if len(rules) != 1 or "ApplyServerSideEncryptionByDefault" not in rules[0]:
         raise malformed()
     default = rules[0]["ApplyServerSideEncryptionByDefault"]
-    if default["SSEAlgorithm"] not in ("AES256", "aws:kms", "aws:kms:dsse"):
+    if default.get("SSEAlgorithm") not in ("AES256", "aws:kms", "aws:kms:dsse"):
         raise malformed()
-    if default["SSEAlgorithm"] == "AES256" and default.get("KMSMasterKeyID"):
+    if default["SSEAlgorithm"] == "AES256" and "KMSMasterKeyID" in default:
         message = (
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
         )
         raise invalid(message, "ApplyServerSideEncryptionByDefault")
-    await change(asked, "bucket_set", bucket=bucket, name="encryption", doc=rules)
+    told: Json = {}
+    if default["SSEAlgorithm"] != "AES256":
+        key = key_arn(asked, default.get("KMSMasterKeyID"))
+        told = {"sse": default["SSEAlgorithm"], "kms": key}
+        if rules[0].get("BucketKeyEnabled"):
+            told["bucket_key"] = True
+    doc = {"rules": jsonable(rules), "told": told}
+    await change(asked, "bucket_set", bucket=bucket, name="default_encryption", doc=doc)
     return {}
 
 
-@operation("GetBucketEncryption", partial=KEPT_ONLY)
+@operation("GetBucketEncryption", partial=DEFAULT)
 async def get_bucket_encryption(asked: Asked, given: Json) -> Json:
     """The rule, or S3's own."""
     bucket = need_bucket(asked, given)
-    default = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
-    rules = await setting(asked, bucket, "encryption") or default
-    return {
-        "ServerSideEncryptionConfiguration": {
-            "Rules": [{"BucketKeyEnabled": False, **rule} for rule in rules]
-        }
-    }
+    default = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+    doc = await setting(asked, bucket, "default_encryption") or {"rules": default}
+    rules = [{"BucketKeyEnabled": False, **rule} for rule in doc["rules"]]
+    return {"ServerSideEncryptionConfiguration": {"Rules": rules}}
 
 
 @operation("DeleteBucketEncryption")
 async def delete_bucket_encryption(asked: Asked, given: Json) -> Json:
     """Back to S3's own."""
-    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="encryption", doc=None)
+    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="default_encryption", doc=None)
     return {"_status": 204}
 
 
@@ -120,12 +75,17 @@ async def put_bucket_versioning(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     config = given["VersioningConfiguration"]
     status = config.get("Status")
-    if status not in ("Enabled", "Suspended"):
+    if status is not None and status not in ("Enabled", "Suspended"):
+        raise malformed()
+    if status is None:
         raise AwsError(
             "IllegalVersioningConfigurationException", "The Versioning element must be specified", http=400
         )
     if config.get("MFADelete") == "Enabled":
         raise AwsError("NotImplemented", "forebay knows no MFA delete", http=501)
+    if status == "Suspended" and await setting(asked, bucket, "lock") is not None:
+        message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        raise AwsError("InvalidBucketState", message, http=409)
     await change(asked, "bucket_set", bucket=bucket, name="versioning", doc={"status": status})
     return {}
 
@@ -149,6 +109,14 @@ async def put_bucket_policy(asked: Asked, given: Json) -> Json:
         message = "Policies must be valid JSON and the first byte must be '{'"
         raise AwsError("MalformedPolicy", message, http=400)
     check_policy(bucket, text)
+    blocked = await setting(asked, bucket, "public_access") or {}
+    if blocked.get("BlockPublicPolicy") and is_public(text):
+        message = (
+            f"User: {asked.identity.arn} is not authorized to perform: s3:PutBucketPolicy on resource:"
+            f' "arn:aws:s3:::{bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3'
+            " Block Public Access."
+        )
+        raise AwsError("AccessDenied", message, http=403)
     await change(asked, "bucket_set", bucket=bucket, name="policy", doc=text)
     return {"_status": 204}
 
@@ -198,14 +166,18 @@ async def get_bucket_policy_status(asked: Asked, given: Json) -> Json:
     text = await setting(asked, bucket, "policy")
     if text is None:
         raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", http=404, BucketName=bucket)
+    return {"PolicyStatus": {"IsPublic": is_public(text)}}
+
+
+def is_public(text: str) -> bool:
+    """Whether a policy lets everybody in."""
     statements = json.loads(text)["Statement"]
-    public = any(
+    return any(
         each.get("Effect") == "Allow"
-        and each.get("Principal") in ("*", {"AWS": "*"})
+        and each.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
         and not each.get("Condition")
         for each in (statements if isinstance(statements, list) else [statements])
     )
-    return {"PolicyStatus": {"IsPublic": public}}
 
 
 # CORS.
@@ -247,71 +219,7 @@ async def delete_bucket_cors(asked: Asked, given: Json) -> Json:
     return {"_status": 204}
 
 
-# ACLs.
-
-_EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
-_KNOWN = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
-_GRANTED = {
-    "public-read": [(_EVERYBODY, "READ")],
-    "public-read-write": [(_EVERYBODY, "READ"), (_EVERYBODY, "WRITE")],
-    "authenticated-read": [(_KNOWN, "READ")],
-}
-ACL_KEPT = "a canned ACL is kept and given back; policies decide who may do what"
-
-
-def grants(canned: str | None) -> Json:
-    """What a canned ACL grants, the owner's full control first."""
-    own = {"Grantee": {"Type": "CanonicalUser", **OWNER}, "Permission": "FULL_CONTROL"}
-    others = [
-        {"Grantee": {"Type": "Group", "URI": group}, "Permission": permission}
-        for group, permission in _GRANTED.get(canned or "", [])
-    ]
-    return {"Owner": OWNER, "Grants": [own, *others]}
-
-
-@operation("PutBucketAcl", partial=ACL_KEPT)
-async def put_bucket_acl(asked: Asked, given: Json) -> Json:
-    """Keep a canned ACL."""
-    bucket = need_bucket(asked, given)
-    await change(asked, "bucket_set", bucket=bucket, name="acl", doc=canned_of(given))
-    return {}
-
-
-def canned_of(given: Json) -> str:
-    """The canned ACL that a request names. Raises AwsError: 501 for one that is spelled out."""
-    canned = given.get("ACL")
-    if canned is None:
-        if given.get("AccessControlPolicy") is None and not any(name.startswith("Grant") for name in given):
-            message = "Your request was missing a required header"
-            raise AwsError("MissingSecurityHeader", message, http=400, MissingHeaderName="x-amz-acl")
-        raise AwsError("NotImplemented", "forebay keeps canned ACLs only; use a bucket policy", http=501)
-    if canned not in CANNED:
-        raise invalid("", "x-amz-acl", canned)
-    found: str = canned
-    return found
-
-
-@operation("GetBucketAcl", partial=ACL_KEPT)
-async def get_bucket_acl(asked: Asked, given: Json) -> Json:
-    """Owner and grants."""
-    return grants(await setting(asked, need_bucket(asked, given), "acl"))
-
-
 # What has one answer only.
-
-
-@operation("GetBucketRequestPayment")
-async def get_bucket_request_payment(asked: Asked, given: Json) -> Json:
-    """The owner pays."""
-    need_bucket(asked, given)
-    return {"Payer": "BucketOwner"}
-
-
-@operation("GetBucketAccelerateConfiguration")
-async def get_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json:
-    """There is none."""
-    need_bucket(asked, given)
-    return {}
 
 
 @operation("GetBucketLogging")
@@ -337,9 +245,4 @@ _never(
     "GetBucketReplication",
     "ReplicationConfigurationNotFoundError",
     "The replication configuration was not found",
-)
-_never(
-    "GetObjectLockConfiguration",
-    "ObjectLockConfigurationNotFoundError",
-    "Object Lock configuration does not exist for this bucket",
 )

@@ -26,11 +26,10 @@ from forebay.wire.s3.headers import (
     checksums,
     encryption,
     expiration,
-    meta_of,
     moment,
     write_conditions,
 )
-from forebay.wire.s3.objects import ENCRYPTED, open_object, register
+from forebay.wire.s3.objects import ENCRYPTED, new_meta, open_object, register
 from forebay.wire.service import Asked, Json
 
 BLOCK = 1 << 20
@@ -129,7 +128,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         if directives[name] not in ("COPY", "REPLACE"):
             what = "metadata" if name == "MetadataDirective" else "tagging"
             raise invalid(f"Unknown {what} directive.", f"x-amz-{what}-directive", directives[name])
-    asked_meta = meta_of(asked, given)
+    asked_meta = await new_meta(asked, bucket, given)
     source = await read_source(asked, given)
     try:
         found = source.found
@@ -164,7 +163,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         "VersionId": done["version"],
         "Expiration": expiration(done["lifecycle"], made),
         **source.shown(),
-        **encryption(meta),
+        **encryption(meta | done["encrypted"]),
     }
 
 

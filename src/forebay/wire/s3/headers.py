@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import uuid
 from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import Any
@@ -14,6 +15,7 @@ from forebay.lake.lifecycle import expiry
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
+from forebay.wire.s3.acl import acl_of
 from forebay.wire.s3.base import invalid
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
@@ -40,17 +42,6 @@ CLASSES = frozenset(
     ]
 )
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-CANNED = frozenset(
-    [
-        "private",
-        "public-read",
-        "public-read-write",
-        "authenticated-read",
-        "aws-exec-read",
-        "bucket-owner-read",
-        "bucket-owner-full-control",
-    ]
-)
 _KEPT = {
     "ContentType": "type",
     "ContentEncoding": "encoding",
@@ -58,7 +49,6 @@ _KEPT = {
     "ContentDisposition": "disposition",
     "CacheControl": "cache",
     "WebsiteRedirectLocation": "redirect",
-    "SSEKMSKeyId": "kms",
 }
 
 
@@ -90,12 +80,16 @@ def meta_of(asked: Asked, given: Json) -> Json:
                 "x-amz-server-side-encryption",
                 meta["sse"],
             )
-    if given.get("BucketKeyEnabled"):
-        meta["bucket_key"] = True
-    if (canned := given.get("ACL")) is not None:
-        if canned not in CANNED:
-            raise invalid("", "x-amz-acl", canned)
-        meta["acl"] = canned
+        meta["kms"] = key_arn(asked, given.get("SSEKMSKeyId"))
+        if given.get("BucketKeyEnabled"):
+            meta["bucket_key"] = True
+    elif given.get("SSEKMSKeyId"):
+        message = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
+        raise invalid(message, "x-amz-server-side-encryption", given.get("ServerSideEncryption"))
+    elif given.get("ServerSideEncryption"):
+        meta["sse"] = DEFAULT_ENCRYPTION
+    if (acl := acl_of(given)) is not None:
+        meta["acl"] = acl
     user = given.get("Metadata") or {}
     if any("\ufffd" in value for value in user.values()):
         raise invalid("Metadata is ASCII; encode other characters as RFC 2047 says", "x-amz-meta")
@@ -111,14 +105,11 @@ def meta_of(asked: Asked, given: Json) -> Json:
 
 
 def refuse_unbuilt(given: Json) -> None:
-    """Refuse what would have to be done, and is not: keys of the caller's own, object lock."""
+    """Refuse what would have to be done, and is not: keys of the caller's own, holds by events."""
     if given.get("SSECustomerAlgorithm") or given.get("SSECustomerKey"):
         raise AwsError("NotImplemented", "forebay does not encrypt with customer keys (SSE-C)", http=501)
-    if any(
-        given.get(name)
-        for name in ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
-    ):
-        raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration", http=400)
+    if any(name.startswith("ObjectLockEventHold") for name in given):
+        raise AwsError("NotImplemented", "forebay knows no event-based holds", http=501)
 
 
 def check_class(name: str) -> None:
@@ -142,6 +133,15 @@ def tags_of(header: str) -> dict[str, str]:
 def moment(us: int) -> dt.datetime:
     """An object's time as S3 shows it: whole seconds in headers, milliseconds in documents."""
     return to_datetime(us)
+
+
+def key_arn(asked: Asked, key: str | None) -> str:
+    """The ARN of a KMS key; that of the account's own for S3 where none is named."""
+    if key is None or key in ("aws/s3", "alias/aws/s3"):
+        key = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"s3.{asked.region}.{asked.account}"))
+    if key.startswith("arn:"):
+        return key
+    return asked.arn(key if key.startswith("alias/") else f"key/{key}", "kms")
 
 
 def encryption(meta: Mapping[str, Any]) -> Json:
@@ -176,7 +176,7 @@ def described(found: Object) -> Json:
         **encryption(meta),
     }
     for name, key in _KEPT.items():
-        if name not in ("ContentType", "SSEKMSKeyId") and key in meta:
+        if name != "ContentType" and key in meta:
             members[name] = meta[key]
     if "class" in meta:
         members["StorageClass"] = meta["class"]
@@ -282,10 +282,8 @@ def write_conditions(given: Json) -> Json:
     if wanted is not None and unwanted is not None:
         name, more = "If-Match,If-None-Match", "Multiple conditional request headers present in the request"
     elif (unwanted is not None and unwanted != "*") or wanted == "*":
-        name, more = (
-            "If-None-Match",
-            "We don't accept the provided value of If-None-Match header for this API",
-        )
+        name = "If-Match" if unwanted is None else "If-None-Match"
+        more = f"We don't accept the provided value of {name} header for this API"
     if name is not None:
         message = "A header you provided implies functionality that is not implemented"
         raise AwsError("NotImplemented", message, http=501, Header=name, additionalMessage=more)

@@ -7,8 +7,7 @@ import secrets
 from typing import Any
 
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import change, invalid, malformed, need_bucket, operation, setting
-from forebay.wire.s3.config import jsonable
+from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "expiry and aborting act; transitions are only kept, as there is one class of storage"

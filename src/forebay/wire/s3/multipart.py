@@ -19,6 +19,7 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     operation,
+    setting,
     shelf,
 )
 from forebay.wire.s3.copy import copied, read_source
@@ -26,13 +27,12 @@ from forebay.wire.s3.headers import (
     checksums,
     encryption,
     expiration,
-    meta_of,
     moment,
     unquoted,
     write_conditions,
 )
 from forebay.wire.s3.listing import need_upload
-from forebay.wire.s3.objects import ENCRYPTED, register
+from forebay.wire.s3.objects import ENCRYPTED, new_meta, register
 from forebay.wire.service import Asked, Json
 
 MIN_PART = 5 << 20
@@ -44,7 +44,9 @@ _CRCS = ("CRC32", "CRC32C", "CRC64NVME")
 async def create_multipart_upload(asked: Asked, given: Json) -> Json:
     """Begin an upload; what the object will carry is said now."""
     bucket = need_bucket(asked, given)
-    meta = meta_of(asked, given)
+    meta = await new_meta(asked, bucket, given)
+    if "sse" not in meta:
+        meta |= (await setting(asked, bucket, "default_encryption") or {}).get("told", {})
     algorithm, kind = given.get("ChecksumAlgorithm"), given.get("ChecksumType")
     if algorithm is not None:
         algorithm = algorithm.upper()
@@ -196,7 +198,7 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
         "ETag": f'"{received.etag}"',
         "VersionId": done["version"],
         "Expiration": expiration(done["lifecycle"], found),
-        **encryption(meta),
+        **encryption(meta | done["encrypted"]),
         **checksums(meta),
     }
 

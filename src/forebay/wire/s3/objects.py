@@ -11,10 +11,13 @@ from forebay.lake.objects import is_version
 from forebay.lake.shelf import Object, Shelf
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, sums
+from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
     caller,
     change,
+    deleted,
+    found_version,
     in_thread,
     invalid,
     malformed,
@@ -37,6 +40,7 @@ from forebay.wire.s3.headers import (
     unquoted,
     write_conditions,
 )
+from forebay.wire.s3.lock import bypass_of, locks_of, need_lock, shown_locks
 from forebay.wire.service import Asked, Json
 
 SMALL = 1 << 18
@@ -54,21 +58,37 @@ SERVICE.streaming |= {"PutObject", "UploadPart"}
 async def put_object(asked: Asked, given: Json) -> Json:
     """PUT of a body."""
     bucket = need_bucket(asked, given)
-    meta = meta_of(asked, given)
+    meta = await new_meta(asked, bucket, given)
     conditions = write_conditions(given)
     received = await body.receive(asked, given)
     meta |= {"sums": received.sums, "stat": received.stamp}
     done = await register(
         asked, bucket, given["Key"], received, meta, op="object_put", how="Put", **conditions
     )
-    found = Object(given["Key"], received.size, received.etag, done["modified"], received.place, meta)
+    found = made(given["Key"], received, done, meta)
     return {
         "ETag": f'"{received.etag}"',
         "VersionId": done["version"],
         "Expiration": expiration(done["lifecycle"], found),
-        **encryption(meta),
+        **encryption(meta | done["encrypted"]),
         **checksums(meta),
     }
+
+
+def made(key: str, received: body.Received, done: Json, meta: Json) -> Object:
+    """The object that was registered."""
+    return Object(key, received.size, received.etag, done["modified"], received.place, meta)
+
+
+async def new_meta(asked: Asked, bucket: str, given: Json) -> Json:
+    """A new object's `meta`, as the request says, in its bucket. Raises AwsError for what is refused there."""
+    meta = meta_of(asked, given)
+    locks = locks_of(given)
+    if locks:
+        await need_lock(asked, bucket)
+    if "acl" in meta:
+        await check_acl(asked, bucket, meta["acl"])
+    return meta | locks
 
 
 async def register(
@@ -124,26 +144,8 @@ async def open_object(asked: Asked, bucket: str, key: str, version: str | None) 
         await change(asked, "object_look", bucket=bucket, key=key)
         found, fd = await in_thread(opened, shelf(asked), bucket, key, version)
     if found.marker:
-        raise deleted(found, version)
+        raise deleted(asked, found, version)
     return found, fd
-
-
-def deleted(found: Object, version: str | None) -> AwsError:
-    """What who asks for a delete marker is told."""
-    if version is None:
-        error = AwsError("NoSuchKey", "The specified key does not exist.", http=404, Key=found.key)
-    else:
-        error = AwsError(
-            "MethodNotAllowed",
-            "The specified method is not allowed against this resource.",
-            http=405,
-            Method="GET",
-            ResourceType="DeleteMarker",
-        )
-        error.headers["allow"] = "DELETE"
-        error.headers["last-modified"] = moment(found.modified).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    error.headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": found.version}
-    return error
 
 
 @operation("GetObject", partial=ENCRYPTED)
@@ -163,20 +165,21 @@ async def _read(asked: Asked, given: Json, *, wanted: bool) -> Json:
     refuse_unbuilt(given)
     version = version_of(given)
     try:
-        return await in_thread(_read_now, shelf(asked), bucket, given, version, wanted=wanted)
+        return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
     except OSError:  # changed or removed by hand, and not yet noticed
         await change(asked, "object_look", bucket=bucket, key=given["Key"])
-        return await in_thread(_read_now, shelf(asked), bucket, given, version, wanted=wanted)
+        return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
 
 
-def _read_now(at: Shelf, bucket: str, given: Json, version: str | None, *, wanted: bool) -> Json:
+def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wanted: bool) -> Json:
     """All of it in one go; a large body is left to be read as it is sent."""
+    at = shelf(asked)
     found, fd = opened(at, bucket, given["Key"], version)
     if found.marker:
-        raise deleted(found, version)
+        raise deleted(asked, found, version)
     keep = False
     try:
-        answer = described(found) | overrides(given)
+        answer = described(found) | shown_locks(found.meta) | overrides(given)
         settings = at.settings(bucket)
         if "versioning" in settings:
             answer["VersionId"] = found.version
@@ -185,7 +188,7 @@ def _read_now(at: Shelf, bucket: str, given: Json, version: str | None, *, wante
             answer["_headers"] = {"expires": found.meta["expires"]}
         if not_modified(given, found):
             return {"_status": 304, "ETag": answer["ETag"], "LastModified": answer["LastModified"]}
-        if "tags" in found.meta and wanted:
+        if "tags" in found.meta:
             answer["TagCount"] = len(found.meta["tags"])
         first, beyond = _span(given, found, answer)
         answer["ContentLength"] = beyond - first
@@ -257,6 +260,7 @@ async def delete_object(asked: Asked, given: Json) -> Json:
         "key": given["Key"],
         "version": version_of(given),
         "caller": caller(asked),
+        "bypass": await bypass_of(asked, bucket, given),
     }
     if given.get("IfMatch") is not None:
         args["if_match"] = unquoted(given["IfMatch"])
@@ -278,11 +282,13 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
     if not items or len(items) > MAX_DELETED:
         raise malformed()
     quiet = bool(given["Delete"].get("Quiet"))
+    bypass = await bypass_of(asked, bucket, given)
     wanted = [
         {
             "key": item["Key"],
             "version": item.get("VersionId"),
             "if_match": unquoted(item["ETag"]) if item.get("ETag") else None,
+            "bypass": bypass,
         }
         for item in items
     ]
@@ -347,10 +353,7 @@ def _check_whole(asked: Asked, given: Json) -> None:
 async def get_object_attributes(asked: Asked, given: Json) -> Json:
     """The attributes that are asked for by name."""
     bucket = need_bucket(asked, given)
-    version = version_of(given)
-    found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
-    if found.marker:
-        raise deleted(found, version)
+    found = await found_version(asked, bucket, given)
     wanted = {name.strip() for each in given.get("ObjectAttributes") or () for name in each.split(",")}
     known = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
     if not wanted or wanted - known:

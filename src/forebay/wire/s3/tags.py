@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from forebay.errors import NotFound
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import caller, change, in_thread, need_bucket, operation, setting, shelf, version_of
-from forebay.wire.s3.objects import deleted
+from forebay.wire.s3.base import (
+    caller,
+    change,
+    found_version,
+    need_bucket,
+    of_marker,
+    operation,
+    setting,
+    version_of,
+)
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
 
@@ -18,10 +27,16 @@ async def _shown(asked: Asked, bucket: str, version: str) -> Json:
 async def get_object_tagging(asked: Asked, given: Json) -> Json:
     """An object's tags."""
     bucket = need_bucket(asked, given)
-    version = version_of(given)
-    found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
-    if found.marker:
-        raise deleted(found, version)
+    try:
+        found = await found_version(asked, bucket, given)
+    except AwsError as error:
+        if error.code == "NoSuchKey":
+            raise of_marker(asked) from None
+        raise
+    except NotFound as error:  # S3 says the bucket too, here only
+        if error.code != "NoSuchKey":
+            raise
+        raise AwsError(error.code, error.message, http=404, Key=f"{bucket}/{given['Key']}") from None
     tags = [{"Key": key, "Value": value} for key, value in found.meta.get("tags", {}).items()]
     return {"TagSet": tags, **await _shown(asked, bucket, found.version)}
 

@@ -1,0 +1,214 @@
+"""What a bucket is told that is kept and given back, and changes nothing of its objects.
+
+Ownership and public access say who may; accelerated transfer, metrics, analytics and tiering are AWS's own business.
+What of it would have to be done here and is not is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.service import Asked, Json
+
+KEPT_ONLY = "only kept and given back"
+OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
+BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+MOST = 1000
+_PAGE = 100
+
+
+async def _keep(asked: Asked, bucket: str, name: str, doc: Any) -> None:
+    await change(asked, "bucket_set", bucket=bucket, name=name, doc=doc)
+
+
+# Public access.
+
+
+@operation("PutPublicAccessBlock")
+async def put_public_access_block(asked: Asked, given: Json) -> Json:
+    """Let no policy or ACL make the bucket public from now on, as far as each of the four says."""
+    bucket = need_bucket(asked, given)
+    said = given["PublicAccessBlockConfiguration"]
+    await _keep(asked, bucket, "public_access", {name: bool(said.get(name)) for name in BLOCKS})
+    return {}
+
+
+@operation(
+    "GetPublicAccessBlock", partial="none of it is blocked unless it was put, where S3 blocks all of it"
+)
+async def get_public_access_block(asked: Asked, given: Json) -> Json:
+    """What is blocked."""
+    bucket = need_bucket(asked, given)
+    doc = await setting(asked, bucket, "public_access")
+    if doc is None:
+        message = "The public access block configuration was not found"
+        raise AwsError("NoSuchPublicAccessBlockConfiguration", message, http=404, BucketName=bucket)
+    return {"PublicAccessBlockConfiguration": doc}
+
+
+@operation("DeletePublicAccessBlock")
+async def delete_public_access_block(asked: Asked, given: Json) -> Json:
+    """Nothing is blocked."""
+    await _keep(asked, need_bucket(asked, given), "public_access", None)
+    return {"_status": 204}
+
+
+# Ownership.
+
+
+@operation("PutBucketOwnershipControls", partial="everything is the bucket owner's, whatever is said")
+async def put_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
+    """Whose objects are, and whether there are ACLs."""
+    bucket = need_bucket(asked, given)
+    rules = given["OwnershipControls"].get("Rules") or []
+    if len(rules) != 1 or rules[0].get("ObjectOwnership") not in OWNERSHIPS:
+        raise malformed()
+    await _keep(asked, bucket, "ownership", {"Rules": jsonable(rules)})
+    return {}
+
+
+@operation("GetBucketOwnershipControls")
+async def get_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
+    """Whose objects are: the bucket owner's, unless something else was said."""
+    bucket = need_bucket(asked, given)
+    doc = await setting(asked, bucket, "ownership")
+    if doc == {}:
+        message = "The bucket ownership controls were not found"
+        raise AwsError("OwnershipControlsNotFoundError", message, http=404, BucketName=bucket)
+    return {"OwnershipControls": doc or {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
+
+
+@operation("DeleteBucketOwnershipControls")
+async def delete_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
+    """Say nothing of it."""
+    await _keep(asked, need_bucket(asked, given), "ownership", {})
+    return {"_status": 204}
+
+
+# Who pays, and how quickly.
+
+
+@operation(
+    "PutBucketRequestPayment",
+    partial="all callers are of the bucket owner's account, who is never charged extra",
+)
+async def put_bucket_request_payment(asked: Asked, given: Json) -> Json:
+    """Who pays for requests of other accounts; there are none."""
+    bucket = need_bucket(asked, given)
+    payer = given["RequestPaymentConfiguration"].get("Payer")
+    if payer not in ("Requester", "BucketOwner"):
+        raise malformed()
+    await _keep(asked, bucket, "payer", payer)
+    return {}
+
+
+@operation("GetBucketRequestPayment")
+async def get_bucket_request_payment(asked: Asked, given: Json) -> Json:
+    """The owner, unless something else was said."""
+    return {"Payer": await setting(asked, need_bucket(asked, given), "payer") or "BucketOwner"}
+
+
+@operation("PutBucketAccelerateConfiguration", partial=KEPT_ONLY)
+async def put_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json:
+    """Whether to transfer by AWS's edge; there is none."""
+    bucket = need_bucket(asked, given)
+    if "." in bucket:
+        message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"
+        raise AwsError("InvalidRequest", message, http=400)
+    status = given["AccelerateConfiguration"].get("Status")
+    if status not in ("Enabled", "Suspended"):
+        raise malformed()
+    await _keep(asked, bucket, "accelerate", status)
+    return {}
+
+
+@operation("GetBucketAccelerateConfiguration")
+async def get_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json:
+    """What was said of it; nothing where nothing was."""
+    status = await setting(asked, need_bucket(asked, given), "accelerate")
+    return {} if status is None else {"Status": status}
+
+
+# Configurations of which a bucket has several, by their ids.
+
+
+def _several(noun: str, member: str, name: str, partial: str, *, put_status: int = 200) -> None:
+    """Put, get, list and delete of what is kept by id under a setting's `name`."""
+
+    def missing() -> AwsError:
+        return AwsError("NoSuchConfiguration", "The specified configuration does not exist.", http=404)
+
+    @operation(f"Put{noun}", partial=partial)
+    async def put(asked: Asked, given: Json) -> Json:
+        bucket = need_bucket(asked, given)
+        config = given[member]
+        if config.get("Id") != given["Id"]:
+            raise malformed()
+        _refuse_export(config)
+        docs = await setting(asked, bucket, name) or {}
+        if given["Id"] not in docs and len(docs) >= MOST:
+            raise AwsError("TooManyConfigurations", "Too many configurations", http=400)
+        await _keep(asked, bucket, name, {**docs, given["Id"]: jsonable(config)})
+        return {"_status": put_status}
+
+    @operation(f"Get{noun}")
+    async def get(asked: Asked, given: Json) -> Json:
+        docs = await setting(asked, need_bucket(asked, given), name) or {}
+        if given["Id"] not in docs:
+            raise missing()
+        return {member: docs[given["Id"]]}
+
+    @operation(f"Delete{noun}")
+    async def delete(asked: Asked, given: Json) -> Json:
+        bucket = need_bucket(asked, given)
+        docs = await setting(asked, bucket, name) or {}
+        if docs.pop(given["Id"], None) is None:
+            raise missing()
+        await _keep(asked, bucket, name, docs or None)
+        return {"_status": 204}
+
+    @operation(f"List{noun}s")
+    async def find(asked: Asked, given: Json) -> Json:
+        docs = await setting(asked, need_bucket(asked, given), name) or {}
+        token = given.get("ContinuationToken")
+        after = _id_in(token) if token else ""
+        ids = [id for id in sorted(docs) if id >= after]
+        answer: Json = {
+            f"{member}List": [docs[id] for id in ids[:_PAGE]],
+            "IsTruncated": len(ids) > _PAGE,
+            "ContinuationToken": token,
+        }
+        if len(ids) > _PAGE:
+            answer["NextContinuationToken"] = base64.b64encode(ids[_PAGE].encode()).decode()
+        return answer
+
+
+def _id_in(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid("The continuation token provided is incorrect", "continuation-token") from None
+
+
+def _refuse_export(config: Json) -> None:
+    if (config.get("StorageClassAnalysis") or {}).get("DataExport"):
+        raise AwsError("NotImplemented", "forebay exports no analyses", http=501)
+
+
+_several("BucketMetricsConfiguration", "MetricsConfiguration", "metrics", KEPT_ONLY, put_status=204)
+_several(
+    "BucketAnalyticsConfiguration",
+    "AnalyticsConfiguration",
+    "analytics",
+    f"{KEPT_ONLY}; an export is refused",
+)
+_several(
+    "BucketIntelligentTieringConfiguration",
+    "IntelligentTieringConfiguration",
+    "tiering",
+    f"{KEPT_ONLY}, as there is one class of storage",
+)

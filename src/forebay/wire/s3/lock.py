@@ -1,0 +1,202 @@
+"""Object lock: what a bucket locks by default, and retention and legal hold of single versions. `lake/lock.py` holds
+it against deletions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from forebay.clock import to_datetime
+from forebay.lake.lock import COMPLIANCE, GOVERNANCE
+from forebay.lake.shelf import Object
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.base import (
+    change,
+    found_version,
+    invalid,
+    malformed,
+    need_bucket,
+    operation,
+    setting,
+    version_of,
+)
+from forebay.wire.service import Asked, Json
+
+MODES = (GOVERNANCE, COMPLIANCE)
+YEAR = 365
+_BOTH = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
+_BYPASS = "x-amz-bypass-governance-retention"
+_PACIFIC = ZoneInfo("America/Los_Angeles")
+
+
+# Of a bucket.
+
+
+@operation("PutObjectLockConfiguration")
+async def put_object_lock_configuration(asked: Asked, given: Json) -> Json:
+    """Lock versions in this bucket, from now on and for good; the default for new objects may change."""
+    bucket = need_bucket(asked, given)
+    versioning = await setting(asked, bucket, "versioning") or {}
+    if versioning.get("status") != "Enabled":
+        message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+        raise AwsError("InvalidBucketState", message, http=409)
+    await change(asked, "bucket_set", bucket=bucket, name="lock", doc=_default(given))
+    return {}
+
+
+def _default(given: Json) -> Json:
+    config = given.get("ObjectLockConfiguration") or {}
+    if config.get("ObjectLockEnabled") != "Enabled":
+        raise malformed()
+    if "Rule" not in config:
+        return {}
+    rule = (config["Rule"] or {}).get("DefaultRetention") or {}
+    if rule.get("Mode") not in MODES or ("Days" in rule) == ("Years" in rule):
+        raise malformed()
+    unit = "Days" if "Days" in rule else "Years"
+    if rule[unit] <= 0:
+        raise invalid("Default retention period must be a positive integer value.", unit, rule[unit])
+    days = rule[unit] * (YEAR if unit == "Years" else 1)
+    if days > 100 * YEAR:
+        raise invalid(f"Default retention period is too large: at most {100 * YEAR} days.", unit, rule[unit])
+    return {"mode": rule["Mode"], "days": days, "shown": {unit: rule[unit]}}
+
+
+@operation("GetObjectLockConfiguration")
+async def get_object_lock_configuration(asked: Asked, given: Json) -> Json:
+    """Whether versions are locked, and how by default."""
+    bucket = need_bucket(asked, given)
+    doc = await setting(asked, bucket, "lock")
+    if doc is None:
+        message = "Object Lock configuration does not exist for this bucket"
+        raise AwsError("ObjectLockConfigurationNotFoundError", message, http=404, BucketName=bucket)
+    config: Json = {"ObjectLockEnabled": "Enabled"}
+    if "mode" in doc:
+        config["Rule"] = {"DefaultRetention": {"Mode": doc["mode"], **doc["shown"]}}
+    return {"ObjectLockConfiguration": config}
+
+
+async def need_lock(asked: Asked, bucket: str) -> None:
+    """Raise AwsError `InvalidRequest` for a bucket that locks nothing."""
+    if await setting(asked, bucket, "lock") is None:
+        raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration", http=400)
+
+
+async def bypass_of(asked: Asked, bucket: str, given: Json) -> bool:
+    """Whether governance is to be set aside; which can be said of a bucket that locks only. Raises AwsError."""
+    said = given.get("BypassGovernanceRetention")
+    if said is not None and await setting(asked, bucket, "lock") is None:
+        raise invalid(f"{_BYPASS} is only applicable to Object Lock enabled buckets.", _BYPASS)
+    return bool(said)
+
+
+# Of versions.
+
+
+def locks_of(given: Json) -> Json:
+    """What a request to make an object says of locks, as its `meta` has it. Raises AwsError."""
+    mode, until, hold = (
+        given.get(f"ObjectLock{name}") for name in ("Mode", "RetainUntilDate", "LegalHoldStatus")
+    )
+    if (mode is None) != (until is None):
+        missing = "mode" if mode is None else "retain-until-date"
+        raise invalid(_BOTH, f"x-amz-object-lock-{missing}")
+    found: Json = {}
+    if until is not None:
+        if mode not in MODES:
+            raise invalid("Unknown wormMode directive.", "x-amz-object-lock-mode", mode)
+        found["retain"] = {"mode": mode, "until": _until(until, "x-amz-object-lock-retain-until-date")}
+    if hold is not None:
+        if hold not in ("ON", "OFF"):
+            message = "Legal Hold must be either of 'ON' or 'OFF'"
+            raise invalid(message, "x-amz-object-lock-legal-hold", hold)
+        found["hold"] = hold == "ON"
+    return found
+
+
+def _until(until: dt.datetime, name: str) -> int:
+    if until <= dt.datetime.now(dt.UTC):
+        shown = until.astimezone(_PACIFIC).strftime("%a %b %d %H:%M:%S %Z %Y")  # S3 shows it so
+        raise invalid("The retain until date must be in the future!", name, shown)
+    return int(until.timestamp() * 1_000_000)
+
+
+def shown_locks(meta: Json) -> Json:
+    """The members that say how a version is locked."""
+    found: Json = {}
+    if "retain" in meta:
+        found["ObjectLockMode"] = meta["retain"]["mode"]
+        found["ObjectLockRetainUntilDate"] = to_datetime(meta["retain"]["until"])
+    if "hold" in meta:
+        found["ObjectLockLegalHoldStatus"] = "ON" if meta["hold"] else "OFF"
+    return found
+
+
+async def _found(asked: Asked, given: Json) -> Object:
+    bucket = need_bucket(asked, given)
+    await need_lock(asked, bucket)
+    return await found_version(asked, bucket, given)
+
+
+def _none() -> AwsError:
+    message = "The specified object does not have a ObjectLock configuration"
+    return AwsError("NoSuchObjectLockConfiguration", message, http=404)
+
+
+@operation("GetObjectRetention")
+async def get_object_retention(asked: Asked, given: Json) -> Json:
+    """Until when a version is kept, and how strictly."""
+    kept: Any = (await _found(asked, given)).meta.get("retain")
+    if kept is None:
+        raise _none()
+    return {"Retention": {"Mode": kept["mode"], "RetainUntilDate": to_datetime(kept["until"])}}
+
+
+@operation("PutObjectRetention")
+async def put_object_retention(asked: Asked, given: Json) -> Json:
+    """Keep a version; for less long than now only where governance is set aside."""
+    found = await _found(asked, given)
+    asked_for = given.get("Retention")
+    if asked_for is None:
+        raise malformed()
+    retain = None
+    if asked_for:
+        if asked_for.get("Mode") not in MODES or "RetainUntilDate" not in asked_for:
+            raise malformed()
+        retain = {
+            "mode": asked_for["Mode"],
+            "until": _until(asked_for["RetainUntilDate"], "RetainUntilDate"),
+        }
+    await _put(asked, given, found, retain=retain, bypass=bool(given.get("BypassGovernanceRetention")))
+    return {}
+
+
+@operation("GetObjectLegalHold")
+async def get_object_legal_hold(asked: Asked, given: Json) -> Json:
+    """Whether a version is held."""
+    meta = (await _found(asked, given)).meta
+    if "hold" not in meta:
+        raise _none()
+    return {"LegalHold": {"Status": "ON" if meta["hold"] else "OFF"}}
+
+
+@operation("PutObjectLegalHold")
+async def put_object_legal_hold(asked: Asked, given: Json) -> Json:
+    """Hold a version, or let go of it."""
+    status = (given.get("LegalHold") or {}).get("Status")
+    bucket = need_bucket(asked, given)
+    if not given.get("LegalHold"):
+        raise malformed()
+    await need_lock(asked, bucket)
+    found = await found_version(asked, bucket, given)
+    if status not in ("ON", "OFF"):
+        raise malformed()
+    await _put(asked, given, found, hold=status == "ON")
+    return {}
+
+
+async def _put(asked: Asked, given: Json, found: Object, **what: Any) -> None:
+    version = version_of(given) or found.version
+    await change(asked, "object_tag", bucket=given["Bucket"], key=given["Key"], version=version, **what)

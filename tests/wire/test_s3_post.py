@@ -1,0 +1,177 @@
+"""Uploads by form: what a browser posts with a presigned policy."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.harness import System
+from tests.wire.s3 import new_bucket, raw, read
+from tests.wire.sdk import client, serving
+
+system = serving("name: posts\n")
+
+
+@pytest.fixture(scope="module")
+def bucket(s3: Any) -> str:
+    return new_bucket(s3)
+
+
+def posted(
+    system: System, bucket: str, fields: dict[str, str], data: bytes | None = b"hello", name: str = "a.txt"
+) -> tuple[int, dict[str, str], bytes]:
+    """The answer to a form with these fields and a file."""
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    if data is not None:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        parts.append(head.encode() + data + b"\r\n")
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    return raw(system, "POST", f"/{bucket}", body, headers)
+
+
+def failure(body: bytes) -> tuple[str, str]:
+    """Code and message of an error."""
+    root = ElementTree.fromstring(body)  # noqa: S314 - our own answer
+    return root.findtext("Code", ""), root.findtext("Message", "")
+
+
+def signed(policy: Any, **more: str) -> dict[str, str]:
+    """Fields of a policy that a stranger has signed."""
+    text = policy if isinstance(policy, str) else json.dumps(policy)
+    return {
+        **more,
+        "policy": base64.b64encode(text.encode()).decode(),
+        "x-amz-algorithm": "AWS4-HMAC-SHA256",
+        "x-amz-credential": "test/20260101/us-east-1/s3/aws4_request",
+        "x-amz-date": "20260101T000000Z",
+        "x-amz-signature": "0" * 64,
+    }
+
+
+def test_a_presigned_post_is_an_object(system: System, s3: Any, bucket: str) -> None:
+    made = s3.generate_presigned_post(
+        bucket,
+        "in/${filename}",
+        Fields={"Content-Type": "text/plain", "x-amz-meta-by": "me", "acl": "private"},
+        Conditions=[["starts-with", "$Content-Type", "text/"], {"x-amz-meta-by": "me"}, {"acl": "private"}],
+    )
+    assert made["url"].endswith(f"/{bucket}")
+    status, headers, body = posted(system, bucket, made["fields"])
+    assert (status, body) == (204, b"")
+    assert read(s3, bucket, "in/a.txt") == b"hello"
+    found = s3.head_object(Bucket=bucket, Key="in/a.txt")
+    assert (found["ContentType"], found["Metadata"]) == ("text/plain", {"by": "me"})
+    assert headers["etag"] == found["ETag"]
+    assert headers["location"].endswith(f"/{bucket}/in%2Fa.txt")
+
+
+def test_a_large_file_comes_through_whole(system: System, s3: Any, bucket: str) -> None:
+    data = bytes(range(256)) * 20_000 + b"\r\n--not the end"
+    made = s3.generate_presigned_post(bucket, "large")
+    assert posted(system, bucket, made["fields"], data)[0] == 204
+    assert read(s3, bucket, "large") == data
+
+
+def test_what_is_answered_is_the_forms_choice(system: System, s3: Any, bucket: str) -> None:
+    fields = {"success_action_status": "201"}
+    made = s3.generate_presigned_post(bucket, "chosen", Fields=fields, Conditions=[fields])
+    status, _, body = posted(system, bucket, made["fields"])
+    root = ElementTree.fromstring(body)  # noqa: S314 - our own answer
+    assert (status, root.findtext("Key"), root.findtext("Bucket")) == (201, "chosen", bucket)
+    fields = {"success_action_redirect": "http://shop.example/done?a=1"}
+    made = s3.generate_presigned_post(bucket, "chosen", Fields=fields, Conditions=[fields])
+    status, headers, _ = posted(system, bucket, made["fields"])
+    query = parse_qs(urlsplit(headers["location"]).query)
+    assert (status, query["a"], query["key"]) == (303, ["1"], ["chosen"])
+
+
+def test_the_size_is_held_against_the_policy(system: System, s3: Any, bucket: str) -> None:
+    made = s3.generate_presigned_post(bucket, "sized", Conditions=[["content-length-range", 2, 4]])
+    for data, code in ((b"hello", "EntityTooLarge"), (b"h", "EntityTooSmall")):
+        status, _, body = posted(system, bucket, made["fields"], data)
+        assert (status, failure(body)[0]) == (400, code)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="sized")
+    assert posted(system, bucket, made["fields"], b"good")[0] == 204
+
+
+IN_TIME = {"expiration": "2999-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "message"),
+    [
+        ({"expiration": "2015-01-01T00:00:00Z", "conditions": []}, 403, "Policy expired."),
+        (
+            {**IN_TIME, "conditions": [{"key": "other"}]},
+            403,
+            'Policy Condition failed: ["eq", "$key", "other"]',
+        ),
+        ({**IN_TIME, "conditions": [{"key": "k"}]}, 403, "Extra input fields: x-amz-meta-more"),
+        ({**IN_TIME, "conditions": [["starts-with", "$key", "x"]]}, 403, "Policy Condition failed"),
+        ({**IN_TIME, "conditions": [{"key": "k", "acl": "private"}]}, 400, "exactly one property"),
+        ({"conditions": []}, 400, "Policy missing expiration."),
+        (IN_TIME, 400, "Policy missing conditions."),
+    ],
+)
+def test_what_a_policy_does_not_allow(
+    system: System, bucket: str, policy: Any, status: int, message: str
+) -> None:
+    if isinstance(policy.get("conditions"), list) and "expiration" in policy:
+        policy = {**policy, "conditions": [["starts-with", "$x-amz-", ""], *policy["conditions"]]}
+        policy["conditions"] += [
+            {"x-amz-algorithm": "AWS4-HMAC-SHA256"},
+            ["starts-with", "$x-amz-credential", "test/"],
+            ["starts-with", "$x-amz-date", ""],
+        ]
+    found, _, body = posted(system, bucket, {"key": "k", "x-amz-meta-more": "1", **signed(policy)})
+    assert (found, message in failure(body)[1]) == (status, True), body
+
+
+def test_forms_that_are_none(system: System, bucket: str) -> None:
+    status, _, body = posted(system, bucket, {"acl": "private"})
+    assert (status, failure(body)[0]) == (400, "InvalidArgument")
+    assert "must contain a field named 'key'" in failure(body)[1]
+    assert failure(posted(system, bucket, {"key": "k"}, None)[2])[1].startswith(
+        "POST requires exactly one file"
+    )
+    half = {"key": "k", "policy": "e30=", "x-amz-signature": "0"}
+    assert "field named 'X-Amz-Algorithm'" in failure(posted(system, bucket, half)[2])[1]
+    assert failure(posted(system, bucket, {"key": "k", **signed("no json")})[2])[0] == "SignatureDoesNotMatch"
+    status, _, body = posted(system, bucket, {"key": "k", "x-amz-meta-a": "x" * 30_000})
+    assert failure(body)[0] == "MaxPostPreDataLengthExceeded"
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    assert failure(raw(system, "POST", f"/{bucket}", b"--b\r\nnothing", kind)[2])[0] == "MalformedPOSTRequest"
+    status, _, body = raw(system, "POST", f"/{bucket}", b"{}", {"content-type": "application/json"})
+    assert (status, failure(body)[0]) == (412, "PreconditionFailed")
+    assert posted(system, "no-such-bucket-here", {"key": "k"})[0] == 404
+
+
+@pytest.mark.parametrize(("version", "name"), [("s3v4", "x-amz-signature"), ("s3", "signature")])
+def test_a_key_of_this_system_is_verified(
+    system: System, s3: Any, bucket: str, version: str, name: str
+) -> None:
+    iam = client(system, "iam")
+    user = f"poster-{version}"
+    iam.create_user(UserName=user)
+    keys = iam.create_access_key(UserName=user)["AccessKey"]
+    poster = client(system, "s3", keys=keys, signature_version=version)
+    made = poster.generate_presigned_post(bucket, "mine")
+    assert failure(posted(system, bucket, made["fields"])[2])[0] == "AccessDenied"
+    may = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/mine"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document)
+    assert posted(system, bucket, made["fields"])[0] == 204
+    assert read(s3, bucket, "mine") == b"hello"
+    changed = {**made["fields"], name: "0" * len(made["fields"][name])}
+    assert failure(posted(system, bucket, changed)[2])[0] == "SignatureDoesNotMatch"
