@@ -36,6 +36,7 @@ from forebay.streams.disk import Disk
 from forebay.streams.inbox import Inbox
 from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.owner import own
+from forebay.streams.pace import Pace
 from forebay.streams.schema import open_log
 from forebay.streams.settle import again, deliver, settle
 from forebay.streams.shards import ShardMap
@@ -52,7 +53,7 @@ GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
 # A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
 LITTLE = 64 << 10
-QUICK = GATHER = 0.005
+QUICK = 0.005
 RETENTION = 86_400.0
 
 
@@ -103,9 +104,7 @@ class Log:
             raise
         self._inbox: Inbox[Submission | Callable[[], None]] = Inbox(self._at_turns_end)
         self._turn = threading.Lock()
-        self._quick = quick
-        self._pace = self._gather_until = 0.0
-        self._gathered = 0
+        self._pace = Pace(quick)
         self._submitting = threading.Lock()
         self._submitted = self._settled = 0
         self._closed = self._stopping = False
@@ -275,7 +274,8 @@ class Log:
                     retry_after=1,
                 )
             self._submitted += submission.size
-            self._inbox.put(submission, submission.loop)
+            # What is little waits for the rest of the loop's turn; what is much is committed meanwhile.
+            self._inbox.put(submission, submission.loop if submission.size <= LITTLE else None)
 
     def between(self, action: Callable[[Committer], T]) -> T:
         """Run `action` in the writer's thread, between two commits, and wait for it; what it raises is raised."""
@@ -341,17 +341,11 @@ class Log:
         True to be asked again: while each turn brings more, it waits a little, as one commit for all of
         them costs about what one for each turn would.
         """
-        if self._pace >= self._quick or self.pending > LITTLE:
+        if self._pace.slow or self.pending > LITTLE:
             self._inbox.wake()
             return False
-        waiting = len(self._inbox)
-        now = time.perf_counter()
-        if not self._gathered:
-            self._gather_until = now + GATHER
-        if waiting > self._gathered and now < self._gather_until:
-            self._gathered = waiting
+        if self._pace.gathers(len(self._inbox)):
             return True
-        self._gathered = 0
         if not self._turn.acquire(blocking=False):
             self._inbox.wake()  # if it is not the thread itself that is at work, and looks again
             return False
@@ -381,9 +375,7 @@ class Log:
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
         if size <= LITTLE:
-            # What a small commit takes, of late: one slow one is enough to leave them to the thread for a while.
-            took = time.perf_counter() - began
-            self._pace += (took - self._pace) * (0.5 if took > self._pace else 0.1)
+            self._pace.took(time.perf_counter() - began)
         self._settled += size
         return results
 
