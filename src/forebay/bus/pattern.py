@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.bus.operators import OPERATORS, Exists, InvalidPattern, Operator, Scalar, number, plain
+from forebay.bus.operator_syntax import OPERATORS, plain
+from forebay.bus.operators import Exists, InvalidPattern, Operator, Scalar, number
 
 MOST_ALTERNATIVES = 1000
 MOST_BYTES = 4096

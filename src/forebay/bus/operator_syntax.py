@@ -1,0 +1,220 @@
+"""How an event pattern writes each of its operators: read, checked, refused in AWS's words.
+
+Error texts are those that TestEventPattern answers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from forebay.bus.operators import (
+    Address,
+    AnythingBut,
+    Cidr,
+    Equals,
+    EqualsIgnoreCase,
+    Exists,
+    InvalidPattern,
+    Number,
+    Operator,
+    Prefix,
+    Range,
+    Scalar,
+    Suffix,
+    Wildcard,
+    address_of,
+    identity,
+)
+
+
+def plain(value: Scalar) -> Operator:
+    """The test for a value that stands in the pattern as it is."""
+    if isinstance(value, str):
+        address = address_of(value)
+        if address is not None:
+            return Address(address.packed)
+    return Equals(identity(value))
+
+
+def text_of(value: Any, what: str) -> str:
+    """`value` if it is text. Raises InvalidPattern, in AWS's words for `what`."""
+    if not isinstance(value, str):
+        raise InvalidPattern(f"{what} match pattern must be a string")
+    return value
+
+
+def affix(kind: type[Prefix] | type[Suffix], name: str, value: Any) -> Operator:
+    """A prefix or suffix, possibly without regard to case. Raises InvalidPattern."""
+    if isinstance(value, dict):
+        inner, *more = value or [None]
+        if inner is None:
+            raise InvalidPattern(f"{name.capitalize()} expression name not found")
+        if inner != "equals-ignore-case":
+            raise InvalidPattern(f"Unsupported {name} pattern: {inner}")
+        text = text_of(value[inner], "equals-ignore-case")
+        if more:
+            raise InvalidPattern("Only one key allowed in match expression")
+        return kind(text.lower(), ignore_case=True)
+    return kind(text_of(value, name))
+
+
+def wildcard(value: Any) -> Operator:
+    """A wildcard. Raises InvalidPattern, also for one that AWS finds too complex."""
+    text = text_of(value, "wildcard")
+    parts: list[str] = []
+    stars = 0
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            if text[at + 1 : at + 2] not in ("*", "\\"):
+                raise InvalidPattern(f"Invalid escape character at pos {at + 1}")
+            parts.append(re.escape(text[at + 1]))
+            at += 1
+        elif char == "*":
+            if text[at + 1 : at + 2] == "*":
+                raise InvalidPattern(f"Consecutive wildcard characters at pos {at + 1}")
+            stars += 1
+            parts.append(".*")
+        else:
+            parts.append(re.escape(char))
+        at += 1
+    # AWS counts the states of its automaton; its guide gives repeats after a wildcard as what makes them many.
+    pieces = [piece for piece in text.split("*")[1:] if piece]
+    if stars > 5 or (len(pieces) >= 4 and len(set(pieces)) <= len(pieces) // 2):
+        raise InvalidPattern(
+            "Rule is too complex - try using fewer wildcard characters or fewer repeating"
+            " character sequences after a wildcard character"
+        )
+    return Wildcard(text, re.compile("".join(parts), re.DOTALL))
+
+
+def cidr(value: Any) -> Operator:
+    """An address block. Raises InvalidPattern."""
+    if not isinstance(value, str):
+        raise InvalidPattern("prefix match pattern must be a string")  # AWS's own words
+    host, slash, mask = value.partition("/")
+    if not slash or "/" in mask:
+        raise InvalidPattern("Malformed CIDR, one '/' required")
+    try:
+        bits = int(mask)
+    except ValueError:
+        raise InvalidPattern("Malformed CIDR, mask bits must be an integer") from None
+    if bits < 0:
+        raise InvalidPattern("Malformed CIDR, mask bits must not be negative")
+    address = address_of(host)
+    if address is None:
+        raise InvalidPattern(f"Nonstandard IP address: {host}")
+    if bits >= address.max_prefixlen:
+        raise InvalidPattern(f"IPv{address.version} mask bits must be < {address.max_prefixlen}")
+    high = int(address) | ((1 << (address.max_prefixlen - bits)) - 1)
+    return Cidr(address.packed, high.to_bytes(len(address.packed), "big"))
+
+
+def _operand(operator: str, value: Any) -> float:
+    if not isinstance(value, Number):
+        name = "equals" if operator == "=" else operator
+        raise InvalidPattern(f"Value of {name} must be numeric")
+    if not math.isfinite(value):
+        raise InvalidPattern(f"Cannot compare number : {value.text}")
+    return float(value)
+
+
+def numeric(value: Any) -> Operator:
+    """A numeric comparison, of one bound or two. Raises InvalidPattern."""
+    if not isinstance(value, list):
+        raise InvalidPattern("Value of numeric must be an array.")
+    if not value or not isinstance(value[0], str):
+        shown = getattr(value[0], "text", value[0]) if value else "]"
+        raise InvalidPattern(f"Invalid member in numeric match: {shown}")
+    operator = value[0]
+    if operator not in ("=", "<", "<=", ">", ">="):
+        raise InvalidPattern(f"Unrecognized numeric range operator: {operator}")
+    first = _operand(operator, value[1] if len(value) > 1 else None)
+    rest = value[2:]
+    if operator in ("=", "<", "<="):
+        if rest:
+            raise InvalidPattern("Too many elements in numeric expression")
+        if operator == "=":
+            return Equals(("n", first))
+        return Range(-math.inf, False, first, operator == "<")
+    if not rest:
+        return Range(first, operator == ">", math.inf, False)
+    second = rest[0]
+    if not isinstance(second, str):
+        raise InvalidPattern(f"Bad value in numeric range: {getattr(second, 'text', second)}")
+    if second not in ("<", "<="):
+        raise InvalidPattern(f"Bad numeric range operator: {second}")
+    top = _operand(second, rest[1] if len(rest) > 1 else None)
+    if len(rest) > 2:
+        raise InvalidPattern("Too many terms in numeric range expression")
+    if top <= first:
+        raise InvalidPattern("Bottom must be less than top")
+    return Range(first, operator == ">", top, second == "<")
+
+
+def anything_but(value: Any) -> Operator:
+    """Everything except. Raises InvalidPattern."""
+    inner = None
+    if isinstance(value, dict):
+        inner, *more = value or [None]
+        if inner is None:
+            raise InvalidPattern("Anything-But expression name not found")
+        if inner not in ("equals-ignore-case", "prefix", "suffix", "wildcard"):
+            raise InvalidPattern(f"Unsupported anything-but pattern: {inner}")
+        value = value[inner]
+        if more:
+            raise InvalidPattern("Too many elements in numeric expression")  # AWS's own words
+    if isinstance(value, dict | bool) or value is None:
+        raise InvalidPattern("Value of anything-but must be an array or single string/number value.")
+    values = value if isinstance(value, list) else [value]
+    if inner is not None:
+        return AnythingBut(tuple(_but(inner, item) for item in values))
+    for item in values:
+        if not isinstance(item, str | Number):
+            raise InvalidPattern("Inside anything but list, start|null|boolean is not supported.")
+        if isinstance(item, Number) and not math.isfinite(item):
+            raise InvalidPattern(f"Cannot compare number : {item.text}")
+    if len({isinstance(item, str) for item in values}) != 1:
+        raise InvalidPattern(
+            "Inside anything but list, either all values are number or string, mixed type is not supported"
+        )
+    return AnythingBut(tuple(Equals(identity(item)) for item in values))
+
+
+def _but(inner: str, value: Any) -> Operator:
+    if inner == "equals-ignore-case":
+        if not isinstance(value, str):
+            raise InvalidPattern(
+                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+            )
+        return EqualsIgnoreCase(value.lower())
+    if inner == "wildcard":
+        return wildcard(value)
+    if not isinstance(value, str):
+        raise InvalidPattern("prefix/suffix match pattern must be a string")
+    if not value:
+        raise InvalidPattern("Null prefix/suffix not allowed")
+    return Prefix(value) if inner == "prefix" else Suffix(value)
+
+
+def exists(value: Any) -> Operator:
+    """Presence or absence. Raises InvalidPattern."""
+    if not isinstance(value, bool):
+        raise InvalidPattern("exists match pattern must be either true or false.")
+    return Exists(value)
+
+
+OPERATORS: dict[str, Any] = {
+    "exactly": lambda value: Equals(("str", text_of(value, "exact"))),
+    "prefix": lambda value: affix(Prefix, "prefix", value),
+    "suffix": lambda value: affix(Suffix, "suffix", value),
+    "equals-ignore-case": lambda value: EqualsIgnoreCase(text_of(value, "equals-ignore-case").lower()),
+    "wildcard": wildcard,
+    "numeric": numeric,
+    "cidr": cidr,
+    "anything-but": anything_but,
+    "exists": exists,
+}
