@@ -20,7 +20,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -28,7 +28,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 import forebay
@@ -46,30 +45,13 @@ from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find
 from forebay.web.sample import first_request
 from forebay.web.static_files import StaticFiles
+from forebay.web.walls import Refuses, Walls
 
 logger = logging.getLogger("forebay.console")
 
 BodyT = TypeVar("BodyT")
 
 MAX_CSV_ROWS = 200_000
-
-SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class Refuses(Protocol):
-    """What `forebay.web.guard.Guard` is here: the judge of a request's Host and Origin."""
-
-    def check(self, host: str | None, origin: str | None) -> Any:
-        """None, or why the request is refused."""
 
 
 @dataclass(slots=True)
@@ -134,7 +116,7 @@ class Console:
             lifespan=self._lifespan,
         )
         app.state.console = self
-        app.add_middleware(_Walls, guard=self.ctx.guard)
+        app.add_middleware(Walls, guard=self.ctx.guard)
         return app
 
     def reloaded(self, project: Project) -> None:
@@ -344,36 +326,3 @@ class Console:
 def console_app(ctx: ConsoleContext) -> Starlette:
     """The console as an ASGI application; `app.state.console` is its `Console`."""
     return Console(ctx).app()
-
-
-class _Walls:
-    """Refuses a foreign Host or Origin before anything is read or accepted, and sets the security headers."""
-
-    def __init__(self, app: ASGIApp, guard: Refuses) -> None:
-        self._app = app
-        self._guard = guard
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._guard.check(headers.get(b"host"), headers.get(b"origin"))
-        if refusal is not None:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-                return
-            body = {"error": {"code": refusal.code, "message": refusal.message, "fix": refusal.fix}}
-            await JSONResponse(body, refusal.status, headers=SECURITY)(scope, receive, send)
-            return
-
-        async def secured(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                have = {name for name, _ in message["headers"]}
-                extra = [(k.lower().encode(), v.encode()) for k, v in SECURITY.items()]
-                if b"cache-control" not in have:
-                    extra.append((b"cache-control", b"no-store"))
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
-        await self._app(scope, receive, secured)
