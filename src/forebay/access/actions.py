@@ -132,6 +132,10 @@ def _events(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
         yield arn(f"archive/{name}")
     elif "Replay" in operation and (name := _first(given, "ReplayName")):
         yield arn(f"replay/{name}")
+    elif "Connection" in operation and (name := _first(given, "Name")):
+        yield arn(f"connection/{name}")
+    elif "ApiDestination" in operation and (name := _first(given, "Name")):
+        yield arn(f"api-destination/{name}")
     elif "EventBus" in operation and (name := _first(given, "Name")):
         yield name if name.startswith("arn:") else arn(f"event-bus/{name}")
     elif name := _first(given, "Rule", "Name"):
