@@ -10,7 +10,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,6 +43,7 @@ class HttpRequest:
     id: str
     parameters: Mapping[str, str]
     stage: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _first(request: HttpRequest) -> dict[str, Any]:
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": dict(request.parameters) or None,
-        "stageVariables": None,
+        "stageVariables": dict(request.variables) or None,
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": "forebay",
@@ -149,6 +150,8 @@ def _second(request: HttpRequest) -> dict[str, Any]:
     }
     if request.parameters:
         made["pathParameters"] = dict(request.parameters)
+    if request.variables:
+        made["stageVariables"] = dict(request.variables)
     if body is not None:
         made["body"] = body
     made["isBase64Encoded"] = encoded

@@ -90,6 +90,26 @@ def read_events(body: bytes, fields: Fields, *, lines: bool = False) -> Events:
     return _deep_out(Events(records, seen, range(len(records)), len(body)))
 
 
+def read_whole(body: bytes, fields: Fields) -> Events:
+    """`body` as one event, of any JSON; an empty one is refused."""
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    text = body.strip(_WHITE)
+    if not text:
+        return _none(0, "EmptyBody", "the body is empty")
+    try:
+        body.decode()
+        _raw_any(text)
+        seen = fields.one(text if text[:1] == b"{" else b"{}")
+    except UnicodeDecodeError as error:
+        return _none(0, "InvalidUtf8", f"not UTF-8 at byte {error.start}")
+    except RecursionError:
+        return _none(0, "TooDeep", f"nested deeper than {MAX_DEPTH}")
+    except msgspec.DecodeError as error:
+        return _none(0, "InvalidJson", str(error))
+    return _deep_out(Events([text], [seen], range(1), len(text)))
+
+
 def _none(index: int, code: str, reason: str) -> Events:
     return Events([], [], (), 0, [Refused(index, code, "$", reason)])
 

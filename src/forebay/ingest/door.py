@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from forebay.errors import ForebayError
-from forebay.ingest.body import Events, Refused, read_events
+from forebay.ingest.body import Events, Refused, read_events, read_whole
 from forebay.ingest.fields import Fields
 from forebay.ingest.gunzip import gunzip
 from forebay.ingest.limits import RateLimit
+from forebay.ingest.mapping import Seen, compile_mapping
 from forebay.ingest.routes import parameters
 from forebay.ingest.section import RouteSpec
 from forebay.ingest.validate import Schema, json_path
@@ -84,7 +85,8 @@ class Admitted:
 class Door:
     """A route ready to take requests. `partition_key` is the field that the target shards by.
 
-    `wrap` makes of an event what the target's log keeps; it is given the events that are admitted.
+    `wrap` makes of an event what the target's log keeps; it is given the events that are admitted. `mapped`,
+    where it takes the request too, is in its place and is the caller's to apply.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Door:
         counts: Counts | None = None,
         limit: RateLimit | None = None,
         wrap: Callable[[list[bytes]], list[bytes]] | None = None,
+        mapped: Callable[[Admitted, Seen], None] | None = None,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -105,14 +108,21 @@ class Door:
         self.counts = counts or Counts()
         self.limit = limit or (RateLimit(spec.limit) if spec.limit is not None else None)
         self.max_body = spec.max_body
-        self._schema = schema
+        self.text = spec.data is not None and compile_mapping(spec.data).body and "$input.body" in spec.data
+        self.schema = schema
         self._wrap = wrap
+        self.mapped = mapped
         self._key = partition_key
         self._unique = spec.unique.field if spec.unique is not None else None
         self._parameters = parameters(spec.path)
         names = [name for name in (self._key, self._unique, *self._parameters) if name is not None]
         self._fields = Fields(names)
         self._plain = schema is None and not names
+
+    def variables(self, stage: str | None) -> Mapping[str, str]:
+        """The variables of a stage; none outside of one."""
+        found = self.spec.stages.get(stage) if stage is not None else None
+        return {} if found is None else found.variables
 
     def admit(
         self, body: bytes, content_type: str | None, encoding: str | None, path: Mapping[str, str]
@@ -125,22 +135,47 @@ class Door:
         if content_type is not None:
             known = _known.get(content_type)
             lines = _wants_lines(content_type) if known is None else known
-        if encoding is not None and encoding != "identity":
-            if encoding.strip().lower() not in ("gzip", "x-gzip"):
-                raise UnsupportedMedia(
-                    "UnsupportedEncoding", f"content-encoding {encoding[:50]}", fix="send gzip, or as it is"
-                )
-            body = gunzip(body, self.max_body)
+        if encoding is not None:
+            body = self._unzipped(body, encoding)
         events = read_events(body, self._fields, lines=lines)
         total = len(events.records) + len(events.refused)
         if self._plain:
             admitted = Admitted(events.records, None, None, events.size, total, events.refused)
         else:
             admitted = self._sift(events, total, path)
+        return self.wrapped(admitted)
+
+    def wrapped(self, admitted: Admitted) -> Admitted:
+        """What was admitted, as the target's log keeps it."""
         if self._wrap is not None and admitted.records:
             admitted.records = self._wrap(admitted.records)
             admitted.size = sum(map(len, admitted.records))
         return admitted
+
+    def admit_whole(self, body: bytes, encoding: str | None, path: Mapping[str, str]) -> Admitted:
+        """Read a body that is one event, whatever it is: as API Gateway, which hands bodies on as they come.
+
+        What is no object is kept as it is where nothing is asked of its fields; where `text`, what is no JSON
+        too. What the target's log keeps of it is still to be made: `wrapped`. Raises as `admit`.
+        """
+        body = self._unzipped(body, encoding)
+        if self.text and self._plain:
+            return Admitted([body], None, None, len(body), 1, [])
+        events = read_whole(body, self._fields)
+        if events.refused:
+            return Admitted([], None, None, 0, 1, events.refused)
+        if self._plain:
+            return Admitted(events.records, None, None, events.size, 1, [])
+        return self._sift(events, 1, path if events.records[0][:1] == b"{" else {})
+
+    def _unzipped(self, body: bytes, encoding: str | None) -> bytes:
+        if encoding is None or encoding == "identity":
+            return body
+        if encoding.strip().lower() not in ("gzip", "x-gzip"):
+            raise UnsupportedMedia(
+                "UnsupportedEncoding", f"content-encoding {encoding[:50]}", fix="send gzip, or as it is"
+            )
+        return gunzip(body, self.max_body)
 
     def _sift(self, events: Events, total: int, path: Mapping[str, str]) -> Admitted:
         records: list[bytes] = []
@@ -151,7 +186,7 @@ class Door:
         for record, seen, index in zip(events.records, events.seen, events.index, strict=True):
             if path:
                 record = self._merge(record, seen, path)  # noqa: PLW2901 - the event, with its parameters
-            why = self._schema.failure(record) if self._schema is not None else None
+            why = self.schema.failure(record) if self.schema is not None else None
             if why is not None:
                 refused.append(Refused(index, "SchemaMismatch", *why))
                 continue

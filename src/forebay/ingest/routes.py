@@ -54,14 +54,21 @@ class Router(Generic[T]):
                 self._exact[method, path] = target
         self._patterns.sort(key=lambda entry: -entry[0])
 
-    def find(self, method: str, path: str) -> tuple[T, dict[str, str]]:
-        """The target and the path's parameters. Raises NotFound with near paths, or MethodNotAllowed."""
+    def match(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
+        """The target and the path's parameters; None if there is none."""
         target = self._exact.get((method, path))
         if target is not None:
             return target, {}
         for _, its_method, pattern, names, found in self._patterns:
             if its_method == method and (match := pattern.fullmatch(path)):
                 return found, dict(zip(names, match.groups(), strict=True))
+        return None
+
+    def find(self, method: str, path: str) -> tuple[T, dict[str, str]]:
+        """The target and the path's parameters. Raises NotFound with near paths, or MethodNotAllowed."""
+        matched = self.match(method, path)
+        if matched is not None:
+            return matched
         methods = self.methods(path)
         if methods:
             raise MethodNotAllowed(

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Annotated, Literal
 
+from forebay.errors import UsageError
+from forebay.ingest.mapping import compile_mapping
 from forebay.project.check import Check, Part
 from forebay.project.field import Field
 from forebay.project.files import FileTrouble, read_inside
@@ -24,6 +26,15 @@ class UniqueSpec(Spec, frozen=True, kw_only=True):
     max_keys: Annotated[
         int, Field("How many values are remembered at most; past it the door answers 429.", minimum=1)
     ] = 10_000_000
+
+
+class StageSpec(Spec, frozen=True, kw_only=True):
+    """A stage of the route's API: the first part of the URL in its longer form."""
+
+    variables: Annotated[
+        dict[str, str],
+        Field("What `$stageVariables.name` is in this stage.", example="{shop: north}"),
+    ] = {}
 
 
 class RouteSpec(Spec, frozen=True, kw_only=True):
@@ -84,7 +95,8 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
     source: Annotated[
         str | None,
         Field(
-            "For a bus: the event's source. Otherwise `forebay.<project>`. `$request.body.kind` is the field `kind`.",
+            "For a bus: the event's source. Otherwise `forebay.<project>`. `$request.body.kind` is the field `kind`; "
+            "see [mappings](../http.md#mappings).",
             example="shop.web",
         ),
     ] = None
@@ -95,14 +107,49 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
             example="click",
         ),
     ] = None
-
+    detail: Annotated[
+        str | None,
+        Field(
+            "For a bus: what of the body the event's detail is. Otherwise all of it.",
+            example="$request.body.order",
+        ),
+    ] = None
+    data: Annotated[
+        str | None,
+        Field(
+            "For a stream or delivery: what of the body is kept. Otherwise all of it. With `$input.body` the longer "
+            "URL takes any text, not JSON alone.",
+            example="$request.body.order",
+        ),
+    ] = None
+    partition_key: Annotated[
+        str | None,
+        Field(
+            "For a stream: the partition key. Otherwise the field that the stream's `key` names.",
+            example="$request.header.X-Device",
+        ),
+    ] = None
+    api: Annotated[
+        Literal["rest", "http"] | None,
+        Field(
+            "Whose words the longer URL (`/STAGE/path`) answers in: those of a REST API or of an HTTP API of API "
+            "Gateway. Otherwise REST for a delivery and for a function with `payload: 1.0`, else HTTP."
+        ),
+    ] = None
+    stages: Annotated[
+        dict[str, StageSpec],
+        Field(
+            "The stages by which the longer URL may be called. Any name will do if none is declared.",
+            example="{prod: {}, dev: {variables: {shop: test}}}",
+        ),
+    ] = {}
     payload: Annotated[
-        Literal["1.0", "2.0"],
+        Literal["1.0", "2.0"] | None,
         Field(
             "For a function: how it is called and answers, as behind a REST API (1.0) or an HTTP API (2.0) of API "
-            "Gateway."
+            "Gateway. Otherwise as `api` says, else 2.0."
         ),
-    ] = "2.0"
+    ] = None
 
     @property
     def method(self) -> str:
@@ -113,6 +160,17 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
     def path(self) -> str:
         """`/clicks/{id}`."""
         return self.route.partition(" ")[2].strip()
+
+    @property
+    def version(self) -> Literal["1.0", "2.0"]:
+        """The payload format of a function behind it."""
+        return self.payload or ("1.0" if self.api == "rest" else "2.0")
+
+    @property
+    def gateway(self) -> Literal["rest", "http"]:
+        """Whose words it answers in where it is called by a stage."""
+        rest = self.to.noun == "delivery" or (self.to.noun == "functions" and self.version == "1.0")
+        return self.api or ("rest" if rest else "http")
 
 
 def _check(check: Check) -> None:
@@ -130,6 +188,7 @@ def _check(check: Check) -> None:
                 fix="give it another path",
             )
         _check_target(check, name, spec)
+        _check_mappings(check, name, spec)
         if spec.schema is not None:
             _check_schema(check, ("ingest", name, "schema"), spec.schema)
 
@@ -154,6 +213,45 @@ def _check_target(check: Check, name: str, spec: RouteSpec) -> None:
                 f"`{key}` is for events that are kept",
                 why=f"{spec.to} is handed the request and answers it",
                 fix=f"leave {key} out",
+            )
+
+
+# Which targets a mapping is for.
+_MAPPINGS = {
+    "source": ("bus",),
+    "detail_type": ("bus",),
+    "detail": ("bus",),
+    "data": ("streams", "delivery"),
+    "partition_key": ("streams",),
+}
+_STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def _check_mappings(check: Check, name: str, spec: RouteSpec) -> None:
+    """Mappings that can be read, and that the target has a place for; stages that a URL can name."""
+    for key, nouns in _MAPPINGS.items():
+        text = getattr(spec, key)
+        if text is None:
+            continue
+        if spec.to.noun not in nouns:
+            check.add(
+                "NotForTarget",
+                ("ingest", name, key),
+                f"`{key}` is for {' and '.join(nouns)}",
+                why=f"the route leads to {spec.to}",
+                fix=f"leave {key} out",
+            )
+        try:
+            compile_mapping(text)
+        except UsageError as error:
+            check.add("BadMapping", ("ingest", name, key), error.message, why=error.why, fix=error.fix)
+    for stage in spec.stages:
+        if _STAGE.fullmatch(stage) is None:
+            check.add(
+                "BadStage",
+                ("ingest", name, "stages", stage),
+                f"{stage} is no name of a stage",
+                fix="letters, digits, - and _",
             )
 
 

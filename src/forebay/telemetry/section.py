@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from forebay.project.check import Check, Part
 from forebay.project.field import Field
 from forebay.project.model import Spec
+from forebay.project.near import nearest
 from forebay.project.section import Section
+
+FORMATS = ("none", "json", "clf", "csv", "xml")
+_VARIABLE = "$context."
 
 
 class LogSpec(Spec, frozen=True, kw_only=True):
-    """How a log group is kept."""
+    """How a log group is kept: of a route (`ingest.clicks`) or of a function (`functions.clean`)."""
 
     retention: Annotated[
         float | None,
         Field(
-            "How long its lines are kept. Otherwise as for all.", example="30d", kind="duration", minimum=60
+            "How long its lines are kept, in whole days. Otherwise as for all.",
+            example="30d",
+            kind="duration",
+            minimum=60,
         ),
     ] = None
     level: Annotated[
-        Literal["debug", "info", "warning", "error"] | None, Field("The least that is kept.")
+        Literal["debug", "info", "warning", "error"] | None,
+        Field(
+            "Of a route: which requests are written down. `info` all, `warning` those answered with 400 or more, "
+            "`error` with 500 or more."
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        Field(
+            "Of a route: its access log's format, as `access_log` has them. Otherwise as for all.",
+            example="json",
+        ),
     ] = None
 
 
@@ -27,21 +46,83 @@ class TelemetrySpec(Spec, frozen=True, kw_only=True):
     """Logs and metrics of the system itself."""
 
     log_retention: Annotated[
-        float, Field("How long log lines are kept.", example="14d", kind="duration", minimum=60)
-    ] = 14 * 86400.0
+        float | None,
+        Field(
+            "How long the lines of the log groups of routes and functions are kept, in whole days. Otherwise for ever.",
+            example="14d",
+            kind="duration",
+            minimum=60,
+        ),
+    ] = None
     metric_retention: Annotated[
-        float, Field("How long metrics are kept.", example="15d", kind="duration", minimum=60)
+        float,
+        Field(
+            "How long metrics are kept.",
+            example="15d",
+            kind="duration",
+            minimum=60,
+            later="metrics are not kept yet",
+        ),
     ] = 15 * 86400.0
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field("The least that the processes log.")
+        Literal["debug", "info", "warning", "error"],
+        Field("The least that the processes log.", later="the processes log from info on"),
     ] = "info"
-    access_log: Annotated[Literal["none", "json", "clf"], Field("A line for each request at the doors.")] = (
-        "none"
-    )
+    access_log: Annotated[
+        str,
+        Field(
+            "A line for each request of a route, in the log group `/aws/apigateway/ROUTE`: `none`, `json`, `clf`, "
+            "`csv`, `xml`, or a text of your own with API Gateway's variables.",
+            example='"$context.identity.sourceIp $context.status $context.requestId"',
+        ),
+    ] = "none"
     groups: Annotated[
         dict[str, LogSpec],
-        Field("Log groups that differ, by resource.", example="{functions.clean: {retention: 30d}}"),
+        Field(
+            "Log groups that differ, by resource.",
+            example="{ingest.clicks: {format: clf, level: warning}, functions.clean: {retention: 30d}}",
+        ),
     ] = {}
+
+
+def _check(check: Check) -> None:
+    """Formats that there are, of resources that there are."""
+    known = {f"{noun}.{name}" for noun in ("ingest", "functions") for name in check.known.get(noun, ())}
+    for _, spec in check.entries("telemetry", TelemetrySpec):
+        _check_format(check, ("telemetry", "access_log"), spec.access_log)
+        for resource, log in spec.groups.items():
+            part = ("telemetry", "groups", resource)
+            if resource not in known:
+                near = nearest(resource, known)
+                check.add(
+                    "UnknownReference",
+                    part,
+                    f"there is no {resource}",
+                    fix=f"did you mean {near}?"
+                    if near
+                    else "name a route (ingest.NAME) or a function (functions.NAME)",
+                )
+            if log.format is not None:
+                _check_format(check, (*part, "format"), log.format)
+            for key in ("format", "level"):
+                if getattr(log, key) is not None and not resource.startswith("ingest."):
+                    check.add(
+                        "NotForTarget",
+                        (*part, key),
+                        f"`{key}` is for the access log of a route",
+                        why=f"{resource} writes its own lines",
+                        fix=f"leave {key} out",
+                    )
+
+
+def _check_format(check: Check, part: Part, text: str) -> None:
+    if text not in FORMATS and _VARIABLE not in text:
+        check.add(
+            "BadFormat",
+            part,
+            f"{text!r} is no format of an access log",
+            fix=f"{', '.join(FORMATS)}, or a text with variables: $context.status $context.requestId",
+        )
 
 
 SECTION = Section(
@@ -49,10 +130,10 @@ SECTION = Section(
     title="Telemetry",
     doc="How much the system says of itself, and how long it is kept.",
     example="""\
+access_log: json
 log_retention: 30d
-level: info
 """,
     spec=TelemetrySpec,
     single=True,
-    later="settings of logs and metrics are not built yet",
+    check=_check,
 )

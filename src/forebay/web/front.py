@@ -21,7 +21,7 @@ from forebay.access.guard import Guard
 from forebay.access.keys import Keys
 from forebay.access.section import AccessSpec
 from forebay.clock import now_us
-from forebay.errors import ForebayError, NotFound, Unavailable
+from forebay.errors import ForebayError, Unavailable
 from forebay.ipc import AsyncClient, Server
 from forebay.layout import Layout
 from forebay.project.model import Project
@@ -29,10 +29,10 @@ from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
 from forebay.runtime.system import System
 from forebay.sections import SECTIONS
-from forebay.telemetry.groups import Groups
 from forebay.telemetry.log import loud
 from forebay.web.api import Status
 from forebay.web.appends import Appends
+from forebay.web.groups import LogGroups
 from forebay.web.ingest import IngestApp, IngestOptions
 from forebay.web.key_operations import KeyOperations
 from forebay.web.logs import Logs
@@ -88,9 +88,9 @@ class Front:
         self._flow = AsyncClient(layout.socket("flow"), "flow")
         self._query = AsyncClient(layout.socket("query"), "query")
         self._guard = _guard(self.project, options)
-        self._ingest = IngestApp(
-            self.project, self.logs, self._keys, self._guard, IngestOptions(call=self._call_function)
-        )
+        self._groups = LogGroups(layout)
+        ways = IngestOptions(call=self._call_function, note=self._groups.access.note)
+        self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard, ways)
         self._status = Status(
             layout,
             self.logs,
@@ -102,7 +102,6 @@ class Front:
         self._tail = Tail(layout, self.logs)
         self._doors: dict[str, Door] = {}
         self._console: Any = None
-        self._groups: Groups | None = None
         self._following = asyncio.Lock()
         self._draining = asyncio.Event()
         appends = Appends(self.logs, lambda: self.project, self._default_bus)
@@ -119,7 +118,7 @@ class Front:
                 "status": lambda _: self._status(),
                 "append": appends.append,
                 "attach": appends.attach,
-                "logs_put": self._logs_put,
+                "logs_put": self._groups.put,
                 "log_read": self._log_read,
                 "trim": self._trim,
                 **key_operations.operations(),
@@ -138,6 +137,7 @@ class Front:
             os.write(fds["ready"], b"1")
             os.close(fds["ready"])
         await asyncio.sleep(0)  # the door's first requests go before the imports below
+        await self._groups.conform(self.project)
         from forebay.web.console import ConsoleContext, console_app  # noqa: PLC0415 - see the module's docstring
 
         context = ConsoleContext(
@@ -156,7 +156,8 @@ class Front:
         self, name: str, fds: Mapping[str, int], app: Any, kind: Any, *, websockets: bool = False
     ) -> None:
         if name in fds:
-            door = Door(fds[name], app, kind, self._options, websockets=websockets)
+            http2 = name == "aws"  # what the JavaScript SDK speaks to Kinesis
+            door = Door(fds[name], app, kind, self._options, websockets=websockets, http2=http2)
             door.start()
             os.close(fds[name])
             self._doors[name] = door
@@ -192,8 +193,7 @@ class Front:
         with contextlib.suppress(apsw.Error):
             self._save()
         self.logs.close()
-        if self._groups is not None:
-            self._groups.close()
+        await self._groups.close()
         self._db.close()
 
     async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
@@ -241,6 +241,7 @@ class Front:
             project = effective(declared, self._documents, SECTIONS)
             self._ingest.reload(project)  # first: it refuses without having changed anything
             await asyncio.to_thread(self.logs.open, project)
+            await self._groups.conform(project)
             self._declared, self.project = declared, project
             if self._console is not None:
                 self._console.reloaded(project)
@@ -280,17 +281,6 @@ class Front:
 
 def _accepted(doors: Doors) -> dict[str, int]:
     return {name: counts["accepted"] for name, counts in doors.items()}
-
-
-def _keep_lines(groups: Groups, args: dict[str, Any]) -> None:
-    name, stream = args["group"], args["stream"]
-    group = groups.group(name)
-    try:
-        found = groups.stream(group, stream)
-    except NotFound:
-        groups.create_stream(name, stream)
-        found = groups.stream(group, stream)
-    groups.put(group, found, [(at, text) for at, text in args["events"]])
 
 
 def _guard(project: Project, options: Options) -> Guard:

@@ -19,7 +19,7 @@ Call = Callable[[str, bytes, float], Awaitable[dict[str, Any]]]
 
 async def proxy(call: Call, door: Door, request: HttpRequest) -> HttpAnswer:
     """Answer `request` by the function that `door` leads to; what goes wrong has API Gateway's words."""
-    version = door.spec.payload
+    version = door.spec.version
     try:
         result = await call(door.spec.to.name, gateway.event(request, version), PATIENCE)
     except ForebayError as error:

@@ -2,6 +2,7 @@
 
     Host, Origin → route → key → rate → Content-Length → body → door.admit → log → answer
 
+A path that is no route's may be one below a stage: `staged` says what that answers.
 A request costs a few tens of microseconds, so this is a bare RSGI application and the usual case has no
 detour: every check that a route does not ask for is one comparison. Refusals before the body come first.
 """
@@ -11,26 +12,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from forebay.access.keys import Keys
-from forebay.bus.wrap import Wrap
 from forebay.errors import DataRejected, ForebayError, Unavailable
 from forebay.functions.gateway import HttpAnswer, HttpRequest
-from forebay.ingest.answer import answer, pack, unpack
-from forebay.ingest.body import Refused as BadEvent
-from forebay.ingest.door import Admitted, Counts, Door
-from forebay.ingest.limits import RateLimit
-from forebay.ingest.routes import MethodNotAllowed, Router
-from forebay.ingest.section import RouteSpec
-from forebay.ingest.validate import Schema
+from forebay.ingest.answer import answer, unpack
+from forebay.ingest.door import Admitted, Door
+from forebay.ingest.mapping import Seen
 from forebay.project.model import Project
-from forebay.streams.writer import Log, Once, Receipt, Unique
+from forebay.streams.writer import Log, Once
+from forebay.web import staged
+from forebay.web.access_log import Recorded, Route
+from forebay.web.context import Context
+from forebay.web.cors import allowed
 from forebay.web.gateway import Call, proxy
 from forebay.web.guard import Guard, Refusal
 from forebay.web.http import (
@@ -44,6 +43,10 @@ from forebay.web.http import (
     request_id,
     respond_error,
 )
+from forebay.web.mapped import Unfit
+from forebay.web.once import keep_once, once_key_of, once_of
+from forebay.web.routes import Routes
+from forebay.web.staged import Gateway
 
 logger = logging.getLogger("forebay.ingest")
 
@@ -80,12 +83,13 @@ class Refused(ForebayError):
 @dataclass(slots=True)
 class IngestOptions:
     """`body_timeout`: seconds in which a body must have come. `ready`: what is not ready, by name, beside
-    the logs; empty if all is. `call` calls a function.
+    the logs; empty if all is. `call` calls a function, `note` keeps a line of a route's access log.
     """
 
     body_timeout: float = 30.0
     ready: Callable[[], Mapping[str, str]] = field(default=dict)
     call: Call | None = None
+    note: Callable[[Route, str], None] | None = None
 
 
 class IngestApp:
@@ -104,53 +108,15 @@ class IngestApp:
         self._guard = guard
         self._options = options or IngestOptions()
         self._watch = Watch(self._options.body_timeout)
-        self._counts: dict[str, Counts] = {}
-        self._limits: dict[str, tuple[float, RateLimit]] = {}
-        self._router: Router[Door] = Router(())
-        self.reload(project)
+        self._routes = Routes(project)
 
     def reload(self, project: Project) -> None:
         """Serve `project`'s routes from the next request on. Raises ForebayError, changing nothing."""
-        doors = [self._door(project, name, spec) for name, spec in project.of(RouteSpec).items()]
-        self._router = Router((door.spec.method, door.spec.path, door) for door in doors)
+        self._routes.reload(project)
 
     def doors(self) -> dict[str, dict[str, int]]:
         """`ingest.<route>` → accepted, duplicate, refused, since the process started."""
-        return {
-            f"ingest.{name}": {
-                "accepted": counts.accepted,
-                "duplicate": counts.duplicate,
-                "refused": counts.refused,
-            }
-            for name, counts in self._counts.items()
-        }
-
-    def _door(self, project: Project, name: str, spec: RouteSpec) -> Door:
-        schema = None
-        if spec.schema is not None:
-            path = Path(project.root) / spec.schema
-            try:
-                schema = Schema(path.read_bytes(), spec.schema)
-            except OSError as error:
-                raise ForebayError(
-                    "InvalidSchema", f"{spec.schema} cannot be read: {error.strerror}", where=str(path)
-                ) from None
-        limit = None
-        if spec.limit is not None:
-            rate, limit = self._limits.get(name, (0.0, None))
-            if limit is None or rate != spec.limit:
-                limit = RateLimit(spec.limit)
-            self._limits[name] = (spec.limit, limit)
-        target = project.sections.get(spec.to.noun, {}).get(spec.to.name)
-        return Door(
-            name,
-            spec,
-            partition_key=getattr(target, "key", None),
-            schema=schema,
-            counts=self._counts.setdefault(name, Counts()),
-            limit=limit,
-            wrap=wrapper(project.name, name, spec) if spec.to.noun == "bus" else None,
-        )
+        return self._routes.counted()
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
         """Answer one request."""
@@ -160,16 +126,24 @@ class IngestApp:
         headers = scope.headers
         id = request_id(headers)
         extra: Headers = []
+        recorded = None
+        if self._routes.logged:
+            proto = recorded = Recorded(proto, scope, id)
         try:
             await self._answer(scope, proto, headers, id, extra)
+        except Gateway as error:
+            said = error.answer(id)
+            proto.response_bytes(said.status, [*said.headers, *extra], said.body)
         except Refused as error:
             respond_error(proto, error, id, status=error.its_status)
         except ForebayError as error:
             respond_error(proto, error, id, status=_STATUS.get(error.code), headers=extra)
         except Exception:
             logger.exception("request %s failed", id)
-            said = ForebayError("Internal", "the request failed; the log of front says why")
-            respond_error(proto, said, id, headers=extra)
+            internal = ForebayError("Internal", "the request failed; the log of front says why")
+            respond_error(proto, internal, id, headers=extra)
+        if recorded is not None and self._options.note is not None:
+            recorded.note(self._routes.logged, self._options.note)
 
     async def _answer(
         self, scope: Scope, proto: Any, headers: RequestHeaders, id: str, extra: Headers
@@ -180,33 +154,35 @@ class IngestApp:
         method, path = scope.method, scope.path
         origin = headers.get("origin")
         if origin is not None:
-            self._check_origin(origin, host, scope, headers, extra)
+            status = self._check_origin(origin, host, scope, headers, extra)
             if method == "OPTIONS" and headers.get("access-control-request-method"):
-                proto.response_empty(204, [("x-request-id", id), *extra])
+                proto.response_empty(status, [("x-request-id", id), *extra])
                 return
-        try:
-            door, parameters = self._router.find(method, path)
-        except ForebayError:
+        found = self._routes.router.match(method, path)
+        if found is None:
             if method in ("GET", "HEAD") and path in ("/healthz", "/readyz"):
                 self._health(proto, path, id)
                 return
-            raise
+            below = self._routes.stages.find(method, path)
+            if below is not None:
+                await self._stage(scope, proto, below, id, extra)
+                return
+            self._routes.router.find(method, path)  # which says what there is instead
+            return
+        door, parameters = found
+        if self._routes.logged:
+            proto.met(door, None)
         caller = _ANYBODY
         if door.spec.key == "required":
             caller = self._authenticate(headers, door.name)
         if door.limit is not None:
             door.limit.admit(caller)
         if door.spec.to.noun == "functions":
-            said = await self._proxy(scope, proto, door, parameters, id)
+            said = await self._proxy(scope, proto, door, parameters, id=id)
             proto.response_bytes(said.status, [*said.headers, ("x-request-id", id), *extra], said.body)
             return
-        log = self._logs.get(door.target)
-        if log is None:
-            raise Unavailable("TargetDown", f"{door.target}, where this route leads, is not running")
-        once_key = headers.get("idempotency-key")
-        if once_key is not None and not 0 < len(once_key) <= _MAX_IDEMPOTENCY_KEY:
-            raise DataRejected("BadIdempotencyKey", f"1 to {_MAX_IDEMPOTENCY_KEY} characters, please")
-
+        log = self._log(door)
+        once_key = once_key_of(headers)
         body = await read_body(proto, headers, door.max_body, self._watch)
         kind, encoding = headers.get("content-type"), headers.get("content-encoding")
         if len(body) > (_ASIDE if encoding is None else _ASIDE_GZIP):
@@ -214,6 +190,8 @@ class IngestApp:
             admitted = await loop.run_in_executor(None, door.admit, body, kind, encoding, parameters)
         else:
             admitted = door.admit(body, kind, encoding, parameters)
+        if door.mapped is not None and admitted.records:
+            door.mapped(admitted, self._seen(scope, door, parameters, id, None))
         if not admitted.total:
             raise DataRejected("EmptyBody", "the body holds no event", fix="send a JSON object")
         if door.limit is not None:
@@ -229,8 +207,8 @@ class IngestApp:
             door.counts.refused += len(admitted.refused)
             status, text = answer(receipt.count, 0, admitted.refused)
         else:
-            once = None if once_key is None else _once(once_key, caller, door, body, admitted.refused)
-            receipt = await self._keep_once(log, door, admitted, once)
+            once = None if once_key is None else once_of(once_key, caller, door, body, admitted.refused)
+            receipt = await keep_once(log, door, admitted, once)
             repeated = receipt.repeated
             if receipt.answer is not None:
                 status, text = unpack(receipt.answer)
@@ -243,8 +221,93 @@ class IngestApp:
             out += extra
         proto.response_bytes(status, out, text)
 
+    async def _stage(
+        self, scope: Scope, proto: Any, found: tuple[Door, dict[str, str], str], id: str, extra: Headers
+    ) -> None:
+        """Answer a request below a stage."""
+        door, parameters, stage = found
+        if self._routes.logged:
+            proto.met(door, stage)
+        api = door.spec.gateway
+        try:
+            said = await self._behind(scope, proto, door, parameters, id=id, stage=stage)
+        except Gateway:
+            raise
+        except Unfit as error:
+            door.counts.refused += 1
+            said = staged.unfit(door, error)
+        except ForebayError as error:
+            raise staged.translated(error, api, _STATUS.get(error.code, error.status)) from None
+        except Exception:
+            logger.exception("request %s failed", id)
+            raise staged.translated(ForebayError("Internal", ""), api, 500) from None
+        headers = [*said.headers, *staged.identified(api, id), *extra]
+        proto.response_bytes(said.status, headers, said.body)
+
+    async def _behind(
+        self, scope: Scope, proto: Any, door: Door, parameters: Mapping[str, str], *, id: str, stage: str
+    ) -> HttpAnswer:
+        """What the route's target answers, as behind API Gateway."""
+        headers = scope.headers
+        caller = self._authenticate(headers, door.name) if door.spec.key == "required" else _ANYBODY
+        if door.limit is not None:
+            door.limit.admit(caller)
+        if door.spec.to.noun == "functions":
+            return await self._proxy(scope, proto, door, parameters, id=id, stage=stage)
+        log = self._log(door)
+        once_key = once_key_of(headers)
+        body = await read_body(proto, headers, door.max_body, self._watch)
+        seen = self._seen(scope, door, parameters, id, stage)
+
+        def admit() -> Admitted:
+            return staged.admitted(
+                door, door.admit_whole(body, headers.get("content-encoding"), parameters), seen
+            )
+
+        try:
+            admitted = await asyncio.to_thread(admit) if len(body) > _ASIDE else admit()
+        except Gateway:
+            door.counts.refused += 1
+            raise
+        if door.limit is not None:
+            door.limit.charge(caller, 1)
+        tell = staged.told(door, admitted, log.map)
+        if once_key is None and admitted.unique is None:
+            receipt = await log.submit(admitted.records, admitted.keys, size=admitted.size)
+            door.counts.accepted += receipt.count
+        else:
+            once = None
+            if once_key is not None:
+                scope_ = f"{caller}\0ingest.{door.name}\0{stage}"
+                digest = hashlib.sha256(body).digest()
+                once = Once(scope_, once_key, digest, lambda *_: b"", answer_placed=tell)
+            receipt = await keep_once(log, door, admitted, once)
+        text = receipt.answer or tell(receipt.arrival, receipt.places)
+        replayed = [("idempotency-replayed", "true")] if receipt.repeated or receipt.duplicates else []
+        return HttpAnswer(200, [("content-type", JSON), *replayed], text)
+
+    def _seen(
+        self, scope: Scope, door: Door, parameters: Mapping[str, str], id: str, stage: str | None
+    ) -> Seen:
+        """A request as the route's mappings see it."""
+        context = Context(scope, id, route=door.name, resource=door.spec.path, stage=stage)
+        return Seen(scope.headers, scope.query_string, parameters, context, door.variables(stage))
+
+    def _log(self, door: Door) -> Log:
+        log = self._logs.get(door.target)
+        if log is None:
+            raise Unavailable("TargetDown", f"{door.target}, where this route leads, is not running")
+        return log
+
     async def _proxy(
-        self, scope: Scope, proto: Any, door: Door, parameters: Mapping[str, str], id: str
+        self,
+        scope: Scope,
+        proto: Any,
+        door: Door,
+        parameters: Mapping[str, str],
+        *,
+        id: str,
+        stage: str | None = None,
     ) -> HttpAnswer:
         """Have a function answer."""
         body = b""
@@ -254,7 +317,7 @@ class IngestApp:
             raise Unavailable("TargetDown", f"{door.target}, where this route leads, is not running")
         request = HttpRequest(
             method=scope.method,
-            path=scope.path,
+            path=scope.path if stage is None else scope.path.removeprefix(f"/{stage}"),
             resource=door.spec.path,
             query=scope.query_string,
             headers=list(scope.headers.items()),
@@ -262,26 +325,10 @@ class IngestApp:
             client=scope.client.rpartition(":")[0],
             id=id,
             parameters=parameters,
+            stage=stage,
+            variables=door.variables(stage),
         )
         return await proxy(self._options.call, door, request)
-
-    async def _keep_once(self, log: Log, door: Door, admitted: Admitted, once: Once | None) -> Receipt:
-        """Append what is new by the request's idempotency key and by the route's unique field."""
-        unique = None
-        spec = door.spec.unique
-        if spec is not None and admitted.unique is not None:
-            unique = Unique(f"ingest.{door.name}", admitted.unique, spec.within, spec.max_keys)
-        receipt = await log.submit(
-            admitted.records, admitted.keys, unique=unique, once=once, size=admitted.size
-        )
-        counts = door.counts
-        if receipt.repeated:
-            counts.duplicate += len(admitted.records)
-        else:
-            counts.accepted += receipt.count
-            counts.duplicate += len(receipt.duplicates)
-            counts.refused += len(admitted.refused)
-        return receipt
 
     def _authenticate(self, headers: RequestHeaders, route: str) -> str:
         secret = bearer(headers)
@@ -300,34 +347,30 @@ class IngestApp:
 
     def _check_origin(
         self, origin: str, host: str | None, scope: Scope, headers: RequestHeaders, extra: Headers
-    ) -> None:
-        """Refuse a page that is not listed; for one that is, put CORS headers into `extra`."""
+    ) -> int:
+        """Refuse a page that is not listed; for one that is, put CORS headers into `extra`.
+
+        Returns the status that its question beforehand is answered with.
+        """
         method = scope.method
         if method == "OPTIONS":
             method = headers.get("access-control-request-method") or method
-        try:
-            door = self._router.find(method, scope.path)[0]
-        except ForebayError as error:
+        path, stage = scope.path, None
+        found = self._routes.router.match(method, path)
+        if found is None and (below := self._routes.stages.find(method, path)) is not None:
+            stage, found = below[2], below[:2]
+        if found is None:
             listed: frozenset[str] = frozenset()
-            methods = error.extra.get("allow", []) if isinstance(error, MethodNotAllowed) else []
+            methods = self._routes.router.methods(path)
         else:
-            listed, methods = door.cors, [method]
+            listed, methods = found[0].cors, [method]
+        door = None if found is None else found[0]
         if (refusal := self._guard.check(host, origin, listed)) is not None:
+            if stage is not None and door is not None:
+                raise staged.translated(Refused(refusal), door.spec.gateway, refusal.status)
             raise Refused(refusal)
-        extra += [
-            ("access-control-allow-origin", origin),
-            ("access-control-expose-headers", "x-request-id, retry-after, idempotency-replayed"),
-            ("vary", "Origin"),
-        ]
-        if headers.get("access-control-request-method"):
-            extra += [
-                ("access-control-allow-methods", ", ".join(methods)),
-                (
-                    "access-control-allow-headers",
-                    "content-type, content-encoding, x-api-key, authorization, idempotency-key, x-request-id",
-                ),
-                ("access-control-max-age", "600"),
-            ]
+        extra += allowed(origin, headers, methods, door, stage)
+        return 200 if stage is not None and door is not None and door.spec.gateway == "rest" else 204
 
     def _health(self, proto: Any, path: str, id: str) -> None:
         headers = [("content-type", JSON), ("x-request-id", id), ("cache-control", "no-store")]
@@ -342,17 +385,3 @@ class IngestApp:
             return
         body = msgspec.json.encode({"status": "unavailable", "problems": problems})
         proto.response_bytes(503, [*headers, ("retry-after", "1")], body)
-
-
-def wrapper(project: str, route: str, spec: RouteSpec) -> Wrap:
-    """What makes an event of what is posted to a bus: from `forebay.<project>`, of the route's name."""
-    return Wrap(spec.source or f"forebay.{project}", spec.detail_type or route)
-
-
-def _once(key: str, caller: str, door: Door, body: bytes, refused: Sequence[BadEvent]) -> Once:
-    return Once(
-        f"{caller}\0ingest.{door.name}",
-        key,
-        hashlib.sha256(body).digest(),
-        lambda accepted, duplicate: pack(*answer(accepted, duplicate, refused)),
-    )
