@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # not in its stubs
 from granian.server.embed import Server
 
@@ -18,6 +18,12 @@ from forebay.runtime.options import Options
 
 CONNECTIONS = 4096
 """Requests that one door works on at once; more wait in their sockets."""
+
+
+PATIENCE = 30_000
+"""Milliseconds for a request's headers to come, and until a silent peer is asked whether it lives."""
+
+MAX_HEADERS = 64 << 10
 
 
 class _OnSocket(Server):
@@ -34,10 +40,20 @@ class _OnSocket(Server):
 
 
 class Door:
-    """One HTTP server: `start`, then `stop`, which lets requests under way finish."""
+    """One HTTP server: `start`, then `stop`, which lets requests under way finish.
+
+    `http2`: clients may speak it without TLS too, by starting with it, as some SDKs do with some services.
+    """
 
     def __init__(
-        self, fd: int, app: Any, interface: Literal["rsgi", "asgi"], options: Options, *, websockets: bool
+        self,
+        fd: int,
+        app: Any,
+        interface: Literal["rsgi", "asgi"],
+        options: Options,
+        *,
+        websockets: bool,
+        http2: bool = False,
     ) -> None:
         if options.behind_proxy:
             app = _only_rsgi(app, options) if interface == "rsgi" else _only_asgi(app, options)
@@ -47,8 +63,9 @@ class Door:
             own,
             app,
             interface=Interfaces.RSGI if interface == "rsgi" else Interfaces.ASGI,
-            http=HTTPModes.http1 if not options.tls_cert else HTTPModes.auto,
-            http1_settings=HTTP1Settings(header_read_timeout=30_000),
+            http=HTTPModes.auto if http2 or options.tls_cert else HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=PATIENCE),
+            http2_settings=HTTP2Settings(keep_alive_interval=PATIENCE, max_headers_size=MAX_HEADERS),
             websockets=websockets,
             backlog=BACKLOG,
             backpressure=CONNECTIONS,
