@@ -5,11 +5,10 @@ A file is written whole and fsynced under a path of its own that nobody reads ye
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from forebay.errors import UsageError
+from forebay.query.decode.shape import Shape, shape
 from forebay.query.result import Result, render_cell
 
 MOST_PARTITIONS = 100
@@ -55,11 +55,12 @@ def result_rows(result: Result, *, header: bool) -> Iterator[bytes]:
     """Athena's result file: every value quoted, NULL nothing at all; a header for SELECT, none for DDL."""
     if header:
         yield (",".join(_quoted(column.name) for column in result.columns) + "\n").encode()
-    for cells in result.cells():
+    for number, cells in enumerate(result.cells()):
         if header:
             yield (",".join("" if cell is None else _quoted(cell) for cell in cells) + "\n").encode()
-        else:
-            yield ("\t".join("" if cell is None else cell for cell in cells) + "\n").encode()
+        else:  # no newline ends the last
+            line = "\t".join("" if cell is None else cell for cell in cells)
+            yield f"\n{line}".encode() if number else line.encode()
 
 
 def _quoted(text: str) -> str:
@@ -154,29 +155,41 @@ def _encoded(table: pa.Table, form: str, options: dict[str, Any]) -> Iterable[by
                 for row in batch.to_pylist()
             )
         case "csv" | "textfile" | "text":
-            return _delimited(
-                table, str(options.get("delimiter") or ("\x01" if form != "csv" else ",")), form
-            )
+            return _delimited(table, _lines_of(form, options))
         case _:
             raise UsageError(
                 "NOT_SUPPORTED", f"files of the format {form} are not written here", fix="format = 'PARQUET'"
             )
 
 
-class _Line:
-    """What `csv` writes to: keeps one line."""
+def _lines_of(form: str, options: dict[str, Any]) -> Shape:
+    """How the files are read again: by the table's SerDe, or as CTAS and UNLOAD say."""
+    if "parameters" in options:
+        serde, own = options.get("serde"), options.get("serde_parameters") or {}
+        return shape(form, (), serde, own, options["parameters"] or {})
+    given = {"field.delim": str(options.get("delimiter") or "")}
+    return shape("csv", (), None if form == "csv" else "LazySimpleSerDe", given, {})
 
-    text = ""
 
-    def write(self, text: str) -> None:
-        self.text = text
-
-
-def _delimited(table: pa.Table, delimiter: str, form: str) -> Iterator[bytes]:
-    line = _Line()
-    quoting: Any = csv.QUOTE_MINIMAL if form == "csv" else csv.QUOTE_NONE
-    writer = csv.writer(line, delimiter=delimiter, lineterminator="\n", quoting=quoting, escapechar="\\")
+def _delimited(table: pa.Table, lines: Shape) -> Iterator[bytes]:
+    """One line a row. A table whose readers skip a line gets one, with the columns' names."""
+    if lines.skip:
+        yield _line(table.column_names, lines)
     for batch in table.to_batches():
         for row in batch.to_pylist():
-            writer.writerow(["\\N" if value is None else render_cell(value) for value in row.values()])
-            yield line.text.encode()
+            yield _line([None if value is None else render_cell(value) for value in row.values()], lines)
+
+
+def _line(cells: Sequence[str | None], lines: Shape) -> bytes:
+    null = "" if lines.null is None else lines.null
+    quote, escape = (None, None) if lines.kind == "text" else (lines.quote, lines.escape)
+    shown = []
+    for cell in cells:
+        text = null if cell is None else cell
+        if cell is not None and escape is not None:
+            for char in dict.fromkeys((escape, quote or lines.delimiter)):
+                text = text.replace(char, escape + char)
+        elif quote is not None:
+            text = text.replace(quote, quote * 2)
+        shown.append(text if quote is None or cell is None else f"{quote}{text}{quote}")
+    return (lines.delimiter.join(shown) + "\n").encode()

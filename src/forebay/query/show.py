@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -10,6 +11,7 @@ from forebay.query.permit import Permit
 from forebay.query.snapshot import Snapshot, Table
 from forebay.query.sql.parse import Statement, failed, locate
 from forebay.query.sql.relations import CATALOG
+from forebay.query.types import Type
 
 _NAME = r'(?:[`"]?(?P<db>[\w$-]+)[`"]?\.)?[`"]?(?P<table>[\w$-]+)[`"]?'
 _FORMS = {
@@ -21,6 +23,8 @@ _FORMS = {
     "create": re.compile(rf"SHOW\s+CREATE\s+(?:TABLE|VIEW)\s+{_NAME}\s*$", re.I),
     "describe": re.compile(rf"DESC(?:RIBE)?\s+(?:(?:EXTENDED|FORMATTED)\s+)?{_NAME}\s*$", re.I),
 }  # fmt: skip
+
+_LEAD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 
 INFORMATION_SCHEMA = {
     "schemata": ("catalog_name", "schema_name"),
@@ -66,7 +70,8 @@ def permitted(statement: Statement, snapshot: Snapshot, database: str, permit: P
 
 
 def _read(statement: Statement) -> tuple[str, dict[str, str | None]] | None:
-    text = re.sub(r"\s+", " ", statement.text.strip().rstrip(";").strip())
+    text = statement.text[m.end() :] if (m := _LEAD.match(statement.text)) else statement.text
+    text = re.sub(r"\s+", " ", text.strip().rstrip(";").strip())
     for kind, form in _FORMS.items():
         found = form.match(text)
         if found is not None:
@@ -85,15 +90,17 @@ def _answer(
         names = [
             t.name for t in snapshot.tables((said["db"] or database).lower()) if not views or t.kind == "view"
         ]
-        return _one("tab_name", [n for n in names if _like(n, like)])
+        return _one("views" if views else "tab_name", [n for n in names if _like(n, like)])
     place = statement.place(said["table"] or "")
     db = (said.get("other") or said["db"] or database).lower()
     table = snapshot.table(db, (said["table"] or "").lower())
     if table is None:
         raise failed("TABLE_NOT_FOUND", f"Table '{CATALOG}.{db}.{said['table']}' does not exist", place)
     match kind:
+        case "columns" | "describe" if table.kind == "view":
+            return _one("column", [f"{name}\t{kind.trino}" for name, kind in table.columns])
         case "columns":
-            return _one("field", list(table.all_columns))
+            return _one("field", [f"{name:<20}" for name in table.all_columns])
         case "partitions":
             names = [name for name, _ in table.partition_keys]
             listed = snapshot.partitions(table)
@@ -105,30 +112,89 @@ def _answer(
             pairs = [(k, v) for k, v in table.parameters.items() if like is None or k == like.lower()]
             return _one("prpt_name", [f"{k}\t{v}" for k, v in pairs])
         case "create":
-            return _one("createtab_stmt", create(table).split("\n"))
-    rows = [f"{name:<20}\t{kind!s:<20}\t{'':<20}" for name, kind in table.columns]
-    if table.partition_keys:
-        rows += ["", "# Partition Information", f"{'# col_name':<20}\t{'data_type':<20}\t{'comment':<20}", ""]
-        rows += [f"{name:<20}\t{kind!s:<20}\t{'':<20}" for name, kind in table.partition_keys]
-    return _one("col_name", rows)
+            name = "create view" if table.kind == "view" else "createtab_stmt"
+            return _one(name, create(table).split("\n"))
+    return _one("col_name", _described(table))
+
+
+def _described(table: Table) -> list[str]:
+    comments = table.doc.get("comments") or {}
+
+    def line(name: str, kind: str, comment: str) -> str:
+        return f"{name:<20}\t{kind:<20}\t{comment:<20}"
+
+    keys = [line(name, str(kind), comments.get(name, "")) for name, kind in table.partition_keys]
+    rows = [line(name, str(kind), comments.get(name, "")) for name, kind in table.columns]
+    if not keys:
+        return rows
+    head = ["\t \t ", "# Partition Information\t \t ", line("# col_name", "data_type", "comment"), "\t \t "]
+    return [*rows, *keys, *head, *keys]
+
+
+_TEXT = (
+    "org.apache.hadoop.mapred.TextInputFormat",
+    "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+)
+_FORMATS = {
+    "parquet": (
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    ),
+}
+_DELIMITED = {
+    "field.delim": "FIELDS TERMINATED BY",
+    "escape.delim": "ESCAPED BY",
+    "collection.delim": "COLLECTION ITEMS TERMINATED BY",
+    "mapkey.delim": "MAP KEYS TERMINATED BY",
+    "line.delim": "LINES TERMINATED BY",
+    "serialization.null.format": "NULL DEFINED AS",
+}
 
 
 def create(table: Table) -> str:
     """The CREATE TABLE (or VIEW) that would make this table on Athena."""
     if table.kind == "view":
         return f"CREATE VIEW {table.name} AS\n{table.doc.get('view_sql', '')}"
-    columns = ", \n".join(f"  `{name}` {kind}" for name, kind in table.columns)
-    lines = [f"CREATE EXTERNAL TABLE `{table.db}.{table.name}`(", columns + ")"]
+    comments = table.doc.get("comments") or {}
+
+    def columns(pairs: Iterable[tuple[str, Type]]) -> str:
+        said = {name: f" COMMENT {_text(comments[name])}" if comments.get(name) else "" for name, _ in pairs}
+        return ", \n".join(f"  `{name}` {kind}{said[name]}" for name, kind in pairs)
+
+    lines = [f"CREATE EXTERNAL TABLE `{table.db}.{table.name}`(", columns(table.columns) + ")"]
+    if table.parameters.get("comment"):
+        lines += [f"COMMENT {_text(table.parameters['comment'])}"]
     if table.partition_keys:
-        keys = ", \n".join(f"  `{name}` {kind}" for name, kind in table.partition_keys)
-        lines += ["PARTITIONED BY ( ", keys + ")"]
-    if table.doc.get("serde"):
-        lines += ["ROW FORMAT SERDE ", f"  '{table.doc['serde']}' "]
+        lines += ["PARTITIONED BY ( ", columns(table.partition_keys) + ")"]
+    reads, writes = _FORMATS.get(table.format, _TEXT)
+    lines += _row_format(table)
+    lines += ["STORED AS INPUTFORMAT ", f"  '{reads}' ", "OUTPUTFORMAT ", f"  '{writes}'"]
     lines += ["LOCATION", f"  '{table.doc.get('location', '')}'"]
-    if table.parameters:
-        pairs = ", \n".join(f"  '{k}'='{v}'" for k, v in sorted(table.parameters.items()))
-        lines += ["TBLPROPERTIES (", pairs + ")"]
+    pairs = {k: v for k, v in table.parameters.items() if k not in ("comment", "external")}
+    if pairs:
+        lines += ["TBLPROPERTIES (", _pairs(pairs) + ")"]
     return "\n".join(lines)
+
+
+def _row_format(table: Table) -> list[str]:
+    serde = str(table.doc.get("serde") or "")
+    given = {str(k): str(v) for k, v in (table.doc.get("serde_parameters") or {}).items()}
+    given.pop("serialization.format", None)
+    if serde.endswith(".LazySimpleSerDe") and set(given) <= set(_DELIMITED):
+        terms = [f"  {_DELIMITED[name]} {_text(value)} " for name, value in given.items()]
+        return ["ROW FORMAT DELIMITED ", *terms] if terms else []
+    lines = ["ROW FORMAT SERDE ", f"  '{serde}' "] if serde else []
+    return [*lines, "WITH SERDEPROPERTIES ( ", _pairs(given) + ") "] if given else lines
+
+
+def _pairs(pairs: dict[str, str]) -> str:
+    return ", \n".join(f"  {_text(k)}={_text(v)}" for k, v in sorted(pairs.items()))
+
+
+def _text(value: str) -> str:
+    """A literal as Hive writes it."""
+    shown = value.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t").replace("\n", "\\n")
+    return "'" + re.sub(r"[\x00-\x1f]", lambda char: f"\\u{ord(char[0]):04X}", shown) + "'"
 
 
 def _one(name: str, values: list[str]) -> pa.Table:

@@ -8,7 +8,9 @@ type is NULL.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import re
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +23,7 @@ from forebay.query.decode.shape import Shape
 from forebay.query.types import Type, literal, quote
 
 _INTEGERS = {"tinyint", "smallint", "int", "integer", "bigint"}
+_MARK = "\x00NULL"
 _SCALAR_TEXT = {"string", "varchar", "char", "json"}
 
 
@@ -30,6 +33,13 @@ class CsvDecoder:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.fields = [f"f{i}" for i in range(len(shape.columns))]
+        self._null = shape.null
+        if shape.null and shape.escape and shape.escape in shape.null:
+            # Hive looks for NULL before it undoes escapes, Arrow's reader does not look at all.
+            self._null = _MARK
+            escape, delimiter = re.escape(shape.escape), re.escape(shape.delimiter)
+            field = rf"((?:{escape}.|(?!{delimiter}).)*)({delimiter}|$)"
+            self._marked = re.compile(field.encode(), re.DOTALL)
         outputs = [
             f"{self._output(field, kind)} AS {quote(name)}"
             for field, (name, kind) in zip(self.fields, shape.columns, strict=True)
@@ -37,8 +47,8 @@ class CsvDecoder:
         self.sql = f"SELECT {', '.join(outputs) or 'NULL AS _'} FROM fields"
 
     def _output(self, field: str, kind: Type) -> str:
-        if self.shape.null is not None:
-            field = f"nullif({field}, {literal(self.shape.null)})"
+        if self._null is not None:
+            field = f"nullif({field}, {literal(self._null)})"
         return self._typed(field, kind)
 
     def _typed(self, text: str, kind: Type) -> str:
@@ -69,12 +79,23 @@ class CsvDecoder:
 
     def decode(self, connection: duckdb.DuckDBPyConnection, lines: Lines) -> pa.Table:
         """One row per line."""
+        if self._null == _MARK:
+            lines = self._mark(lines)
         connection.register("fields", self._split(lines))
         try:
             found: pa.Table = connection.sql(self.sql).to_arrow_table()
             return found
         finally:
             connection.unregister("fields")
+
+    def _mark(self, lines: Lines) -> Lines:
+        null = (self.shape.null or "").encode()
+
+        def marked(match: re.Match[bytes]) -> bytes:
+            return (_MARK.encode() if match[1] == null else match[1]) + match[2]
+
+        rows = [self._marked.sub(marked, row) if null in row else row for row in lines.rows]
+        return dataclasses.replace(lines, rows=rows)
 
     def _split(self, lines: Lines) -> pa.Table:
         shape = self.shape

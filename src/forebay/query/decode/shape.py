@@ -53,6 +53,11 @@ def _char(value: str | None, default: str | None) -> str | None:
     return chr(int(value)) if value.isdigit() else value
 
 
+def _byte(value: str | None, default: str) -> str:
+    """A separator of Hive's own SerDe, which takes a number for a byte: `serialization.format` is often 1."""
+    return chr(int(value)) if value and value.isdigit() else _char(value, default) or default
+
+
 def shape(
     format: str,
     columns: Sequence[tuple[str, Type]],
@@ -83,12 +88,12 @@ def shape(
         return Shape(
             "csv",
             cols,
-            delimiter=_char(delimiter, "\x01") or "\x01",
+            delimiter=_byte(own.get("field.delim") or own.get("serialization.format"), "\x01"),
             quote=None,
             escape=_char(own.get("escape.delim"), None),
             null=own.get("serialization.null.format", "\\N"),
-            items=_char(own.get("collection.delim") or own.get("colelction.delim"), "\x02") or "\x02",
-            keys=_char(own.get("mapkey.delim"), "\x03") or "\x03",
+            items=_byte(own.get("collection.delim") or own.get("colelction.delim"), "\x02"),
+            keys=_byte(own.get("mapkey.delim"), "\x03"),
             skip=skip,
         )
     return Shape(

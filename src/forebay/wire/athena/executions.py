@@ -12,6 +12,7 @@ import re
 import uuid
 from typing import Any
 
+from forebay.clock import now_us
 from forebay.errors import ForebayError, QueryFailed
 from forebay.query.ddl import read_ddl
 from forebay.wire.athena import rights, statements
@@ -27,6 +28,7 @@ from forebay.wire.athena.base import (
     page,
     split_url,
 )
+from forebay.wire.athena.kinds import announced, kind_of, result_key
 from forebay.wire.athena.parameters import filled, prepared
 from forebay.wire.service import Asked, Json
 
@@ -77,18 +79,18 @@ def _new(asked: Asked, given: Json, group: Json) -> Json:
         )
     bucket, prefix = split_url(location)
     id = str(uuid.uuid4())
-    kind, sub = _kind(sql)
+    kind, sub = kind_of(sql)
     context = given.get("QueryExecutionContext") or {}
-    suffix = ".csv" if kind == "DML" else ".txt"
+    result = f"s3://{bucket}/{result_key(prefix, id, kind, sub)}"
     return {
         "QueryExecutionId": id,
         "Query": sql,
         "StatementType": kind,
         "SubstatementType": sub,
-        "ResultConfiguration": {**asked_for, "OutputLocation": f"s3://{bucket}/{prefix}{id}{suffix}"},
+        "ResultConfiguration": {**asked_for, "OutputLocation": result},
         "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
         "QueryExecutionContext": {
-            "Database": context.get("Database") or asked.system.project().database,
+            "Database": (context.get("Database") or asked.system.project().database).strip("`"),
             "Catalog": context.get("Catalog", "awsdatacatalog").lower(),
         },
         "Status": {"State": "QUEUED", "SubmissionDateTime": now()},
@@ -97,22 +99,6 @@ def _new(asked: Asked, given: Json, group: Json) -> Json:
         "EngineVersion": ENGINE,
         "ExecutionParameters": given.get("ExecutionParameters"),
     }
-
-
-def _kind(sql: str) -> tuple[str, str]:
-    """(StatementType, SubstatementType), as GetQueryExecution calls them."""
-    match = _WORD.match(sql)
-    word = match[1].upper() if match else ""
-    if word in ("SELECT", "WITH", "VALUES", "TABLE", "EXECUTE"):
-        return "DML", "SELECT"
-    if word in ("INSERT", "UNLOAD", "DELETE", "UPDATE", "MERGE"):
-        return "DML", word
-    if word in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "PREPARE", "DEALLOCATE"):
-        return "UTILITY", word
-    if re.match(r"\s*create\s+table\b.*\bas\b\s*(?:\(|select|with|values)", sql, re.IGNORECASE | re.DOTALL):
-        return "DDL", "CREATE_TABLE_AS_SELECT"
-    second = sql.split()[1].upper() if len(sql.split()) > 1 else ""
-    return "DDL", f"{word}_{'TABLE' if second == 'EXTERNAL' else second}".rstrip("_")
 
 
 async def _run(asked: Asked, execution: Json) -> None:
@@ -156,17 +142,18 @@ async def _run(asked: Asked, execution: Json) -> None:
 
 async def _perform(asked: Asked, execution: Json) -> Json:
     sql = execution["Query"]
-    if execution["ExecutionParameters"]:
-        sql = filled(sql, execution["ExecutionParameters"])
+    given = execution["ExecutionParameters"]
     word = (_WORD.match(sql) or [None, ""])[1]
     if str(word).lower() in ("prepare", "execute", "deallocate"):
-        sql = await prepared(asked, execution, sql)
+        sql = await prepared(asked, execution, sql, given)
         if not sql:
             return {}
+    elif given:
+        sql = filled(sql, given)
     bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
     await rights.may_write(asked, bucket, key)
     if bucket == DEFAULT_BUCKET and bucket not in asked.system.project().sections.get("lake", {}):
-        asked.system.documents.put("lake", bucket, {"spec": {}, "meta": {"created": now()}})
+        asked.system.documents.put("lake", bucket, {"spec": {}, "meta": {"created": now_us()}})
         await asked.system.apply()
     ddl = read_ddl(sql)
     if ddl is None:
@@ -186,7 +173,10 @@ async def _select(asked: Asked, execution: Json, sql: str, bucket: str, key: str
     )
     rights.reads(asked, done)
     await statements.register(asked, bucket, key, done)
-    execution["columns"] = done["columns"]
+    shown = execution["StatementType"] == "UTILITY"
+    execution["columns"] = announced(done["columns"]) if shown else done["columns"]
+    if shown and done["columns"] and done["columns"][0][0] == "column":
+        execution["SubstatementType"] = "DESC_VIEW"
     return {"stats": done["stats"], "rows": done["rows"]}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 from urllib.parse import unquote
 
@@ -127,7 +126,7 @@ async def _target(
             bucket,
             prefix,
             doc["format"],
-            {"delimiter": (doc.get("serde_parameters") or {}).get("field.delim")},
+            {name: doc.get(name) for name in ("serde", "serde_parameters", "parameters")},
             keys,
             names,
         )
@@ -143,9 +142,7 @@ async def _target(
     elif options.get("external_location"):
         bucket, prefix = split_url(options["external_location"])
     else:
-        bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
-        folder = key.rpartition("/")[0]
-        prefix = f"{folder + '/' if folder else ''}tables/{uuid.uuid4()}/"
+        bucket, prefix = split_url(execution["ResultConfiguration"]["OutputLocation"])
     return (
         bucket,
         prefix,
@@ -209,7 +206,7 @@ def split_args(text: str) -> list[str]:
 async def _manifest(asked: Asked, execution: Json, written: list[str]) -> str:
     """The list of files that were written, as an object beside the result; its address."""
     bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
-    name = key.rpartition(".")[0] + "-manifest.csv"
+    name = f"{key}-manifest.csv"
     done = await asked.system.query.call(
         "keep", data=("\n".join(written) + ("\n" if written else "")).encode()
     )

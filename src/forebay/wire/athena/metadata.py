@@ -6,8 +6,10 @@ import re
 
 from forebay.errors import NotFound
 from forebay.wire.athena.base import SERVICE, invalid, page
+from forebay.wire.athena.kinds import missing
 from forebay.wire.athena.rights import may_look
 from forebay.wire.athena.statements import catalog
+from forebay.wire.glue.shapes import storage_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -62,16 +64,17 @@ async def get_database(asked: Asked, given: Json) -> Json:
     try:
         return {"Database": _database(await catalog(asked, "database_row", name=name))}
     except NotFound:
-        raise _missing(f"Database {given['DatabaseName']} not found.") from None
+        raise _missing(asked, "Entity Not Found") from None
 
 
-def _missing(message: str) -> AwsError:
-    return AwsError("MetadataException", message, http=400)
+def _missing(asked: Asked, message: str) -> AwsError:
+    return AwsError("MetadataException", missing(message, asked.request.request_id), http=400)
 
 
 def _table(row: Json) -> Json:
     doc = row["doc"]
     comments = doc.get("comments") or {}
+    storage = (storage_of(doc) or {}) if row["kind"] != "view" else {}
 
     def columns(pairs: list[list[str]]) -> list[Json]:
         return [{"Name": name, "Type": kind, "Comment": comments.get(name)} for name, kind in pairs]
@@ -86,8 +89,11 @@ def _table(row: Json) -> Json:
             **{key: str(value) for key, value in (doc.get("parameters") or {}).items()},
             "location": doc.get("location") or "",
             "serde.serialization.lib": doc.get("serde") or "",
-            "inputformat": "",
-            "outputformat": "",
+            **{
+                f"serde.param.{key}": str(value) for key, value in (doc.get("serde_parameters") or {}).items()
+            },
+            "inputformat": storage.get("InputFormat") or "",
+            "outputformat": storage.get("OutputFormat") or "",
         },
     }
 
@@ -100,7 +106,7 @@ async def get_table_metadata(asked: Asked, given: Json) -> Json:
     try:
         return {"TableMetadata": _table(await catalog(asked, "table_row", database=database, name=name))}
     except NotFound:
-        raise _missing(f"EntityNotFoundException: Table {name} not found.") from None
+        raise _missing(asked, "Entity Not Found") from None
 
 
 @SERVICE.operation("ListTableMetadata")
@@ -111,7 +117,7 @@ async def list_table_metadata(asked: Asked, given: Json) -> Json:
     try:
         await catalog(asked, "database_row", name=database)
     except NotFound:
-        raise _missing(f"EntityNotFoundException: Database {database} not found.") from None
+        raise _missing(asked, f"Database {database} not found.") from None
     rows = await catalog(asked, "list_tables", database=database, limit=MOST)
     expression = given.get("Expression")
     if expression:

@@ -10,9 +10,9 @@ from forebay.wire.athena.base import PREPARED, invalid, now
 from forebay.wire.service import Asked, Json
 
 _PIECES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\?|[^'\"?/-]+|.", re.DOTALL)
-_PREPARE = re.compile(r"\s*prepare\s+(\w+)\s+from\s+(.+?);?\s*$", re.IGNORECASE | re.DOTALL)
-_EXECUTE = re.compile(r"\s*execute\s+(\w+)(?:\s+using\s+(.+?))?;?\s*$", re.IGNORECASE | re.DOTALL)
-_DEALLOCATE = re.compile(r"\s*deallocate\s+prepare\s+(\w+);?\s*$", re.IGNORECASE)
+_PREPARE = re.compile(r"\s*prepare\s+\"?(\w+)\"?\s+from\s+(.+?);?\s*$", re.IGNORECASE | re.DOTALL)
+_EXECUTE = re.compile(r"\s*execute\s+\"?(\w+)\"?(?:\s+using\s+(.+?))?;?\s*$", re.IGNORECASE | re.DOTALL)
+_DEALLOCATE = re.compile(r"\s*deallocate\s+prepare\s+\"?(\w+)\"?;?\s*$", re.IGNORECASE)
 
 
 def filled(sql: str, values: Sequence[str]) -> str:
@@ -49,8 +49,8 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-async def prepared(asked: Asked, execution: Json, sql: str) -> str:
-    """The statement that EXECUTE means; '' where there is nothing more to run."""
+async def prepared(asked: Asked, execution: Json, sql: str, given: Sequence[str] | None = None) -> str:
+    """The statement that EXECUTE means, with what it or the call gives for `?`; '' where nothing more is to run."""
     group = execution["WorkGroup"]
     documents = asked.system.documents
     if match := _PREPARE.match(sql):
@@ -74,4 +74,4 @@ async def prepared(asked: Asked, execution: Json, sql: str) -> str:
     found = documents.get(PREPARED, f"{group}/{match[1]}")
     if found is None:
         raise invalid(f"PreparedStatement {match[1]} was not found in workGroup {group}")
-    return filled(found["QueryStatement"], _split(match[2]) if match[2] else [])
+    return filled(found["QueryStatement"], _split(match[2]) if match[2] else given or [])

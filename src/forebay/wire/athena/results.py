@@ -11,6 +11,7 @@ from forebay.errors import NotFound
 from forebay.lake.shelf import Shelf
 from forebay.wire.athena.base import SERVICE, invalid
 from forebay.wire.athena.executions import execution_of
+from forebay.wire.athena.kinds import counted
 from forebay.wire.athena.rights import may_fetch
 from forebay.wire.service import Asked, Json
 
@@ -50,6 +51,11 @@ def column_info(name: str, kind: str) -> Json:
     }
 
 
+def _shown_info(name: str, kind: str) -> Json:
+    """A column of what SHOW or DESCRIBE answers."""
+    return {**column_info(name, "varchar"), "Type": kind, "Precision": 0, "CaseSensitive": False}
+
+
 @SERVICE.operation("GetQueryResults")
 async def get_query_results(asked: Asked, given: Json) -> Json:
     """A page of rows, the first one beginning with the column names."""
@@ -66,14 +72,18 @@ async def get_query_results(asked: Asked, given: Json) -> Json:
     token = given.get("NextToken") or "0"
     if not token.isdigit():
         raise invalid("NextToken is not valid")
-    metadata = {"ColumnInfo": [column_info(*column) for column in execution.get("columns") or []]}
-    count = {"UpdateCount": execution.get("rows_written", 0)}
+    kind = execution["StatementType"]
+    info = _shown_info if kind == "UTILITY" else column_info
+    metadata = {"ColumnInfo": [info(*column) for column in execution.get("columns") or []]}
+    count = {}
+    if counted(kind, execution["SubstatementType"]):
+        count["UpdateCount"] = execution.get("rows_written", 0)
     if "rows_written" in execution or not execution.get("columns"):
         return {**count, "ResultSet": {"Rows": [], "ResultSetMetadata": metadata}}
     bucket, key = execution["ResultConfiguration"]["OutputLocation"][5:].split("/", 1)
     await may_fetch(asked, bucket, key)
     shelf = Shelf(asked.system.layout.catalog, asked.system.layout.lake)
-    read = _quoted if execution["StatementType"] == "DML" else _plain
+    read = _quoted if kind == "DML" else _plain
     try:
         rows, following = await asyncio.to_thread(
             lambda: read(shelf.find(bucket, key).path, int(token), most)
@@ -121,7 +131,7 @@ def _quoted(path: Path, start: int, most: int) -> tuple[list[list[str | None]], 
 
 
 def _plain(path: Path, start: int, most: int) -> tuple[list[list[str | None]], int | None]:
-    """The same of a text file: a row a line, cells between tabs."""
+    """The same of a text file: a row a line, which is one cell."""
     rows: list[list[str | None]] = []
     with path.open("rb") as file:
         file.seek(start)
@@ -129,6 +139,6 @@ def _plain(path: Path, start: int, most: int) -> tuple[list[list[str | None]], i
             line: Any = file.readline()
             if not line:
                 break
-            rows.append(list(line.decode().rstrip("\n").split("\t")))
+            rows.append([line.decode().removesuffix("\n")])
         following = file.tell()
     return rows, following if following < path.stat().st_size else None

@@ -205,6 +205,7 @@ async def _change_table(asked: Asked, ddl: Ddl, database: str) -> None:
     row = await catalog(asked, "table_row", database=database, name=ddl.name)
     doc = dict(row["doc"])
     new = [column[:2] for column in ddl.columns]
+    doc["comments"] = {**(doc.get("comments") or {}), **{c[0]: c[2] for c in ddl.columns if c[2]}}
     if ddl.kind == "add_columns":
         doc["columns"] = [*doc["columns"], *new]
     elif ddl.kind == "replace_columns":

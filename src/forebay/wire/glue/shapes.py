@@ -53,6 +53,11 @@ def doc_of(made: Json) -> tuple[str, Json]:
         "serde": library or None,
         "serde_parameters": serde.get("Parameters") or {},
         "parameters": parameters,
+        "comments": {
+            folded(column["Name"]): column["Comment"]
+            for column in [*(storage.get("Columns") or ()), *(made.get("PartitionKeys") or ())]
+            if column.get("Comment")
+        },
         "inferred": False,
         "owner": "wire",
         "input": made,
