@@ -223,7 +223,6 @@ class Functions:
         key = f"{spec.errors.prefix}aws/lambda/async/{name}/{dated()}"
         put = self.prepare(spec.errors.bucket, key, record, f"functions.{name}")
         self._store.write(put)
-        self._lake.notices.changed.set()
 
     def prepare(self, bucket: str, key: str, data: bytes, source: str) -> Put:
         """Write an object's bytes, and give what makes it an object in a transaction of the catalog."""
@@ -265,7 +264,6 @@ class Functions:
     def told(self) -> None:
         """Calls or objects were made."""
         self.queue.wake()
-        self._lake.notices.changed.set()
 
     def _reap(self) -> float:
         self.invoker.reap()

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
+import apsw
 import pyarrow as pa
 
 from forebay.event import Batch
+
+T = TypeVar("T")
 
 
 class LogReader(Protocol):
@@ -255,6 +258,25 @@ class Rewrite:
     segments: Sequence[SegmentRow] = ()
     dropped: int = 0
     change: TableChange | None = None
+
+
+class Catalog(Protocol):
+    """The catalog's one writer, for nouns that keep rows of their own there: `forebay.catalog.store.Store`."""
+
+    def submit(
+        self, work: Callable[[apsw.Connection], T], *, soon: bool = False, hurrying: bool = False
+    ) -> Future[T]:
+        """Queue `work`, which gets the connection inside a transaction; with `soon`, somebody waits for it."""
+
+    def hurry(self) -> None:
+        """Commit what is queued in the calling thread, if that is quick."""
+
+    def write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Submit and wait."""
+
+    @property
+    def reader(self) -> apsw.Connection:
+        """A reading connection of the calling thread's own."""
 
 
 class DeliveryStore(Protocol):

@@ -19,7 +19,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def told(world: World, kind: str) -> list[Any]:
-    return [each["event"] for each in world.call("notices_read", kind=kind, most=1000)["notices"]]
+    return [each["event"] for each in world.lake.notices.read(kind, most=1000)]
 
 
 def configure(world: World, *rules: dict[str, Any], bus: bool = False) -> None:
@@ -78,5 +78,5 @@ def test_a_notice_stays_until_it_is_done(world: World) -> None:
     found = world.lake.notices.read("bus")
     assert world.lake.notices.read("bus") == found
     assert world.lake.notices.read("bus", after=found[0]["id"]) == found[1:]
-    world.call("notices_done", ids=[found[0]["id"]])
+    world.lake.notices.done([found[0]["id"]]).result()
     assert world.lake.notices.read("bus") == found[1:]

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import apsw
 
@@ -28,10 +28,10 @@ from forebay.clock import SECOND, iso, now_us
 from forebay.errors import ForebayError, NotFound
 from forebay.functions.invoke import Invoker, Result
 from forebay.functions.section import FunctionSpec
+from forebay.ports import Catalog
 from forebay.project.model import Ref
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 DDL = """
 -- `due` and `created` are UTC microseconds; `tries` counts answers that were errors, `delays` the times that
@@ -50,20 +50,6 @@ POLL = 0.5
 THREADS = 128
 KEPT = 1000
 """Calls of one function that stay as `failed`; the oldest give way."""
-
-
-class Catalog(Protocol):
-    """What the queue asks of the catalog: `forebay.catalog.store.Store`."""
-
-    def submit(self, work: Callable[[apsw.Connection], T], *, soon: bool = False) -> Future[T]:
-        """Queue `work`, which gets the connection inside a transaction; with `soon`, somebody waits for it."""
-
-    def write(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Submit and wait."""
-
-    @property
-    def reader(self) -> apsw.Connection:
-        """A reading connection of the calling thread's own."""
 
 
 @dataclass(frozen=True, slots=True)

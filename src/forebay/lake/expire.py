@@ -14,9 +14,9 @@ from forebay.clock import SECOND
 from forebay.errors import UsageError
 from forebay.lake import uploads
 from forebay.lake.lifecycle import applies, due, prefixes
-from forebay.lake.notifications import Catalog
 from forebay.lake.objects import Change, World, delete
 from forebay.lake.settings import LIFECYCLE
+from forebay.ports import Catalog
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,24 +16,26 @@ from typing import Any, TypeVar
 
 import apsw
 
+from forebay.beat import Beat
 from forebay.clock import now_us
 from forebay.crash import crash_point
 from forebay.errors import ForebayError, UsageError
 from forebay.lake import objects, uploads
 from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
-from forebay.lake.notifications import Catalog, Happened, Notices, tell
+from forebay.lake.notifications import Happened, Notices, tell
 from forebay.lake.objects import Change, Json, World
 from forebay.lake.schema import STORE, make
 from forebay.lake.settings import Settings
 from forebay.lake.view import View
 from forebay.lake.watch import Watch
-from forebay.ports import ObjectRow
+from forebay.ports import Catalog, ObjectRow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BEAT = 0.25
+RETRY = 2.0
 EXPIRE_EVERY = 30.0
 SWEEP_EVERY = 3600.0
 LEFT_OVER = 900.0
@@ -61,20 +62,18 @@ class Lake:
         self._buckets: list[str] = []
         self.watching = False
         self._unlink: deque[str] = deque()
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="lake", daemon=True)
+        self._expired = time.monotonic()
+        self._swept = -SWEEP_EVERY
+        self._shards: list[str] = []
+        self._beat = Beat("the lake's folders", self._look_after, retry=RETRY)
 
     def start(self) -> None:
         """Begin to look after the folders."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """Stop looking; what is not yet done is noted in the catalog."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._beat.stop()
 
     def apply(self, buckets: Iterable[str]) -> None:
         """The buckets there are from now on."""
@@ -89,8 +88,7 @@ class Lake:
         happened = Happened(
             "ObjectCreated:Put", row.bucket, row.key, row.size, row.etag, None, self.world.tick(), {}
         )
-        if tell(db, self.world.settings, happened):
-            self.notices.changed.set()
+        tell(db, self.world.settings, happened)
 
     # --- what is asked of it ---
 
@@ -105,7 +103,6 @@ class Lake:
         bucket_close    {bucket}: take nothing more into an empty bucket
         bucket_open     {bucket, settings: {name: doc}}: a new bucket, which is told this of itself
         upload_*        begin, part, complete, abort: `uploads`
-        notices_*       read {kind, after?, most?}, done {ids}: `notifications`
         """
         return {
             "object_put": lambda args: self._change(objects.put, args, "put"),
@@ -120,8 +117,6 @@ class Lake:
             "upload_part": self._upload_part,
             "upload_complete": lambda args: self._change(uploads.complete, args, "complete"),
             "upload_abort": self._upload_abort,
-            "notices_read": self._notices_read,
-            "notices_done": self._notices_done,
         }
 
     async def _do(self, work: Callable[[apsw.Connection], T]) -> T:
@@ -144,7 +139,6 @@ class Lake:
 
     def _after(self, unlink: Iterable[str]) -> None:
         self._unlink.extend(unlink)
-        self.notices.changed.set()
 
     async def _delete_many(self, args: Json) -> list[Json]:
         def work(db: apsw.Connection) -> tuple[list[Json], list[str]]:
@@ -213,14 +207,6 @@ class Lake:
     async def _upload_abort(self, args: Json) -> None:
         self._after(await self._do(lambda db: uploads.abort(db, args["upload"])))
 
-    async def _notices_read(self, args: Json) -> Json:
-        read = self.notices.read
-        after, most = args.get("after") or 0, args.get("most") or 100
-        return {"notices": await asyncio.to_thread(read, args["kind"], after, most)}
-
-    async def _notices_done(self, args: Json) -> None:
-        await asyncio.wrap_future(self.notices.done(args["ids"]))
-
     # --- its own thread ---
 
     def _by_hand(self, bucket: str, key: str, args: Json) -> None:
@@ -239,38 +225,26 @@ class Lake:
 
         self._after(self._catalog.write(work))
 
-    def _run(self) -> None:
-        expired = time.monotonic()
-        swept = -SWEEP_EVERY
-        shards: list[str] = []
-        while not self._stopping:
-            self._wake.wait(BEAT)
-            self._wake.clear()
-            try:
-                self._remove()
-                while not self._stopping and self._view.catch_up():
-                    pass
-                if self.watching and not self._stopping:
-                    self._watch.look(self._buckets)
-                if time.monotonic() - expired > EXPIRE_EVERY:
-                    expired = time.monotonic()
-                    self._after(expire(self._catalog, self.world, now_us())[1])
-                if time.monotonic() - swept > SWEEP_EVERY:
-                    swept = time.monotonic()
-                    shards = list(SHARDS)
-                if shards:
-                    self._sweep(shards.pop())
-            except OSError as error:
-                log.warning("the lake's folders wait: %s", error)
-                self._pause()
-            except Exception:
-                log.exception("the lake's folders could not be looked after; trying again")
-                self._pause()
-
-    def _pause(self) -> None:
-        deadline = time.monotonic() + 2.0
-        while not self._stopping and time.monotonic() < deadline:
-            time.sleep(0.1)
+    def _look_after(self) -> float:
+        try:
+            self._remove()
+            while not self._beat.stopping and self._view.catch_up():
+                pass
+            if self.watching and not self._beat.stopping:
+                self._watch.look(self._buckets)
+            now = time.monotonic()
+            if now - self._expired > EXPIRE_EVERY:
+                self._expired = now
+                self._after(expire(self._catalog, self.world, now_us())[1])
+            if now - self._swept > SWEEP_EVERY:
+                self._swept = now
+                self._shards = list(SHARDS)
+            if self._shards:
+                self._sweep(self._shards.pop())
+        except OSError as error:
+            log.warning("the lake's folders wait: %s", error)
+            return RETRY
+        return BEAT
 
     def _remove(self) -> None:
         while self._unlink:

@@ -17,8 +17,7 @@ not happen. A row is
 
 Whoever serves a kind reads `Notices.read(kind, after)`, tells the target, and says `Notices.done(ids)`, or
 lets a row be and comes back: at least once, the `sequencer` (and the bus event's `id`) being the same on
-every try. `Notices.changed` is set when rows were added. From another process: flow.sock `notices_read
-{kind, after?, most?}` → {notices: [{id, kind, target, bucket, created, event}]}, `notices_done {ids}`.
+every try.
 
 Source of the record: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 and .../ev-events.html for the bus.
@@ -27,12 +26,11 @@ and .../ev-events.html for the bus.
 from __future__ import annotations
 
 import json
-import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 import apsw
@@ -41,26 +39,8 @@ from forebay.arn import ACCOUNT, REGION
 from forebay.clock import iso
 from forebay.lake.settings import NOTIFICATION, Settings
 
-T = TypeVar("T")
-
-
-class Catalog(Protocol):
-    """What the lake asks of the catalog: `forebay.catalog.store.Store`."""
-
-    def submit(
-        self, work: Callable[[apsw.Connection], T], *, soon: bool = False, hurrying: bool = False
-    ) -> Future[T]:
-        """Queue `work`, which gets the connection inside a transaction; with `soon`, somebody waits for it."""
-
-    def hurry(self) -> None:
-        """Commit what is queued in the calling thread, if that is quick."""
-
-    def write(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Submit and wait."""
-
-    @property
-    def reader(self) -> apsw.Connection:
-        """A reading connection of the calling thread's own."""
+if TYPE_CHECKING:  # it brings Arrow, which who puts objects does not need
+    from forebay.ports import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +180,6 @@ class Notices:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self.changed = threading.Event()
 
     def read(self, kind: str, after: int = 0, most: int = 100) -> list[dict[str, Any]]:
         """Rows of a kind whose id is above `after`, oldest first."""

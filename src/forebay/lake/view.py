@@ -19,8 +19,8 @@ import apsw
 from forebay.crash import crash_point
 from forebay.lake.files import Files, copy
 from forebay.lake.keys import is_path
-from forebay.lake.notifications import Catalog
 from forebay.lake.objects import Live, live
+from forebay.ports import Catalog
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from typing import Any
 from forebay.errors import ForebayError
 from forebay.lake.files import Files
 from forebay.lake.keys import MAX_KEY, above, is_hidden, is_path
-from forebay.lake.notifications import Catalog
 from forebay.lake.objects import Live, live
+from forebay.ports import Catalog
 
 log = logging.getLogger(__name__)
 
