@@ -274,8 +274,7 @@ class Log:
                     retry_after=1,
                 )
             self._submitted += submission.size
-            # What is little waits for the rest of the loop's turn; what is much is committed meanwhile.
-            self._inbox.put(submission, submission.loop if submission.size <= LITTLE else None)
+            self._inbox.put(submission, submission.loop)
 
     def between(self, action: Callable[[Committer], T]) -> T:
         """Run `action` in the writer's thread, between two commits, and wait for it; what it raises is raised."""
