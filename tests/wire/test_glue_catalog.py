@@ -248,7 +248,7 @@ def test_there_are_no_jobs(glue: Any) -> None:
 
 
 def test_what_is_not_offered_says_so(glue: Any) -> None:
-    refused("NotImplemented", "glue.GetUserDefinedFunctions", glue.get_user_defined_functions, Pattern="*")
+    refused("NotImplemented", "glue.GetWorkflow", glue.get_workflow, Name="w")
 
 
 def test_what_was_made_survives_kill_9(system: System, glue: Any, database: str) -> None:

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from forebay.wire.glue import catalog, classifiers, crawlers, crawls, jobs, partitions, tables, tags
+from forebay.wire.glue import (
+    catalog,
+    classifiers,
+    crawlers,
+    crawls,
+    functions,
+    indexes,
+    jobs,
+    partitions,
+    statistics,
+    tables,
+    tags,
+)
 from forebay.wire.glue.base import SERVICE
 
-__all__ = ["SERVICE", "catalog", "classifiers", "crawlers", "crawls", "jobs", "partitions", "tables", "tags"]
+__all__ = [
+    "SERVICE",
+    "catalog",
+    "classifiers",
+    "crawlers",
+    "crawls",
+    "functions",
+    "indexes",
+    "jobs",
+    "partitions",
+    "statistics",
+    "tables",
+    "tags",
+]

@@ -81,6 +81,7 @@ async def delete_database(asked: Asked, given: Json) -> Json:
         refuse_declared(asked, name, table)
     await ask(asked, "remove_database", name=name)
     asked.system.documents.delete("glue.tags", f"database/{name}")
+    asked.system.documents.delete_all("glue.function", f"{name}/")
     return {}
 
 

@@ -135,10 +135,3 @@ async def batch_delete_partition(asked: Asked, given: Json) -> Json:
     detail = _detail("EntityNotFoundException", "Cannot find partition.")
     errors = [{"PartitionValues": values, "ErrorDetail": detail} for values in missing]
     return {"Errors": errors} if errors else {}
-
-
-@SERVICE.operation("GetPartitionIndexes")
-async def get_partition_indexes(asked: Asked, given: Json) -> Json:
-    """None can be made, and none is needed: every partition is found by an index."""
-    await _table(asked, _named(given))
-    return {"PartitionIndexDescriptorList": []}

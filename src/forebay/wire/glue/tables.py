@@ -16,6 +16,7 @@ from forebay.wire.glue.base import (
     refuse_declared,
     token,
 )
+from forebay.wire.glue.indexes import check_indexes, keep_indexes
 from forebay.wire.glue.shapes import doc_of, table_of
 from forebay.wire.service import Asked, Json
 
@@ -41,16 +42,20 @@ def table_input(given: Json) -> Json:
     return made
 
 
-@SERVICE.operation("CreateTable", partial="no open table formats, no partition indexes, no transactions")
+@SERVICE.operation("CreateTable", partial="no open table formats, no transactions")
 async def create_table(asked: Asked, given: Json) -> Json:
     """Make a table."""
-    if given.get("OpenTableFormatInput") or given.get("PartitionIndexes"):
-        raise invalid("OpenTableFormatInput and PartitionIndexes are not offered")
+    if given.get("OpenTableFormatInput"):
+        raise invalid("OpenTableFormatInput is not offered")
     made = table_input(given)
     database, name = folded(given["DatabaseName"]), folded(made["Name"])
     kind, doc = doc_of(made)
     doc["catalog"] = given.get("CatalogId")
+    indexes = given.get("PartitionIndexes") or []
+    check_indexes(doc, indexes)
     await ask(asked, "add_table", database=database, name=name, kind=kind, doc=doc)
+    if indexes:
+        keep_indexes(asked, await ask(asked, "table_row", database=database, name=name), indexes)
     return {}
 
 
