@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import runpy
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from forebay.errors import QueryFailed
 from tests.conftest import Running
@@ -163,6 +165,36 @@ def test_boto3_sees_the_bus_its_rules_and_where_they_lead(city: System) -> None:
     assert target["Arn"].endswith(":deliverystream/cat1")
     assert answer["FailedEntryCount"] == 0
     city.until(lambda: city.status()["ledger"]["delivery.cat1"]["accepted"] == 6)
+
+
+def test_the_real_client_posts_to_a_stage_and_each_request_is_in_the_routes_log(
+    city: System, rows: Path
+) -> None:
+    """As the generator does: a row a call on a kept connection, to the URL that API Gateway would have."""
+    before = city.status()["ledger"]["delivery.cat1"]["accepted"]
+    with urllib3.PoolManager() as pool:
+        for row in csv.DictReader(rows.open()):
+            event = {name.lower().replace(" ", "_"): value for name, value in row.items()}
+            answer = pool.request("POST", f"{city.ingest}/prod/events", json=event, timeout=10)
+            assert answer.status == 200
+            (entry,) = answer.json()["Entries"]
+            assert (answer.json()["FailedEntryCount"], len(entry["EventId"])) == (0, 36)
+        wrong = pool.request("POST", f"{city.ingest}/prod/event", json={}, timeout=10)
+    assert (wrong.status, wrong.json()) == (404, {"message": "Not Found"})
+    city.until(lambda: city.status()["ledger"]["delivery.cat1"]["accepted"] == before + 4)
+    logs = client(city, "logs")
+
+    def lines(group: str) -> list[str]:
+        return [each["message"] for each in logs.filter_log_events(logGroupName=group)["events"]]
+
+    city.until(lambda: len(lines("/aws/apigateway/events")) >= before + 4 - 1)  # one event was put by boto3
+    paths = [json.loads(line) for line in lines("/aws/apigateway/events")]
+    assert {each["routeKey"] for each in paths} == {"POST /events"}
+    groups = {
+        each["logGroupName"]: each.get("retentionInDays") for each in logs.describe_log_groups()["logGroups"]
+    }
+    logs.close()
+    assert (groups["/aws/apigateway/events"], groups["/aws/lambda/unwrap"]) == (7, 7)
 
 
 def test_a_simulated_city_fills_both_categories(running: Running, folder: Path) -> None:
