@@ -15,18 +15,21 @@ class Beat:
     """Calls `look`, which answers how many seconds there may be until the next time, between `start` and `stop`.
 
     What `look` raises is logged, and it is called again after `retry` seconds; a ForebayError is something
-    that waits for another process, and no fault.
+    that waits for another process, and no fault. The first look is after `first` seconds.
     """
 
-    def __init__(self, name: str, look: Callable[[], float], *, retry: float = 0.5) -> None:
+    def __init__(
+        self, name: str, look: Callable[[], float], *, retry: float = 0.5, first: float = 0.0
+    ) -> None:
         self._look = look
         self._retry = retry
+        self._first = first
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin, at once."""
+        """Begin."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -38,14 +41,23 @@ class Beat:
         """Whether a long look should come to an end."""
         return self._stopping.is_set()
 
-    def stop(self) -> None:
-        """Look no more; returns when a look that is under way has ended."""
+    def rest(self, seconds: float) -> bool:
+        """Within a look: wait, unless it should come to an end. Whether it should."""
+        return self._stopping.wait(seconds)
+
+    def cease(self) -> None:
+        """Look no more; a look that is under way goes on to its end."""
         self._stopping.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """Look no more, and wait for a look that is under way."""
+        self.cease()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
+        self._wake.wait(self._first)
         while not self.stopping:
             self._wake.clear()
             try:

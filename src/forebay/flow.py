@@ -18,7 +18,7 @@ What happens to an event, and where:
       │
       │  seal → write, fsync, rename → register                      delivery/flush.py
       ▼
-    lake            objects as plain files                           lake/files.py
+    lake            objects as plain files                           lake/files.py, flow_upkeep.py
       │
       ▼
     query           SQL over objects and hot rows in one snapshot    (process: query)
@@ -34,18 +34,16 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from forebay import ipc
+from forebay.beat import Beat
 from forebay.catalog.crawl.crawlers import Crawlers
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
-from forebay.catalog.sweep import registered, sweep
-from forebay.clock import SECOND, now_us
 from forebay.delivery.buffers import Sealed, make_seal
-from forebay.delivery.compact import GRACE, Compaction
 from forebay.delivery.consumer import Delivery, Parts
 from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
@@ -54,12 +52,12 @@ from forebay.errors import ForebayError, UsageError
 from forebay.flow_bus import Buses
 from forebay.flow_tables import declare, qualified
 from forebay.flow_triggers import Functions, plain_host
+from forebay.flow_upkeep import Upkeep
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
-from forebay.lake import listing
 from forebay.lake.files import Files
 from forebay.lake.lake import Lake
-from forebay.lake.section import BucketSpec, buckets
+from forebay.lake.section import buckets
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
@@ -69,9 +67,6 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
-UPKEEP = 2.0
-LOOK_AROUND = 300  # upkeeps: for files that the catalog does not know
-MERGE_ANYWAY = 30  # upkeeps: for what has settled
 WRITERS = 2
 RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
 STOP_SECONDS = 1.5
@@ -102,15 +97,23 @@ class Flow:
         self._deliveries: dict[str, Delivery] = {}
         self._writers: dict[str, Writer] = {}
         self._refused: dict[str, str] = {}
-        self._compactions: dict[str, Compaction] = {}
-        self._compacted: dict[str, int] = {}
-        self._upkeeps = -1
-        self._stopping = threading.Event()
+        self._stopping = False
         self._roomy = (0.0, True)
-        self._threads = [
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True),
-            threading.Thread(target=self._trim, name="trim", daemon=True),
-            threading.Thread(target=self._upkeep, name="upkeep", daemon=True),
+        self._front = ipc.Client(layout.socket("front"), "front")
+        self._told: dict[tuple[str, str], int] = {}
+        self._upkeep = Upkeep(
+            layout,
+            self._store,
+            self._files,
+            self.lake,
+            catalog=self._catalog,
+            project=lambda: self.project,
+            written=lambda name: self._writer(name).objects,
+        )
+        self._beats = [
+            Beat("heartbeat", self._tick, retry=HEARTBEAT),
+            Beat("trim", self._trim, retry=TRIM_EVERY, first=TRIM_EVERY),
+            self._upkeep.beat,
         ]
 
     # --- the project ---
@@ -126,8 +129,8 @@ class Flow:
         self.crawlers.start()
         self.functions.start()
         self.buses.start()
-        for thread in self._threads:
-            thread.start()
+        for beat in self._beats:
+            beat.start()
         self.lake.start()
 
     def apply(self, project: Project) -> None:
@@ -209,7 +212,7 @@ class Flow:
         return self._writers[name]
 
     def _enqueue(self, job: Callable[[], None]) -> None:
-        if not self._stopping.is_set():
+        if not self._stopping:
             self._pool.submit(job)
 
     def _open_log(self, name: str) -> LogReader:
@@ -278,7 +281,9 @@ class Flow:
 
     def stop(self) -> None:
         """Finish the batches under way, commit, close. What is buffered stays buffered: it is on disk."""
-        self._stopping.set()
+        self._stopping = True
+        for beat in self._beats:
+            beat.cease()
         self.functions.stop()
         deadline = time.monotonic() + STOP_SECONDS
         for delivery in self._deliveries.values():
@@ -287,9 +292,9 @@ class Flow:
             if not delivery.stop(max(0.0, deadline - time.monotonic())):
                 log.warning("delivery %s did not finish its batch; it will be read again", delivery.name)
             delivery.close()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        for beat in self._beats:
+            beat.stop()
+        self._front.close()
         self._pool.shutdown(cancel_futures=True)
         self.buses.stop()
         self.lake.stop()
@@ -298,57 +303,12 @@ class Flow:
 
     # --- its own threads ---
 
-    def _beat(self) -> None:
-        while not self._stopping.wait(HEARTBEAT):
-            try:
-                for delivery in list(self._deliveries.values()):
-                    delivery.tick()
-                for writer in list(self._writers.values()):
-                    writer.tick()
-            except Exception:
-                log.exception("buffers could not be looked after; trying again")
-
-    def _upkeep(self) -> None:
-        while not self._stopping.wait(UPKEEP):
-            try:
-                self.maintain()
-            except OSError as error:
-                log.warning("the lake's upkeep waits: %s", error)
-            except Exception:
-                log.exception("the lake's upkeep failed; trying again")
-
-    def maintain(self) -> None:
-        """One round of upkeep: expire, remove what was replaced, merge small files."""
-        ages = {name: bucket.expire for name, bucket in self.project.of(BucketSpec).items() if bucket.expire}
-        self._upkeeps += 1
-        self.lake.expire(ages, GRACE)
-        if ages and self._upkeeps % LOOK_AROUND == 0:
-            self._expire_foreign(ages)
-        sweep(self._store, self._files)
-        for name, spec in self.project.of(DeliverySpec).items():
-            if spec.format != "parquet" or spec.table is None:
-                continue
-            if name not in self._compactions:
-                self._compactions[name] = Compaction(
-                    name, spec.compression or "snappy", self._catalog, self._files
-                )
-            written = self._writer(name).objects
-            if self._compacted.get(name) == written and self._upkeeps % MERGE_ANYWAY:
-                continue
-            self._compacted[name] = written
-            begun = time.monotonic()
-            while self._compactions[name].step():
-                # At most half of the time, so that deliveries are not held up.
-                if self._stopping.wait(time.monotonic() - begun):
-                    return
-                begun = time.monotonic()
-
-    def _expire_foreign(self, ages: Mapping[str, float]) -> None:
-        for bucket, seconds in ages.items():
-            before = now_us() - int(seconds * SECOND)
-            for found in listing.files(self.layout.lake, bucket):
-                if found.modified < before and not registered(self._store, bucket, found.key):
-                    self._files.remove(found.path)
+    def _tick(self) -> float:
+        for delivery in list(self._deliveries.values()):
+            delivery.tick()
+        for writer in list(self._writers.values()):
+            writer.tick()
+        return HEARTBEAT
 
     def _positions(self) -> list[tuple[str, str, int]]:
         """(consumer, log, position) of whoever reads here."""
@@ -362,18 +322,14 @@ class Flow:
             + self.functions.positions()
         )
 
-    def _trim(self) -> None:
-        told: dict[tuple[str, str], int] = {}
-        front = ipc.Client(self.layout.socket("front"), "front")
-        try:
-            while not self._stopping.wait(TRIM_EVERY):
-                for consumer, log_name, position in self._positions():
-                    if told.get((consumer, log_name)) == position:
-                        continue
-                    try:
-                        front.call("trim", log=log_name, consumer=consumer, position=position)
-                        told[consumer, log_name] = position
-                    except ForebayError as error:
-                        log.debug("front was not told how far %s is: %s", consumer, error)
-        finally:
-            front.close()
+    def _trim(self) -> float:
+        """Tell front how far everybody is, so that logs may let go of what is done."""
+        for consumer, log_name, position in self._positions():
+            if self._told.get((consumer, log_name)) == position:
+                continue
+            try:
+                self._front.call("trim", log=log_name, consumer=consumer, position=position)
+                self._told[consumer, log_name] = position
+            except ForebayError as error:
+                log.debug("front was not told how far %s is: %s", consumer, error)
+        return TRIM_EVERY

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from forebay import flow as flow_module
+from forebay import flow_upkeep
 from forebay.delivery.section import BufferSpec, DeliverySpec
 from forebay.errors import ForebayError
 from forebay.flow import Flow
@@ -64,7 +64,7 @@ def project() -> Project:
 
 
 def main(state: str, mode: str) -> None:
-    flow_module.UPKEEP = 0.1
+    flow_upkeep.EVERY = 0.1
     last = mode == "flush"
 
     def transform(name: str, spec: DeliverySpec, project: Project) -> Transform | None:
