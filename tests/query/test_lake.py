@@ -210,7 +210,8 @@ def test_the_stamp_changes_when_rows_do_and_only_then(world: World) -> None:
 def test_a_table_whose_columns_are_still_to_come_can_be_asked(world: World, format: str) -> None:
     world.table("new", [], format=format)
     assert world.one("SELECT count(*) FROM new") == "0"
-    assert list(world.ask("SELECT * FROM new").rows()) == []
+    result = world.ask("SELECT * FROM new")
+    assert (result.columns, list(result.rows())) == ([], [])
 
 
 def test_columns_may_be_qualified_by_database_and_table(world: World) -> None:

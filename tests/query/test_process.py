@@ -225,6 +225,15 @@ def test_without_a_terminal_a_table_is_plain(asked: Callable[..., Result]) -> No
     ]
 
 
+def test_a_table_whose_columns_are_still_to_come_says_so(world: World, asked: Callable[..., Result]) -> None:
+    world.table("new", [], format="parquet")
+    found = asked("SELECT * FROM new")
+    assert (found.stdout.strip(), found.stderr.strip()) == (
+        "",
+        "the table has no columns yet: they come with its first event",
+    )
+
+
 def test_csv_is_as_athena_writes_it(asked: Callable[..., Result]) -> None:
     text = asked("SELECT * FROM t ORDER BY id", "--format", "csv").stdout
     assert text.splitlines()[:2] == ['"id","name","score"', '"1","a ""quoted"", one","1.0E10"']

@@ -83,6 +83,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     except QueryFailed as error:
         raise _placed(error, sql) from None
     _print(answer, form, output, as_json=as_json)
+    if not answer.columns:
+        click.echo("the table has no columns yet: they come with its first event", err=True)
     if answer.truncated:
         click.echo(f"only the first {answer.table.num_rows:,} rows are here", err=True)
     return 0

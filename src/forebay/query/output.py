@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
+from forebay.query.copysql import PATH
 from forebay.query.result import Column
 from forebay.query.sql.parse import failed
 from forebay.query.sql.relations import Rewritten
@@ -30,7 +31,10 @@ def collect(
         table = relation.to_arrow_table()
     else:
         table, truncated = _first(relation, max_rows)
-    return columns, _whole_numbers(table, kinds).rename_columns(names), truncated
+    table = _whole_numbers(table, kinds).rename_columns(names)
+    if names == [PATH] and not any(use.path for use in rewritten.uses):
+        return [], table.select([]), truncated  # `*` of a table without columns, for which it stood in
+    return columns, table, truncated
 
 
 def _first(relation: duckdb.DuckDBPyRelation, most: int) -> tuple[pa.Table, bool]:
