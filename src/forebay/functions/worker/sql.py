@@ -72,8 +72,8 @@ class SqlRunner:
             tables += self._group(group, failed)
         lost = {at for at, _, _ in failed}
         table, source = _join(tables)
-        kept = set(source)
-        dropped = [i for i in range(len(records)) if i not in kept and i not in lost]
+        ended = lost.union(source)
+        dropped = [] if len(ended) == len(records) else [i for i in range(len(records)) if i not in ended]
         answer: dict[str, Any] = {"failed": failed, "dropped": dropped, "source": source}
         if warnings := self._missing():
             answer["warnings"] = warnings
@@ -157,6 +157,12 @@ class SqlRunner:
 
 
 def _objects(records: list[bytes], failed: list[Failed]) -> tuple[list[dict[str, Any]], list[int]]:
+    try:
+        every = list(map(orjson.loads, records))
+        if set(map(type, every)) <= {dict}:
+            return every, list(range(len(records)))
+    except orjson.JSONDecodeError:
+        pass  # which of them, is looked for below
     events: list[dict[str, Any]] = []
     rows: list[int] = []
     for i, record in enumerate(records):
