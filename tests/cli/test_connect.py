@@ -18,19 +18,23 @@ from tests.conftest import Running
 from tests.projects import project
 
 URL = "http://127.0.0.1:14566"
+FILES = {"awscli", "boto3", "javascript", "awswrangler", "s3fs", "polars", "pyarrow"}
+"""Tools that name the database with each question, or know none."""
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_each_tool_is_told_the_endpoint(tool: str) -> None:
     text = TOOLS[tool](URL, "menu")
-    assert URL in text or "http%3A%2F%2F127.0.0.1%3A14566" in text
-    if tool not in {"awscli", "boto3"}:
+    assert urlsplit(URL).netloc in text
+    if tool not in FILES:
         assert "menu" in text
         assert "athena-results" in text
 
 
 def test_a_sqlalchemy_url_carries_all_that_pyathena_needs() -> None:
-    found = urlsplit(TOOLS["sqlalchemy"](URL, "menu"))
+    environment, url = TOOLS["sqlalchemy"](URL, "menu").splitlines()
+    assert environment == f"export AWS_ENDPOINT_URL={URL}"
+    found = urlsplit(url)
     assert (found.scheme, found.username, found.path) == ("awsathena+rest", "test", "/menu")
     assert parse_qs(found.query) == {"s3_staging_dir": ["s3://athena-results/"], "endpoint_url": [URL]}
     assert found.geturl() in TOOLS["superset"](URL, "menu")
@@ -51,7 +55,7 @@ def test_jdbc_tools_get_a_url_of_the_driver(tool: str) -> None:
 
 
 def test_python_settings_compile() -> None:
-    for tool in ("boto3", "pyathena"):
+    for tool in ("boto3", "pyathena", "pyarrow"):
         compile(TOOLS[tool](URL, "menu"), tool, "exec")
 
 

@@ -20,9 +20,11 @@ RESULTS = "s3://athena-results/"
 REGION = "us-east-1"
 
 
-def _awscli(url: str, _: str) -> str:
+def _environment(url: str, _: str) -> str:
+    """What every AWS SDK reads; the region has two names, and each SDK knows one of them."""
     return f"""\
 export AWS_ENDPOINT_URL={url}
+export AWS_REGION={REGION}
 export AWS_DEFAULT_REGION={REGION}
 export AWS_ACCESS_KEY_ID=test
 export AWS_SECRET_ACCESS_KEY=test"""
@@ -38,10 +40,12 @@ client = session.client("kinesis", endpoint_url="{url}")"""
 
 def _pyathena(url: str, database: str) -> str:
     return f"""\
+import os
+
 from pyathena import connect
 
+os.environ["AWS_ENDPOINT_URL"] = "{url}"  # for S3 and Glue too; endpoint_url would be Athena's alone
 connection = connect(
-    endpoint_url="{url}",
     region_name="{REGION}",
     aws_access_key_id="test",
     aws_secret_access_key="test",
@@ -51,6 +55,12 @@ connection = connect(
 
 
 def _sqlalchemy(url: str, database: str) -> str:
+    return f"""\
+export AWS_ENDPOINT_URL={url}
+{_athena_url(url, database)}"""
+
+
+def _athena_url(url: str, database: str) -> str:
     place = f"athena.{REGION}.amazonaws.com:443/{database}"
     return (
         f"awsathena+rest://test:test@{place}"
@@ -61,7 +71,22 @@ def _sqlalchemy(url: str, database: str) -> str:
 def _superset(url: str, database: str) -> str:
     return f"""\
 Settings > Database Connections > + Database > Amazon Athena (needs PyAthena[SQLAlchemy])
-SQLAlchemy URI: {_sqlalchemy(url, database)}"""
+SQLAlchemy URI: {_athena_url(url, database)}
+Superset's own environment: AWS_ENDPOINT_URL={url}"""
+
+
+def _pyarrow(url: str, _: str) -> str:
+    parts = urlsplit(url)
+    return f"""\
+from pyarrow.fs import S3FileSystem
+
+filesystem = S3FileSystem(
+    endpoint_override="{parts.netloc}",
+    scheme="{parts.scheme}",
+    region="{REGION}",
+    access_key="test",
+    secret_key="test",
+)"""
 
 
 def _options(url: str) -> str:
@@ -125,8 +150,13 @@ Password: test"""
 
 
 TOOLS: dict[str, Callable[[str, str], str]] = {
-    "awscli": _awscli,
+    "awscli": _environment,
     "boto3": _boto3,
+    "javascript": _environment,
+    "awswrangler": _environment,
+    "s3fs": _environment,
+    "polars": _environment,
+    "pyarrow": _pyarrow,
     "pyathena": _pyathena,
     "sqlalchemy": _sqlalchemy,
     "superset": _superset,
