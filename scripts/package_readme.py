@@ -12,7 +12,20 @@ from pathlib import Path
 from forebay.sections import SECTIONS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "forebay"
-GROUND = ("errors", "clock", "arn", "cron", "crash", "db", "beat", "event", "layout", "ipc", "ports", "sender")
+GROUND = (
+    "errors",
+    "clock",
+    "arn",
+    "cron",
+    "crash",
+    "db",
+    "beat",
+    "event",
+    "layout",
+    "ipc",
+    "ports",
+    "sender",
+)
 ABOVE = ("cli", "web", "wire", "deploy", "runtime", "flow")
 
 
@@ -41,6 +54,7 @@ def page() -> str:
         "## Above the nouns",
         "",
         *(f"- `{name}`: {room(name)}" for name in ABOVE),
+        *(f"  - `{path.stem}`: {first_line(path)}" for path in sorted(PACKAGE.glob("flow_*.py"))),
         "",
         "## The nouns, in the order in which events meet them",
         "",
