@@ -128,6 +128,10 @@ def _events(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     bus = _first(given, "EventBusName").rpartition("/")[2]
     if full := _first(given, "ResourceARN"):
         yield full
+    elif "ApiDestination" in operation and (name := _first(given, "Name")):
+        yield arn(f"api-destination/{name}")
+    elif "Connection" in operation and (name := _first(given, "Name")):
+        yield arn(f"connection/{name}")
     elif "Archive" in operation and (name := _first(given, "ArchiveName")):
         yield arn(f"archive/{name}")
     elif "Replay" in operation and (name := _first(given, "ReplayName")):
@@ -152,7 +156,7 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if full := _first(given, "ResourceArn"):
         yield full
         return
-    if not any(each in operation for each in ("Database", "Table", "Partition", "Catalog")):
+    if not any(each in operation for each in ("Database", "Table", "Partition", "Catalog", "UserDefined")):
         return
     yield arn("catalog")
     database = _first(given, "DatabaseName")
@@ -161,6 +165,9 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if database:
         database = database.lower()  # as Glue keeps names
         yield arn(f"database/{database}")
+        if "UserDefined" in operation:
+            yield arn(f"userDefinedFunction/{database}/{_first(given, 'FunctionName') or '*'}")
+            return
         table = _first(given, "TableName")
         if not table and "Table" in operation:
             table = _first(given, "Name") or (given.get("TableInput") or {}).get("Name") or ""

@@ -49,6 +49,9 @@ class Identity:
             narrowed = decide(self.session, Asked(action, resource, self.arn, full))
             own = _both(own, narrowed)
         theirs = self.named_by(resource_policy, action, resource, full)
+        if theirs == "allow":
+            granting = [each for each in resource_policy if each.grants((self.arn, *self.also))]
+            theirs = self.named_by(granting, action, resource, full)
         if "deny" in (own, theirs):
             return "deny"
         return "allow" if "allow" in (own, theirs) else "implicit"
@@ -72,7 +75,7 @@ class Identity:
             return True
         names = (self.arn, *self.also)
         return any(
-            each.allow and each.covers(Asked(action, prefix, name, full))
+            each.allow and each.grants(names) and each.covers(Asked(action, prefix, name, full))
             for each in resource_policy
             for name in names
         )

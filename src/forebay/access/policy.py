@@ -64,6 +64,11 @@ class Statement:
                 return False
         return self._under(asked)
 
+    def grants(self, names: Iterable[str]) -> bool:
+        """Does it name one of these itself? Naming their account leaves it to the account's own policies."""
+        named = {name for _, name in self.principals or ()}
+        return self.not_principals or "*" in named or not named.isdisjoint(names)
+
     def names(self, action: str) -> bool:
         """Does it speak of this action, on anything?"""
         return any(_like(each.lower(), action.lower()) for each in self.actions) != self.not_actions

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from forebay.access.actions import Need
 from forebay.access.actions_passed import acts, needs_role, passed
-from forebay.access.policy import parse_policy
+from forebay.access.policy import Asked as Question
+from forebay.access.policy import decide, parse_policy
 from forebay.functions.section import FunctionSpec
 from forebay.runtime.directory import ROLE, Directory
 from forebay.streams.section import StreamSpec
 from forebay.wire.iam.caller import role_identity
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.resource_policies import policy_of
 from forebay.wire.rights import judged
 from forebay.wire.service import Asked, Json
 
@@ -52,8 +54,45 @@ async def check_roles(asked: Asked, given: Json) -> None:
                 raise AwsError(
                     "ValidationException", f"RoleArn is required for target {target['Arn']}.", http=400
                 )
+        await _check_targets(asked, given)
     if asked.operation == "CreateEventSourceMapping" and given.get("EventSourceArn"):
         await _check_mapping(asked, given)
+    if asked.operation == "PutBucketNotificationConfiguration":
+        for rule in (given.get("NotificationConfiguration") or {}).get("LambdaFunctionConfigurations") or ():
+            function = str(rule.get("LambdaFunctionArn"))
+            if not await _may_reach(asked, function, f"arn:aws:s3:::{given['Bucket']}"):
+                message = "Unable to validate the following destination configurations"
+                raise AwsError("InvalidArgument", message, http=400, ArgumentName1=function)
+
+
+async def _check_targets(asked: Asked, given: Json) -> None:
+    """Targets that are reached without a role: functions that let rules call them, or what the caller reaches."""
+    bus = str(given.get("EventBusName") or "default").rpartition("/")[2]
+    rule = asked.arn(f"rule/{given['Rule']}" if bus == "default" else f"rule/{bus}/{given['Rule']}")
+    for target in given.get("Targets") or ():
+        arn = target["Arn"]
+        kind = arn.split(":")[2:3]
+        if target.get("RoleArn") or kind not in (["lambda"], ["logs"], ["events"]):
+            continue
+        if kind == ["lambda"] and await _may_reach(asked, arn, rule):
+            continue
+        action = {
+            "lambda": "lambda:InvokeFunction",
+            "logs": "logs:PutLogEvents",
+            "events": "events:PutEvents",
+        }[kind[0]]
+        why = await judged(asked, asked.identity, [Need(action, arn)])
+        if why is not None:
+            raise AwsError("AccessDeniedException", why, http=400)
+
+
+async def _may_reach(asked: Asked, function: str, source: str) -> bool:
+    """Whether a function's own policy lets the service call it on behalf of `source`, or the caller may anyway."""
+    keys = {"aws:sourcearn": source, "aws:sourceaccount": asked.account}
+    question = Question("lambda:InvokeFunction", function, f"{asked.service}.amazonaws.com", keys)
+    if decide(await policy_of(asked, function), question) == "allow":
+        return True
+    return await judged(asked, asked.identity, [Need("lambda:InvokeFunction", function)]) is None
 
 
 def _need_trusted(asked: Asked, role: str) -> None:

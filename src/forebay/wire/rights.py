@@ -12,12 +12,13 @@ from typing import Literal
 from forebay.access.actions import Need, Needs, changes, needs
 from forebay.access.audit import Audit
 from forebay.access.identity import Identity
-from forebay.access.policy import Context, Decision, MalformedPolicy, Statement, parse_policy
+from forebay.access.policy import Context, Decision
 from forebay.layout import Layout
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.conditions import conditions, through
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.refused import denied, sentence
+from forebay.wire.resource_policies import policy_of
 from forebay.wire.service import Asked, Json
 
 
@@ -42,7 +43,7 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
 
 async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
     """What the policies say of one need, and the resource's ARN as the caller names it."""
-    theirs = await _bucket_policy(asked, need.resource) if need.action.startswith("s3:") else ()
+    theirs = await policy_of(asked, need.resource)
     decision, resource = who.judge(
         need.action, need.resource, {**context, **need.context}, theirs, region=asked.region
     )
@@ -118,19 +119,6 @@ def _real(asked: Asked, need: Need) -> Need:
 
 _OWN = ("GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")
 _ATHENA = {"QueryExecutionId": "athena.execution", "NamedQueryId": "athena.named"}
-
-
-async def _bucket_policy(asked: Asked, resource: str) -> tuple[Statement, ...]:
-    bucket = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-    if not bucket or bucket == "*":
-        return ()
-    from forebay.wire.s3.base import setting  # noqa: PLC0415 - only who asks S3 needs it
-
-    text = await setting(asked, bucket, "policy")
-    try:
-        return parse_policy(text, resource_policy=True) if text else ()
-    except MalformedPolicy:  # it was checked when it was put; nothing is let through by one that is not read
-        return ()
 
 
 # The audit log.

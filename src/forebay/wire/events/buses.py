@@ -31,9 +31,6 @@ from forebay.wire.events.base import (
 )
 from forebay.wire.service import Asked, Json
 
-KEPT_POLICY = "the policy is kept and shown; who may call is decided by `access`"
-
-
 def _shown(asked: Asked, bus: Bus) -> Json:
     policy = bus.meta.get("policy")
     # The default bus, and those of the project, are as old as the state folder.
@@ -139,7 +136,7 @@ async def delete_event_bus(asked: Asked, given: Json) -> Json:
     return {}
 
 
-@SERVICE.operation("PutPermission", partial=KEPT_POLICY)
+@SERVICE.operation("PutPermission")
 async def put_permission(asked: Asked, given: Json) -> Json:
     """Let others put to a bus: one statement, or a whole policy."""
     bus = bus_of(asked, given.get("EventBusName"))
@@ -186,7 +183,7 @@ def _add_statement(asked: Asked, bus: Bus, given: Json) -> None:
     bus.meta["policy"] = {**policy, "Statement": [*others, statement]}
 
 
-@SERVICE.operation("RemovePermission", partial=KEPT_POLICY)
+@SERVICE.operation("RemovePermission")
 async def remove_permission(asked: Asked, given: Json) -> Json:
     """Take a statement, or all of them, back."""
     bus = bus_of(asked, given.get("EventBusName"))

@@ -155,9 +155,9 @@ def _with_policy(asked: Asked, given: Json, *, change: bool) -> Stream:
     return changing(asked, {"StreamName": found.name}) if change else found
 
 
-@SERVICE.operation("PutResourcePolicy", partial="the policy of a stream is only kept")
+@SERVICE.operation("PutResourcePolicy")
 async def put_resource_policy(asked: Asked, given: Json) -> None:
-    """Keep a stream's policy."""
+    """Set who else may call: it counts beside the policies of who does."""
     found = _with_policy(asked, given, change=True)
     try:
         policy = orjson.loads(given["Policy"])
