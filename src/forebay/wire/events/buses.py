@@ -31,6 +31,7 @@ from forebay.wire.events.base import (
 )
 from forebay.wire.service import Asked, Json
 
+
 def _shown(asked: Asked, bus: Bus) -> Json:
     policy = bus.meta.get("policy")
     # The default bus, and those of the project, are as old as the state folder.
