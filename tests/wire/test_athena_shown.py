@@ -138,6 +138,8 @@ def test_show_create_table_makes_the_table_again(athena: Any) -> None:
     found = results(athena, "SHOW CREATE TABLE shop.people")
     assert columns(found) == [("createtab_stmt", "string")]
     shown = "\n".join(lines(found))
+    assert shown.startswith("CREATE EXTERNAL TABLE `shop.people`(")
+    assert lines(results(athena, "SHOW CREATE TABLE people"))[0] == "CREATE EXTERNAL TABLE `people`("
     assert "ROW FORMAT DELIMITED \n  FIELDS TERMINATED BY ',' \nSTORED AS INPUTFORMAT" in shown
     finished(athena, shown.replace("`shop.people`", "shop.again"))
     again = "\n".join(lines(results(athena, "SHOW CREATE TABLE shop.again")))

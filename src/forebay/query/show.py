@@ -113,7 +113,7 @@ def _answer(
             return _one("prpt_name", [f"{k}\t{v}" for k, v in pairs])
         case "create":
             name = "create view" if table.kind == "view" else "createtab_stmt"
-            return _one(name, create(table).split("\n"))
+            return _one(name, create(table, qualified=said["db"] is not None).split("\n"))
     return _one("col_name", _described(table))
 
 
@@ -151,8 +151,8 @@ _DELIMITED = {
 }
 
 
-def create(table: Table) -> str:
-    """The CREATE TABLE (or VIEW) that would make this table on Athena."""
+def create(table: Table, *, qualified: bool) -> str:
+    """The CREATE TABLE (or VIEW) that would make this table on Athena; the table is named as it was asked for."""
     if table.kind == "view":
         return f"CREATE VIEW {table.name} AS\n{table.doc.get('view_sql', '')}"
     comments = table.doc.get("comments") or {}
@@ -161,7 +161,8 @@ def create(table: Table) -> str:
         said = {name: f" COMMENT {_text(comments[name])}" if comments.get(name) else "" for name, _ in pairs}
         return ", \n".join(f"  `{name}` {kind}{said[name]}" for name, kind in pairs)
 
-    lines = [f"CREATE EXTERNAL TABLE `{table.db}.{table.name}`(", columns(table.columns) + ")"]
+    named = f"{table.db}.{table.name}" if qualified else table.name
+    lines = [f"CREATE EXTERNAL TABLE `{named}`(", columns(table.columns) + ")"]
     if table.parameters.get("comment"):
         lines += [f"COMMENT {_text(table.parameters['comment'])}"]
     if table.partition_keys:
