@@ -84,6 +84,10 @@ class Job:
         """Take the dropped and the failed of an answer, and see to it that each event has one end."""
         n = high - low
         ended = answer.dropped + [i for i, _, _ in answer.failed]
+        if not ended and (answer.source is None or answer.source == list(range(n))):
+            with self.lock:
+                self.warnings |= dict.fromkeys(answer.warnings)
+            return True
         gone = set(ended)
         kept = set(range(n) if answer.source is None else answer.source)
         if len(gone) != len(ended) or kept & gone or kept | gone != set(range(n)):
