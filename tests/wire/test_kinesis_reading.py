@@ -44,7 +44,15 @@ def test_each_of_the_five_types_begins_where_it_says(kinesis: Any) -> None:
     assert from_("AFTER_SEQUENCE_NUMBER", StartingSequenceNumber=number) == [b"3", b"4", b"5"]
     assert from_("AT_TIMESTAMP", Timestamp=between) == [b"3", b"4", b"5"]
     assert from_("AT_TIMESTAMP", Timestamp=1) == from_("TRIM_HORIZON")
-    assert from_("AT_TIMESTAMP", Timestamp=between + dt.timedelta(hours=1)) == []
+    message = refused(
+        "InvalidArgumentException",
+        kinesis.get_shard_iterator,
+        StreamName=name,
+        ShardId="shardId-000000000000",
+        ShardIteratorType="AT_TIMESTAMP",
+        Timestamp=between + dt.timedelta(hours=1),
+    )
+    assert message.startswith("The timestampInMillis parameter cannot be greater than")
     latest = iterator(kinesis, name, ShardIteratorType="LATEST")
     assert read(kinesis, latest) == []
     kinesis.put_record(StreamName=name, Data=b"new", PartitionKey="k")

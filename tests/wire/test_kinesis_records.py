@@ -135,6 +135,36 @@ def test_limits_of_a_call_are_refused_with_aws_code_and_message(kinesis: Any, st
     assert "at 'records'" in many("ValidationException", [])
 
 
+def test_what_is_missing_or_of_the_wrong_form_is_told_as_aws_tells_it(kinesis: Any, stream: str) -> None:
+    null = "failed to satisfy constraint: Member must not be null"
+    code = "ValidationException"
+    told = refused(code, kinesis.put_record, StreamName=stream, Data=b"x")
+    assert told == f"1 validation error detected: Value null at 'partitionKey' {null}"
+    told = refused(code, kinesis.put_record, StreamName=stream)
+    assert told == (
+        f"2 validation errors detected: Value null at 'partitionKey' {null}; Value null at 'data' {null}"
+    )
+    told = refused(code, kinesis.put_records, StreamName=stream, Records=[{"Data": b"x"}])
+    assert told == f"1 validation error detected: Value null at 'records.1.member.partitionKey' {null}"
+    told = refused(code, kinesis.describe_stream, StreamName="")
+    assert told == (
+        "2 validation errors detected: Value '' at 'streamName' failed to satisfy constraint: Member must satisfy"
+        " regular expression pattern: [a-zA-Z0-9_.-]+; Value '' at 'streamName' failed to satisfy constraint: Member"
+        " must have length greater than or equal to 1"
+    )
+    lengths = "[Member must have length less than or equal to 128, Member must have length greater than or equal to 1]"
+    told = refused(code, kinesis.remove_tags_from_stream, StreamName=stream, TagKeys=["a", ""])
+    assert told == (
+        "1 validation error detected: Value '[a, ]' at 'tagKeys' failed to satisfy constraint: Member must satisfy"
+        f" constraint: {lengths}"
+    )
+    told = refused(code, kinesis.add_tags_to_stream, StreamName=stream, Tags={"": "b"})
+    assert told == (
+        "1 validation error detected: Value '{=b}' at 'tags' failed to satisfy constraint: Map keys must satisfy"
+        f" constraint: {lengths}"
+    )
+
+
 def test_a_body_that_makes_no_sense_is_refused_as_aws_does(system: System, stream: str) -> None:
     for body in (b"", b"[]", b"nonsense", b"{", b'{"StreamName": 1}', b'{"Records": {}}', b"\xff\xfe"):
         for operation in ("PutRecord", "PutRecords", "GetRecords", "CreateStream"):

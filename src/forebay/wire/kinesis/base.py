@@ -34,6 +34,18 @@ _SPELLED = (
     (re.compile(r"pattern: \^\((0\|\(\[1-9\]\\d\{0,\d+\}\))\)\$"), r"pattern: \1"),
     (re.compile(r"Value 'java\.nio\.HeapByteBuffer\[[^]]*\]' at"), "Value at"),
     (re.compile(r"Value '\[\{.*\}\]' at 'records' failed", re.DOTALL), "Value at 'records' failed"),
+    (
+        re.compile(r"\[AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST, AT_TIMESTAMP\]"),
+        "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+    ),
+    # Of a value that is too short or long, and of the wrong characters, the characters are told first.
+    (
+        re.compile(
+            r"(Value ('[^']*' at '[^']*') failed to satisfy constraint: Member must have length [^;]*); "
+            r"(Value \2 failed to satisfy constraint: Member must satisfy regular expression pattern: [^;]*)"
+        ),
+        r"\3; \1",
+    ),
 )
 
 
@@ -43,12 +55,36 @@ class Kinesis(Service):
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the model's constraints."""
         try:
+            _need_keys(model, given)
             super().check(model, given, asked)
         except AwsError as error:
             message = error.message
             for pattern, words in _SPELLED:
                 message = pattern.sub(words, message)
             raise AwsError(error.code, message) from None
+
+
+def _need_keys(model: OperationModel, given: Json) -> None:
+    """Raise AwsError for records without a partition key, which a model that knows queues too lets pass."""
+    null = "Value null at '{}' failed to satisfy constraint: Member must not be null"
+    missing: list[str] = []
+    if model.name == "PutRecord":
+        missing = [
+            null.format(path)
+            for name, path in (("PartitionKey", "partitionKey"), ("Data", "data"))
+            if given.get(name) is None
+        ]
+        if "partitionKey" not in "".join(missing):
+            return  # the model knows the rest
+    elif model.name == "PutRecords":
+        for at, entry in enumerate(given.get("Records") or (), 1):
+            if isinstance(entry, dict) and entry.get("PartitionKey") is None:
+                missing.append(null.format(f"records.{at}.member.partitionKey"))
+                if entry.get("Data") is None:
+                    missing.append(null.format(f"records.{at}.member.data"))
+    if missing:
+        count = f"{len(missing)} validation error{'s' if len(missing) > 1 else ''} detected: "
+        raise AwsError("ValidationException", count + "; ".join(missing[:10]))
 
 
 SERVICE = Kinesis("kinesis")

@@ -24,6 +24,8 @@ from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
 
 MOST = 10_000
+SKEW = 2_000
+"""So many milliseconds may a caller's clock be ahead."""
 MOST_BYTES = 10 << 20
 _IDLE = 2
 
@@ -78,12 +80,22 @@ async def get_shard_iterator(asked: Asked, given: Json) -> Json:
             if given.get("Timestamp") is None:
                 raise invalid(
                     "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP."
-                    " Current value is null."
+                    " Current request has no timestamp parameter."
                 )
+            _refuse_future(given["Timestamp"].timestamp())
             offset = await asyncio.to_thread(_since, found, int(given["Timestamp"].timestamp() * 1e6))
         case _:
             offset = numbered(asked, found, shard, str(text), after=kind == "AFTER_SEQUENCE_NUMBER")
     return {"ShardIterator": _written(asked, ShardIterator(found.name, number, offset))}
+
+
+def _refuse_future(seconds: float) -> None:
+    then, now = int(seconds * 1000), now_us() // 1000
+    if then > now + SKEW:
+        raise invalid(
+            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis."
+            f" timestampInMillis: {then}, currentTimestampInMillis: {now}"
+        )
 
 
 def _written(asked: Asked, iterator: ShardIterator) -> str:

@@ -30,13 +30,13 @@ def _check_characters(asked: Asked, name: str, texts: Iterable[str], doing: str)
     if any(_FOREIGN.search(text) for text in texts):
         raise invalid(
             "Some tags contain invalid characters. Valid characters: "
-            "Unicode letters, digits, white space, _ . / = + - % @ :."
+            "Unicode letters, digits, white space, _ . / = + - % @."
         )
     if any("%" in text for text in texts):
         raise invalid(
             f"Failed to {doing} stream {name} under account {asked.account} because some tags contained illegal"
             " characters. The allowed characters are Unicode letters, white-spaces,"
-            " '_',',','/','=','+','-','@',':'."
+            " '_',',','/','=','+','-','@'."
         )
 
 

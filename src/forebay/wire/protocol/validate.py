@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
@@ -52,12 +52,18 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
     limits = shape.metadata
     if isinstance(shape, ListShape):
         yield from _sized(limits, len(value), value, path)
+        if _is_plain(shape.member):
+            yield from _each(shape.member, value, value, path, "Member")
+            return
         for at, item in enumerate(value, 1):
             yield from _problems(shape.member, item, f"{path}.{at}.member")
     elif isinstance(shape, MapShape):
         yield from _sized(limits, len(value), value, path)
+        yield from _each(shape.key, value, value, path, "Map keys")
+        if _is_plain(shape.value):
+            yield from _each(shape.value, value.values(), value, path, "Map value")
+            return
         for key, item in value.items():
-            yield from _problems(shape.key, key, f"{path}.key")
             yield from _problems(shape.value, item, f"{path}.{key}.member")
     elif isinstance(value, str):
         yield from _sized(limits, len(value), value, path)
@@ -72,6 +78,29 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield _said(value, path, f"Member must have value greater than or equal to {limits['min']}")
         if "max" in limits and value > limits["max"]:
             yield _said(value, path, f"Member must have value less than or equal to {limits['max']}")
+
+
+def _is_plain(shape: Shape) -> bool:
+    return not isinstance(shape, StructureShape | ListShape | MapShape)
+
+
+def _each(shape: Shape, items: Iterable[Any], whole: Any, path: str, what: str) -> Iterator[str]:
+    """What is wrong with plain values that are many: said once, of all of them, with all that is asked of each."""
+    if not any(True for item in items for _ in _problems(shape, item, path)):
+        return
+    limits = shape.metadata
+    asked = []
+    if "max" in limits:
+        asked.append(f"Member must have length less than or equal to {limits['max']}")
+    if "min" in limits:
+        asked.append(f"Member must have length greater than or equal to {limits['min']}")
+    if "pattern" in limits:
+        asked.append(f"Member must satisfy regular expression pattern: {limits['pattern']}")
+    if isinstance(shape, StringShape) and shape.enum:
+        asked.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+    if not asked:
+        asked.append("Member must not be null")
+    yield _said(whole, path, f"{what} must satisfy constraint: [{', '.join(asked)}]")
 
 
 def _sized(limits: Any, size: int, value: Any, path: str) -> Iterator[str]:
