@@ -84,10 +84,11 @@ def test_what_cannot_be_joined_is_refused(s3: Any, bucket: str) -> None:
     with pytest.raises(s3.exceptions.ClientError, match="InvalidPart"):
         upload.complete(9)
     del upload.parts[9]
-    refused("MalformedXML", s3.complete_multipart_upload, 400, **upload.this)
+    refused("MalformedXML", s3.complete_multipart_upload, 400, **upload.this, MultipartUpload={"Parts": []})
+    refused("InvalidRequest", s3.complete_multipart_upload, 400, **upload.this)
     assert upload.complete(2)["ETag"].endswith('-1"')
     assert read(s3, bucket, "refused") == b"xx"
-    refused("NoSuchUpload", upload.complete, 404)
+    assert upload.complete(2)["ETag"].endswith('-1"')  # once more changes nothing
     none = {**upload.this, "UploadId": "none"}
     refused("NoSuchUpload", s3.upload_part, 404, **none, PartNumber=1, Body=b"")
     other = Upload(s3, bucket, "other")

@@ -62,6 +62,8 @@ _DETAIL = {
     "ObjectRemoved": ("Object Deleted", {}),
     "LifecycleExpiration": ("Object Deleted", {}),
     "ObjectTagging": ("", {}),
+    "ObjectAcl": ("Object ACL Updated", {}),
+    "ObjectRestore": ("", {"Post": "Object Restore Initiated", "Completed": "Object Restore Completed"}),
 }
 
 
@@ -158,6 +160,10 @@ def _bus_event(happened: Happened) -> dict[str, Any]:
             detail["reason"] = reasons.get(how, how)
         case "ObjectTagging":
             kind = "Object Tags Added" if how == "Put" else "Object Tags Deleted"
+        case "ObjectAcl":
+            pass
+        case "ObjectRestore":
+            kind = reasons[how]
         case _:
             detail["reason"] = "DeleteObject" if family == "ObjectRemoved" else "Lifecycle Expiration"
             marked = how == "DeleteMarkerCreated"

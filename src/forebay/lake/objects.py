@@ -340,9 +340,15 @@ def tag(change: Change) -> Json:
             (_told(change, json.loads(row[3])), change.bucket, change.key, row[0]),
         )
     shown = found if change.versioning else None
-    etag = current.etag if current is not None else None
-    if "tags" in change.args:
-        change.tell(f"ObjectTagging:{'Put' if tags is not None else 'Delete'}", etag=etag, version=shown)
+    size, etag = (current.size, current.etag) if current is not None else (None, None)
+    names = {
+        "tags": ("ObjectTagging:Put" if tags is not None else "ObjectTagging:Delete",),
+        "acl": ("ObjectAcl:Put",),
+        "restored": ("ObjectRestore:Post", "ObjectRestore:Completed"),
+    }
+    for kept, told in names.items():
+        for name in told if kept in change.args else ():
+            change.tell(name, size=size if kept == "restored" else None, etag=etag, version=shown)
     return {"version": shown}
 
 

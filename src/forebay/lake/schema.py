@@ -13,6 +13,10 @@ overwrite or a deletion is, and who still reads the old file is not disturbed.
     sums {CRC32: base64, ...}, composite: true where a sum is one of the parts' sums
     parts [[size, {CRC32: ...}], ...]      of a multipart upload
     version                                its version id; none is S3's `null` version
+    upload                                 the multipart upload that it was
+    acl, sse, kms, bucket_key              kept and given back: how it may be read, and how it is said to be encrypted
+    retain {mode, until}, hold             locks: lake/lock.py
+    restored UTC us                        until when an object of an archive's class may be read
     stat mtime in ns                       of the file, by which a change by hand is noticed
 """
 

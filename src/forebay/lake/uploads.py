@@ -6,14 +6,15 @@ file, and completing registers that and forgets the parts in one transaction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import apsw
 
 from forebay.clock import now_us
-from forebay.errors import NotFound
-from forebay.lake.objects import Change, Json, compact, put
+from forebay.errors import NotFound, UsageError
+from forebay.lake.objects import Change, Json, compact, live, put
 
 ABORTED = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
 
@@ -24,10 +25,11 @@ def no_such_upload(id: str) -> NotFound:
 
 
 def begin(db: apsw.Connection, args: Mapping[str, Any]) -> None:
-    """Begin upload `id` of `key` in `bucket`; `doc` is what completing it will need."""
+    """Begin upload `id` of `key` in `bucket`; `doc` is what completing it will need, and whether it covers an object."""
+    doc = {**args["doc"], "covers": live(db, args["bucket"], args["key"]) is not None}
     db.execute(
         "INSERT INTO lake_uploads(id, bucket, key, created, doc) VALUES (?, ?, ?, ?, ?)",
-        (args["id"], args["bucket"], args["key"], now_us(), compact(args["doc"])),
+        (args["id"], args["bucket"], args["key"], now_us(), compact(doc)),
     )
 
 
@@ -49,11 +51,29 @@ def add_part(db: apsw.Connection, args: Mapping[str, Any]) -> list[str]:
 def complete(change: Change) -> Json:
     """Make an object (as `objects.put`) and forget `upload`. Raises NotFound `NoSuchUpload` too."""
     upload = change.args["upload"]
-    if change.db.execute("SELECT 1 FROM lake_uploads WHERE id = ?", (upload,)).fetchone() is None:
+    row: Any = change.db.execute("SELECT created, doc FROM lake_uploads WHERE id = ?", (upload,)).fetchone()
+    if row is None:
         raise no_such_upload(upload)
+    change.check_conditions()
+    _check_undisturbed(change, row[0], json.loads(row[1]))
     answer = put(change)
     change.unlink += forget(change.db, upload)
     return answer
+
+
+def _check_undisturbed(change: Change, begun: int, doc: Json) -> None:
+    """Raise UsageError `ConditionalRequestConflict` where a condition holds only for what came meanwhile."""
+    current = change.current
+    if change.args.get("if_match") is not None and current is not None and current.modified > begun:
+        raise conflict("If-Match", change.key)
+    if change.args.get("if_none_match") is not None and doc.get("covers"):
+        raise conflict("If-None-Match", change.key)
+
+
+def conflict(condition: str, key: str) -> UsageError:
+    """The refusal of a conditional write that another came in the way of."""
+    message = "The conditional request cannot succeed due to a conflicting operation against this resource."
+    return UsageError("ConditionalRequestConflict", message, condition=condition, key=key)
 
 
 def forget(db: apsw.Connection, upload: str) -> list[str]:

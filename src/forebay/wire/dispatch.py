@@ -75,6 +75,8 @@ async def _answer(system: System, request: Request, call: Call) -> Response:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
     asked.identity = await admit(asked, streamed=request.stream is not None)
     asked.principal = asked.identity.arn if asked.identity.bounded else "root"
+    if call.service == "s3":
+        request.hoist()
     if asked.identity.bounded:
         await authorise(asked, _given(call, name, request), asked.identity)
     if (fast := service.fast.get(name)) is not None:

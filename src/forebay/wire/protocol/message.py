@@ -47,6 +47,15 @@ class Request:
     sent: str = ""
     secure: bool = False
 
+    def hoist(self) -> None:
+        """Take the headers that a presigned URL has in its query, as S3 does: those that begin with `x-amz-`."""
+        if "X-Amz-Signature=" not in self.query and "Signature=" not in self.query:
+            return
+        found = {
+            name.lower(): value for name, value in self.parameters() if name.lower().startswith("x-amz-")
+        }
+        self.headers = {**{k: v for k, v in found.items() if k not in _OF_SIGNATURE}, **self.headers}
+
     @property
     def is_form(self) -> bool:
         """Whether a form with a file is posted."""
@@ -91,6 +100,11 @@ class Request:
         """The query string's pairs, in order, decoded; a name without `=` has the value ''."""
         return parse_qsl(self.query, keep_blank_values=True)
 
+
+_OF_SIGNATURE = {
+    f"x-amz-{name}"
+    for name in ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
+}
 
 TOO_SLOW = (
     "Your socket connection to the server was not read from or written to within the timeout period. "

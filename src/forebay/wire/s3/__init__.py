@@ -15,6 +15,7 @@ from forebay.wire.s3 import (
     notify,
     objects,
     post,
+    restore,
     tags,
 )
 from forebay.wire.s3.base import SERVICE
@@ -33,5 +34,6 @@ __all__ = [
     "notify",
     "objects",
     "post",
+    "restore",
     "tags",
 ]

@@ -13,6 +13,7 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import (
     MALFORMED,
     OWNER,
+    caller,
     change,
     found_version,
     invalid,
@@ -202,7 +203,9 @@ async def put_object_acl(asked: Asked, given: Json) -> Json:
     acl = _put(asked, given)
     await check_acl(asked, bucket, acl)
     version = version_of(given) or found.version
-    await change(asked, "object_tag", bucket=bucket, key=given["Key"], version=version, acl=acl)
+    await change(
+        asked, "object_tag", bucket=bucket, key=given["Key"], version=version, acl=acl, caller=caller(asked)
+    )
     return {}
 
 

@@ -23,6 +23,7 @@ _RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
 _ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d|EU")
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/([^/]+)/s3/aws4_request")
+_REGIONAL = re.compile(r".+-(\d{12})-(.+)-an")
 HOME = "us-east-1"
 DOCUMENT = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -60,10 +61,11 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
     if owned == "BucketOwnerEnforced" and acl not in (None, "private"):
         message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
         raise AwsError("InvalidBucketAclWithObjectOwnership", message, http=400)
+    _check_namespace(name, given.get("BucketNamespace"), region, asked.account)
     place = _place(region, constraint)
     tags = (given.get("CreateBucketConfiguration") or {}).get("Tags")
     if name in bucket_names(asked.system):
-        if region != HOME or tags:
+        if tags or region != HOME or _meta(asked, name).get("region", HOME) != HOME:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
         return {"Location": f"/{name}"}
@@ -88,24 +90,61 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
 
 def _place(region: str, constraint: str | None) -> str:
     """The region of a new bucket. Raises AwsError where the two do not fit."""
-    if constraint is None:
-        if region != HOME:
-            raise AwsError(
-                "IllegalLocationConstraintException",
-                "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
-                http=400,
-            )
+    if region == HOME and constraint is None:
         return HOME
-    if constraint == HOME or not _REGION.fullmatch(constraint):
+    if region == HOME and (constraint == HOME or not _REGION.fullmatch(constraint or "")):
         message = "The specified location-constraint is not valid"
         raise AwsError("InvalidLocationConstraint", message, http=400, LocationConstraint=constraint)
     if region not in (HOME, constraint) and not (constraint == "EU" and region == "eu-west-1"):
         message = (
-            f"The {constraint} location constraint is incompatible for the region specific endpoint "
+            f"The {constraint or 'unspecified'} location constraint is incompatible for the region specific endpoint "
             "this request was sent to."
         )
         raise AwsError("IllegalLocationConstraintException", message, http=400)
-    return constraint
+    return str(constraint)
+
+
+def _check_namespace(name: str, wanted: str | None, region: str, account: str) -> None:
+    """Hold a bucket's name against the namespace that it is asked for in. Raises AwsError."""
+    header = "x-amz-bucket-namespace"
+    if wanted not in (None, "global", "account-regional"):
+        message = (
+            f"The {header} header value {wanted} is not valid. Only account-regional or global is supported."
+        )
+        raise AwsError("InvalidNamespaceHeader", message, http=400, Header=header, HeaderValue=wanted)
+    regional = name.endswith("-an")
+    if regional and wanted is None:
+        message = (
+            "The requested bucket is an account-regional namespace bucket, but your request is missing the required"
+            f" {header} header."
+        )
+        raise AwsError("MissingNamespaceHeader", message, http=400, Header=header)
+    if regional and wanted == "global":
+        message = (
+            f"The requested bucket is an account-regional namespace bucket, but the provided {header} header value is"
+            f" global. If you want to create an account-regional namespace bucket, set your {header} header to"
+            " account-regional."
+        )
+        raise AwsError("InvalidNamespaceHeader", message, http=400, Header=wanted, HeaderValue=name)
+    if wanted != "account-regional":
+        return
+    found = _REGIONAL.fullmatch(name)
+    if found is None:
+        message = (
+            "The requested bucket name did not include the account-regional namespace suffix, but the provided"
+            f" {header} header value is account-regional. Specify -[accountId]-[region]-an as the bucket name suffix to"
+            " create a bucket in your account-regional namespace, or remove the header."
+        )
+        raise AwsError("InvalidNamespaceHeader", message, http=400, Header=name)
+    for what, said, real in (("AWS Account ID", found[1], account), ("region", found[2], region)):
+        if said != real:
+            whose = "caller's AWS Account ID" if what != "region" else "current region"
+            message = (
+                f"The requested bucket is an account-regional namespace bucket, but the requested {what} '{said}' does"
+                f" not match the {whose} '{real}'. Specify the {'targeted region' if what == 'region' else whose} in"
+                " the bucket name."
+            )
+            raise AwsError("InvalidBucketNamespace", message, http=400, BucketNamespace=name)
 
 
 @operation("DeleteBucket")
@@ -166,7 +205,11 @@ async def head_bucket(asked: Asked, given: Json) -> Json:
     if given["Bucket"] not in bucket_names(asked.system):
         raise no_such_bucket(given["Bucket"])
     name = need_bucket(asked, given)
-    return {"BucketRegion": _meta(asked, name).get("region", HOME), "AccessPointAlias": False}
+    return {
+        "BucketRegion": _meta(asked, name).get("region", HOME),
+        "AccessPointAlias": False,
+        "_headers": {"content-type": "application/xml"},
+    }
 
 
 @operation("GetBucketLocation")

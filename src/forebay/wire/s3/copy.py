@@ -30,6 +30,7 @@ from forebay.wire.s3.headers import (
     write_conditions,
 )
 from forebay.wire.s3.objects import ENCRYPTED, new_meta, open_object, register
+from forebay.wire.s3.restore import check_active
 from forebay.wire.service import Asked, Json
 
 BLOCK = 1 << 20
@@ -90,6 +91,7 @@ async def read_source(asked: Asked, given: Json) -> Source:
         raise
     source = Source(bucket, found, fd, await setting(asked, bucket, "versioning") is not None)
     try:
+        check_active(found, source=True)
         check_source(given, found)
     except BaseException:
         source.close()
@@ -138,7 +140,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
             and found.latest
             and given["CopySource"].find("versionId=") < 0
         ):
-            _check_changed(given, directives)
+            await _check_changed(asked, given, source, directives)
         if found.size > MAX_COPY:
             message = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY}"
             raise AwsError("InvalidRequest", message, http=400)
@@ -180,7 +182,10 @@ def _meta(given: Json, found: Object, asked: Json, directives: dict[str, str]) -
     return meta
 
 
-def _check_changed(given: Json, directives: dict[str, str]) -> None:
+async def _check_changed(asked: Asked, given: Json, source: Source, directives: dict[str, str]) -> None:
+    """Raise AwsError `InvalidRequest` for a copy of an object onto itself that changes nothing."""
     names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "ChecksumAlgorithm")
-    if directives["MetadataDirective"] != "REPLACE" and not any(given.get(name) for name in names):
+    if directives["MetadataDirective"] == "REPLACE" or any(given.get(name) for name in names):
+        return
+    if "restored" not in source.found.meta and not await setting(asked, source.bucket, "default_encryption"):
         raise AwsError("InvalidRequest", SAME, http=400)

@@ -41,7 +41,6 @@ CLASSES = frozenset(
         "FSX_ONTAP",
     ]
 )
-ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _KEPT = {
     "ContentType": "type",
     "ContentEncoding": "encoding",

@@ -33,6 +33,8 @@ async def put_public_access_block(asked: Asked, given: Json) -> Json:
     """Let no policy or ACL make the bucket public from now on, as far as each of the four says."""
     bucket = need_bucket(asked, given)
     said = given["PublicAccessBlockConfiguration"]
+    if not said:
+        raise AwsError("InvalidRequest", "Must specify at least one configuration.", http=400)
     await _keep(asked, bucket, "public_access", {name: bool(said.get(name)) for name in BLOCKS})
     return {}
 
@@ -122,7 +124,8 @@ async def put_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json
     status = given["AccelerateConfiguration"].get("Status")
     if status not in ("Enabled", "Suspended"):
         raise malformed()
-    await _keep(asked, bucket, "accelerate", status)
+    if status == "Enabled" or await setting(asked, bucket, "accelerate") is not None:
+        await _keep(asked, bucket, "accelerate", status)
     return {}
 
 

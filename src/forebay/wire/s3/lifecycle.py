@@ -33,6 +33,9 @@ async def put_bucket_lifecycle_configuration(asked: Asked, given: Json) -> Json:
         seen.add(name)
         kept.append({**jsonable(rule), "ID": name})
     size = given.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
+    if size not in ("all_storage_classes_128K", "varies_by_storage_class"):
+        message = f"Invalid TransitionDefaultMinimumObjectSize found: {size}"
+        raise AwsError("InvalidRequest", message, http=400)
     await change(asked, "bucket_set", bucket=bucket, name="lifecycle", doc={"rules": kept, "minimum": size})
     return {"TransitionDefaultMinimumObjectSize": size}
 
@@ -57,6 +60,9 @@ def _check(rule: Json) -> None:
     if len(found) > 1:
         raise malformed()
     both = found.get("And")
+    keys = [tag.get("Key") for tag in (both or {}).get("Tags") or ()]
+    if len(keys) != len(set(keys)):
+        raise AwsError("InvalidRequest", "Duplicate Tag Keys are not allowed.", http=400)
     if both is not None and sum((len(both.get("Tags") or ()), *(name in both for name in _OF_AND))) < 2:
         raise malformed()
     gone = rule.get("Expiration")
@@ -65,6 +71,12 @@ def _check(rule: Json) -> None:
     older = rule.get("NoncurrentVersionExpiration")
     if older is not None and older.get("NoncurrentDays", 1) <= 0:
         raise invalid("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer")
+    for each in rule.get("Transitions") or ():
+        if "StorageClass" not in each or ("Days" in each) == ("Date" in each):
+            raise malformed()
+    for each in rule.get("NoncurrentVersionTransitions") or ():
+        if "StorageClass" not in each or "NoncurrentDays" not in each:
+            raise malformed()
     abort = rule.get("AbortIncompleteMultipartUpload")
     if abort is not None and abort.get("DaysAfterInitiation", 0) <= 0:
         raise invalid(
@@ -83,7 +95,8 @@ def _check_expiration(gone: Json, found: Json) -> None:
     if "Date" in gone:
         when: Any = gone["Date"]
         if (when.hour, when.minute, when.second, when.microsecond) != (0, 0, 0, 0):
-            raise invalid("'Date' must be at midnight GMT")
+            shown = when.astimezone().isoformat()
+            raise invalid("'Date' must be at midnight GMT", "Date", shown)
     if "ExpiredObjectDeleteMarker" in gone and ("Tag" in found or "Tags" in (found.get("And") or {})):
         message = "ExpiredObjectDeleteMarker cannot be specified with Object Tags."
         raise AwsError("InvalidRequest", message, http=400)

@@ -42,6 +42,8 @@ async def put_object_lock_configuration(asked: Asked, given: Json) -> Json:
     if versioning.get("status") != "Enabled":
         message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
         raise AwsError("InvalidBucketState", message, http=409)
+    if "ObjectLockConfiguration" not in given:
+        raise AwsError("MissingRequestBodyError", "Request Body is empty", http=400)
     await change(asked, "bucket_set", bucket=bucket, name="lock", doc=_default(given))
     return {}
 

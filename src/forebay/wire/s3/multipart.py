@@ -7,7 +7,9 @@ import os
 import secrets
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
+from forebay.errors import NotFound
 from forebay.lake.files import append
 from forebay.lake.shelf import Object, Part, Upload
 from forebay.wire.protocol.message import AwsError
@@ -93,8 +95,8 @@ def _check_number(given: Json) -> int:
 async def upload_part(asked: Asked, given: Json) -> Json:
     """PUT of one part."""
     bucket = need_bucket(asked, given)
-    number = _check_number(given)
     upload = await need_upload(asked, bucket, given)
+    number = _check_number(given)
     wanted = upload.doc.get("algorithm")
     algorithm, _ = sums.asked_for(given, asked.request.headers)
     if wanted is not None and algorithm is not None and algorithm != wanted:
@@ -121,8 +123,8 @@ async def _add(asked: Asked, upload: Upload, number: int, received: body.Receive
 async def upload_part_copy(asked: Asked, given: Json) -> Json:
     """A part that is a range of an object."""
     bucket = need_bucket(asked, given)
-    number = _check_number(given)
     upload = await need_upload(asked, bucket, given)
+    number = _check_number(given)
     source = await read_source(asked, given)
     try:
         first, beyond = _range(given.get("CopySourceRange"), source.found)
@@ -171,8 +173,15 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     conditions = write_conditions(given)
     wanted = (given.get("MultipartUpload") or {}).get("Parts") or []
-    upload = await need_upload(asked, bucket, given)
+    try:
+        upload = await need_upload(asked, bucket, given)
+    except AwsError:
+        if (before := await _completed(asked, bucket, given)) is not None:
+            return before
+        raise
     if not wanted:
+        if "MultipartUpload" not in given:
+            raise AwsError("InvalidRequest", "You must specify at least one part", http=400)
         raise malformed()
     there = {part.number: part for part in await in_thread(shelf(asked).parts, upload.id)}
     parts = _chosen(upload, wanted, there)
@@ -186,21 +195,38 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     etag = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False).hexdigest()
     received = await in_thread(joined, body.files_of(asked.system.layout), parts)
     received.tail = f"{etag}-{len(parts)}"
-    meta["stat"] = received.stamp
+    meta |= {"stat": received.stamp, "upload": upload.id}
     more = {**conditions, "upload": upload.id, "how": "CompleteMultipartUpload"}
     done = await register(asked, bucket, upload.key, received, meta, op="upload_complete", **more)
-    found = Object(upload.key, size, received.etag, done["modified"], received.place, meta)
+    found = Object(
+        upload.key, size, received.etag, done["modified"], received.place, meta | done["encrypted"]
+    )
+    expires = {"Expiration": expiration(done["lifecycle"], found)}
+    return _answer(asked, bucket, found) | {"VersionId": done["version"]} | expires
+
+
+def _answer(asked: Asked, bucket: str, found: Object) -> Json:
     host = asked.request.headers.get("host", "localhost")
     return {
         "Bucket": bucket,
-        "Key": upload.key,
-        "Location": f"http://{host}/{bucket}/{upload.key}",
-        "ETag": f'"{received.etag}"',
-        "VersionId": done["version"],
-        "Expiration": expiration(done["lifecycle"], found),
-        **encryption(meta | done["encrypted"]),
-        **checksums(meta),
+        "Key": found.key,
+        "Location": f"http://{host}/{bucket}/{quote(found.key, safe='')}",
+        "ETag": f'"{found.etag}"',
+        **encryption(found.meta),
+        **checksums(found.meta),
     }
+
+
+async def _completed(asked: Asked, bucket: str, given: Json) -> Json | None:
+    """The answer to who completes an upload again, as long as its object is the current one; None otherwise."""
+    try:
+        found = await in_thread(shelf(asked).find, bucket, given["Key"])
+    except NotFound:
+        return None
+    if found.marker or found.meta.get("upload") != given["UploadId"]:
+        return None
+    versioned = await setting(asked, bucket, "versioning") is not None
+    return _answer(asked, bucket, found) | ({"VersionId": found.version} if versioned else {})
 
 
 def _own(upload: Upload, part: Part) -> dict[str, str]:

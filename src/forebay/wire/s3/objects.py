@@ -41,6 +41,7 @@ from forebay.wire.s3.headers import (
     write_conditions,
 )
 from forebay.wire.s3.lock import bypass_of, locks_of, need_lock, shown_locks
+from forebay.wire.s3.restore import check_active, shown_restore
 from forebay.wire.service import Asked, Json
 
 SMALL = 1 << 18
@@ -179,7 +180,9 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wa
         raise deleted(asked, found, version)
     keep = False
     try:
-        answer = described(found) | shown_locks(found.meta) | overrides(given)
+        if wanted:
+            check_active(found)
+        answer = described(found) | shown_locks(found.meta) | shown_restore(found) | overrides(given)
         settings = at.settings(bucket)
         if "versioning" in settings:
             answer["VersionId"] = found.version
