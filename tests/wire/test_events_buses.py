@@ -153,12 +153,14 @@ def test_rules_are_listed_page_by_page(events: Any, bus: str) -> None:
         (
             {"EventPattern": '{"source": "a"}'},
             "InvalidEventPatternException",
-            'Event pattern is not valid. Reason: "source" must be an object or an array',
+            'Event pattern is not valid. Reason: "source" must be an object or an array\n at [Source: (String)"'
+            '{"source": "a"}"; line: 1, column: 13]',
         ),
         (
             {"EventPattern": '{"source": [{"nope": 1}]}'},
             "InvalidEventPatternException",
-            "Event pattern is not valid. Reason: Unrecognized match type nope",
+            'Event pattern is not valid. Reason: Unrecognized match type nope\n at [Source: (String)"'
+            '{"source": [{"nope": 1}]}"; line: 1, column: 23]',
         ),
     ],
 )
@@ -233,7 +235,8 @@ def test_a_pattern_is_tried_on_an_event(events: Any) -> None:
     )
     refused(
         "InvalidEventPatternException",
-        "Event pattern is not valid. Reason: Empty arrays are not allowed",
+        'Event pattern is not valid. Reason: Empty arrays are not allowed\n at [Source: (String)"{"source":[]}";'
+        " line: 1, column: 13]",
         events.test_event_pattern,
         Event=event,
         EventPattern='{"source":[]}',

@@ -7,6 +7,7 @@ import orjson
 from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
 from forebay.wire.events.base import SERVICE, invalid
+from forebay.wire.events.refusal import refusal
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -18,7 +19,8 @@ async def test_event_pattern(asked: Asked, given: Json) -> Json:
     try:
         pattern = compile_pattern(given["EventPattern"])
     except InvalidPattern as error:
-        raise AwsError("InvalidEventPatternException", error.message) from None
+        message = refusal(given["EventPattern"], error)
+        raise AwsError("InvalidEventPatternException", message) from None
     try:
         event = orjson.loads(given["Event"])
     except ValueError:

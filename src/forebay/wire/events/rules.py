@@ -32,6 +32,7 @@ from forebay.wire.events.base import (
     rules_of,
     settle,
 )
+from forebay.wire.events.refusal import refusal
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -41,7 +42,7 @@ def check_pattern(text: str) -> Json:
     try:
         compile_pattern(text)
     except InvalidPattern as error:
-        raise AwsError("InvalidEventPatternException", error.message) from None
+        raise AwsError("InvalidEventPatternException", refusal(text, error)) from None
     if len(text.encode()) > MOST_BYTES:
         raise AwsError(
             "InvalidEventPatternException",
