@@ -194,6 +194,8 @@ _CATALOG = ("GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetada
 
 
 def _logs(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    for each in (*(given.get("logGroupNames") or ()), *(given.get("logGroupIdentifiers") or ())):
+        yield each if each.startswith("arn:") else arn(f"log-group:{each}:log-stream:")
     if full := _first(given, "resourceArn", "logGroupIdentifier"):
         yield full if full.startswith("arn:") else arn(f"log-group:{full}")
     elif name := _first(given, "logGroupName", "logGroupNamePrefix"):
@@ -221,14 +223,15 @@ def _dynamodb(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
 
 
 def _iam(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    path = _first(given, "Path") or "/" if operation.startswith("Create") else "/"
     if name := _first(given, "UserName"):
-        yield f"arn:aws:iam::{_account(arn)}:user/{name}"
+        yield f"arn:aws:iam::{_account(arn)}:user{path}{name}"
     elif name := _first(given, "RoleName"):
-        yield f"arn:aws:iam::{_account(arn)}:role/{name}"
+        yield f"arn:aws:iam::{_account(arn)}:role{path}{name}"
     elif full := _first(given, "PolicyArn", "PolicySourceArn"):
         yield full
     elif operation == "CreatePolicy":
-        yield f"arn:aws:iam::{_account(arn)}:policy/{given.get('PolicyName', '*')}"
+        yield f"arn:aws:iam::{_account(arn)}:policy{path}{given.get('PolicyName', '*')}"
 
 
 def _sts(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:

@@ -39,6 +39,11 @@ _NAMES = {
     "PutBucketCors": "PutBucketCORS",
     "DeleteBucketCors": "PutBucketCORS",
     "DeleteBucketTagging": "PutBucketTagging",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
@@ -54,7 +59,7 @@ _OF_VERSION = {
 
 def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Every (action, resource) of a call to S3."""
-    name = _NAMES.get(operation, operation)
+    name = _NAMES.get(operation) or _of_many(operation)
     bucket = given.get("Bucket", "")
     if not bucket:
         return [(f"s3:{name}", "arn:aws:s3:::*" if operation == "ListBuckets" else "*")]
@@ -86,6 +91,14 @@ _LOCKS = {
     "ObjectLockMode": "PutObjectRetention",
     "ObjectLockLegalHoldStatus": "PutObjectLegalHold",
 }
+
+
+def _of_many(operation: str) -> str:
+    """`ListBucketMetricsConfigurations` → GetMetricsConfiguration, and the like of what a bucket has several of."""
+    for kind in ("Analytics", "Inventory", "Metrics", "IntelligentTiering"):
+        if f"Bucket{kind}Configuration" in operation:
+            return f"{'Put' if operation.startswith(('Put', 'Delete')) else 'Get'}{kind}Configuration"
+    return operation
 
 
 def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -106,6 +106,10 @@ def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
 
         iterator = iterators.read(given["ShardIterator"], iterators.secret_of(documents))
         given = {**given, "StreamName": iterator.stream}
+    if asked.service == "kinesis" and asked.operation == "ListShards" and given.get("NextToken"):
+        from forebay.wire.kinesis.base import untoken  # noqa: PLC0415 - as above
+
+        given = {**given, "StreamName": untoken(given["NextToken"], 5)[0]}
     return [_real(asked, each) for each in needs(asked.service, asked.operation, given, asked.arn)]
 
 
