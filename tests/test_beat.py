@@ -1,0 +1,69 @@
+"""What is looked after again and again goes on whatever happens, is woken, and ends when it is told to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from forebay.beat import Beat
+from forebay.errors import Unavailable
+from tests.harness import until
+
+NEVER = 600.0
+
+
+def test_a_look_that_fails_is_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    looks: list[int] = []
+
+    def look() -> float:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise Unavailable("ProcessDown", "the other process is starting")
+        if len(looks) == 2:
+            raise ValueError("a bug")
+        return NEVER
+
+    beat = Beat("the shop", look, retry=0.01)
+    beat.start()
+    until(lambda: len(looks) == 3)
+    beat.stop()
+    said = [(each.levelno, each.message) for each in caplog.records]
+    assert said == [(logging.ERROR, "the shop: it failed; trying again")], "what waits is no fault"
+
+
+def test_it_looks_at_once_when_it_is_woken() -> None:
+    looks: list[int] = []
+
+    def look() -> float:
+        looks.append(1)
+        return NEVER
+
+    beat = Beat("the shop", look, first=NEVER)
+    beat.start()
+    beat.wake()
+    until(lambda: len(looks) == 1)
+    beat.wake()
+    until(lambda: len(looks) == 2)
+    beat.stop()
+
+
+def test_a_look_that_is_under_way_is_told_to_end_and_waited_for() -> None:
+    begun = threading.Event()
+    ended: list[bool] = []
+
+    def look() -> float:
+        begun.set()
+        ended.append(beat.rest(NEVER))
+        return 0.0
+
+    beat = Beat("the shop", look)
+    beat.start()
+    assert begun.wait(30)
+    beat.stop()
+    assert ended == [True]
+
+
+def test_one_that_never_began_can_be_stopped() -> None:
+    Beat("the shop", lambda: 0.0).stop()
