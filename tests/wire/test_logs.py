@@ -195,6 +195,14 @@ def test_streams_are_ordered_by_name_or_by_their_last_event(logs: Any, group: st
         logs.describe_log_streams(logGroupName=group, logGroupIdentifier=group)
 
 
+def test_an_identifier_that_is_none_is_not_repeated(logs: Any, group: str) -> None:
+    arn = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["arn"]
+    with refused(
+        "InvalidParameterException", "1 validation error detected: Value at 'logGroupIdentifier' failed"
+    ):
+        logs.describe_log_streams(logGroupIdentifier=arn)
+
+
 def test_a_functions_log_is_its_group(logs: Any, system: System) -> None:
     path: Path = system.layout.logs / "functions" / "greet.log"
     path.write_text(LINES)

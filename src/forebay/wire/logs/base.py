@@ -6,8 +6,11 @@ import asyncio
 import base64
 import binascii
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from botocore.model import OperationModel
 
 from forebay.errors import NotFound
 from forebay.layout import Layout
@@ -17,7 +20,22 @@ from forebay.wire.service import Asked, Json, Service
 
 T = TypeVar("T")
 
-SERVICE = Service("logs", validation="InvalidParameterException")
+_NOT_SHOWN = re.compile(r"Value '[^']*' at 'logGroupIdentifier'")
+
+
+class Logs(Service):
+    """CloudWatch Logs, which does not repeat an identifier that it refuses."""
+
+    def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
+        """See Service."""
+        try:
+            super().check(model, given, asked)
+        except AwsError as error:
+            said = _NOT_SHOWN.sub("Value at 'logGroupIdentifier'", error.message)
+            raise AwsError(error.code, said, http=400) from None
+
+
+SERVICE = Logs("logs", validation="InvalidParameterException")
 
 _MISSING = {
     "NoSuchGroup": "The specified log group does not exist.",
