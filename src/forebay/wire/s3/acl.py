@@ -19,6 +19,7 @@ from forebay.wire.s3.base import (
     invalid,
     need_bucket,
     operation,
+    put_setting,
     setting,
     version_of,
 )
@@ -185,7 +186,7 @@ async def put_bucket_acl(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     acl = _put(asked, given)
     await check_acl(asked, bucket, acl)
-    await change(asked, "bucket_set", bucket=bucket, name="acl", doc=acl)
+    await put_setting(asked, bucket, "acl", acl)
     return {}
 
 

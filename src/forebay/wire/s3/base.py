@@ -258,6 +258,19 @@ async def setting(asked: Asked, bucket: str, name: str) -> Any:
     return await in_thread(shelf(asked).setting, bucket, name)
 
 
+async def put_setting(asked: Asked, bucket: str, name: str, doc: Any) -> None:
+    """Tell a bucket something; None to have it forget that."""
+    await change(asked, "bucket_set", bucket=bucket, name=name, doc=doc)
+
+
+async def need_setting(asked: Asked, bucket: str, name: str, code: str, message: str) -> Any:
+    """What a bucket was told. Raises AwsError `code` where it was told nothing."""
+    doc = await setting(asked, bucket, name)
+    if doc is None:
+        raise AwsError(code, message, http=404, BucketName=bucket)
+    return doc
+
+
 async def found_version(asked: Asked, bucket: str, given: Json) -> Object:
     """The version that is asked about, for what is kept with it. Raises AwsError for a delete marker too."""
     version = version_of(given)

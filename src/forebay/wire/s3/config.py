@@ -10,7 +10,16 @@ import json
 
 from forebay.errors import ForebayError
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.s3.base import (
+    invalid,
+    jsonable,
+    malformed,
+    need_bucket,
+    need_setting,
+    operation,
+    put_setting,
+    setting,
+)
 from forebay.wire.s3.headers import key_arn
 from forebay.wire.s3.kept import KEPT_ONLY
 from forebay.wire.service import Asked, Json
@@ -45,7 +54,7 @@ async def put_bucket_encryption(asked: Asked, given: Json) -> Json:
         if rules[0].get("BucketKeyEnabled"):
             told["bucket_key"] = True
     doc = {"rules": jsonable(rules), "told": told}
-    await change(asked, "bucket_set", bucket=bucket, name="default_encryption", doc=doc)
+    await put_setting(asked, bucket, "default_encryption", doc)
     return {}
 
 
@@ -62,7 +71,7 @@ async def get_bucket_encryption(asked: Asked, given: Json) -> Json:
 @operation("DeleteBucketEncryption")
 async def delete_bucket_encryption(asked: Asked, given: Json) -> Json:
     """Back to S3's own."""
-    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="default_encryption", doc=None)
+    await put_setting(asked, need_bucket(asked, given), "default_encryption", None)
     return {"_status": 204}
 
 
@@ -86,7 +95,7 @@ async def put_bucket_versioning(asked: Asked, given: Json) -> Json:
     if status == "Suspended" and await setting(asked, bucket, "lock") is not None:
         message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
         raise AwsError("InvalidBucketState", message, http=409)
-    await change(asked, "bucket_set", bucket=bucket, name="versioning", doc={"status": status})
+    await put_setting(asked, bucket, "versioning", {"status": status})
     return {}
 
 
@@ -117,7 +126,7 @@ async def put_bucket_policy(asked: Asked, given: Json) -> Json:
             " Block Public Access."
         )
         raise AwsError("AccessDenied", message, http=403)
-    await change(asked, "bucket_set", bucket=bucket, name="policy", doc=text)
+    await put_setting(asked, bucket, "policy", text)
     return {"_status": 204}
 
 
@@ -146,16 +155,16 @@ def _covers(pattern: str, bucket: str) -> bool:
 async def get_bucket_policy(asked: Asked, given: Json) -> Json:
     """The policy, as it was put."""
     bucket = need_bucket(asked, given)
-    text = await setting(asked, bucket, "policy")
-    if text is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", http=404, BucketName=bucket)
+    text = await need_setting(
+        asked, bucket, "policy", "NoSuchBucketPolicy", "The bucket policy does not exist"
+    )
     return {"Policy": text}
 
 
 @operation("DeleteBucketPolicy")
 async def delete_bucket_policy(asked: Asked, given: Json) -> Json:
     """No policy."""
-    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="policy", doc=None)
+    await put_setting(asked, need_bucket(asked, given), "policy", None)
     return {"_status": 204}
 
 
@@ -163,9 +172,9 @@ async def delete_bucket_policy(asked: Asked, given: Json) -> Json:
 async def get_bucket_policy_status(asked: Asked, given: Json) -> Json:
     """Whether the policy lets everybody in."""
     bucket = need_bucket(asked, given)
-    text = await setting(asked, bucket, "policy")
-    if text is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", http=404, BucketName=bucket)
+    text = await need_setting(
+        asked, bucket, "policy", "NoSuchBucketPolicy", "The bucket policy does not exist"
+    )
     return {"PolicyStatus": {"IsPublic": is_public(text)}}
 
 
@@ -197,7 +206,7 @@ async def put_bucket_cors(asked: Asked, given: Json) -> Json:
             if method not in ("GET", "PUT", "HEAD", "POST", "DELETE"):
                 message = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
                 raise AwsError("InvalidRequest", message, http=400)
-    await change(asked, "bucket_set", bucket=bucket, name="cors", doc=jsonable(rules))
+    await put_setting(asked, bucket, "cors", jsonable(rules))
     return {}
 
 
@@ -205,17 +214,15 @@ async def put_bucket_cors(asked: Asked, given: Json) -> Json:
 async def get_bucket_cors(asked: Asked, given: Json) -> Json:
     """The rules."""
     bucket = need_bucket(asked, given)
-    rules = await setting(asked, bucket, "cors")
-    if rules is None:
-        message = "The CORS configuration does not exist"
-        raise AwsError("NoSuchCORSConfiguration", message, http=404, BucketName=bucket)
+    message = "The CORS configuration does not exist"
+    rules = await need_setting(asked, bucket, "cors", "NoSuchCORSConfiguration", message)
     return {"CORSRules": rules}
 
 
 @operation("DeleteBucketCors")
 async def delete_bucket_cors(asked: Asked, given: Json) -> Json:
     """No rules."""
-    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="cors", doc=None)
+    await put_setting(asked, need_bucket(asked, given), "cors", None)
     return {"_status": 204}
 
 

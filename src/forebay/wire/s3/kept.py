@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
 
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.s3.base import (
+    invalid,
+    jsonable,
+    malformed,
+    need_bucket,
+    need_setting,
+    operation,
+    put_setting,
+    setting,
+)
 from forebay.wire.service import Asked, Json
 
 KEPT_ONLY = "only kept and given back"
@@ -19,10 +27,6 @@ OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 MOST = 1000
 _PAGE = 100
-
-
-async def _keep(asked: Asked, bucket: str, name: str, doc: Any) -> None:
-    await change(asked, "bucket_set", bucket=bucket, name=name, doc=doc)
 
 
 # Public access.
@@ -35,7 +39,7 @@ async def put_public_access_block(asked: Asked, given: Json) -> Json:
     said = given["PublicAccessBlockConfiguration"]
     if not said:
         raise AwsError("InvalidRequest", "Must specify at least one configuration.", http=400)
-    await _keep(asked, bucket, "public_access", {name: bool(said.get(name)) for name in BLOCKS})
+    await put_setting(asked, bucket, "public_access", {name: bool(said.get(name)) for name in BLOCKS})
     return {}
 
 
@@ -45,17 +49,15 @@ async def put_public_access_block(asked: Asked, given: Json) -> Json:
 async def get_public_access_block(asked: Asked, given: Json) -> Json:
     """What is blocked."""
     bucket = need_bucket(asked, given)
-    doc = await setting(asked, bucket, "public_access")
-    if doc is None:
-        message = "The public access block configuration was not found"
-        raise AwsError("NoSuchPublicAccessBlockConfiguration", message, http=404, BucketName=bucket)
+    message = "The public access block configuration was not found"
+    doc = await need_setting(asked, bucket, "public_access", "NoSuchPublicAccessBlockConfiguration", message)
     return {"PublicAccessBlockConfiguration": doc}
 
 
 @operation("DeletePublicAccessBlock")
 async def delete_public_access_block(asked: Asked, given: Json) -> Json:
     """Nothing is blocked."""
-    await _keep(asked, need_bucket(asked, given), "public_access", None)
+    await put_setting(asked, need_bucket(asked, given), "public_access", None)
     return {"_status": 204}
 
 
@@ -69,7 +71,7 @@ async def put_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
     rules = given["OwnershipControls"].get("Rules") or []
     if len(rules) != 1 or rules[0].get("ObjectOwnership") not in OWNERSHIPS:
         raise malformed()
-    await _keep(asked, bucket, "ownership", {"Rules": jsonable(rules)})
+    await put_setting(asked, bucket, "ownership", {"Rules": jsonable(rules)})
     return {}
 
 
@@ -87,7 +89,7 @@ async def get_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
 @operation("DeleteBucketOwnershipControls")
 async def delete_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
     """Say nothing of it."""
-    await _keep(asked, need_bucket(asked, given), "ownership", {})
+    await put_setting(asked, need_bucket(asked, given), "ownership", {})
     return {"_status": 204}
 
 
@@ -104,7 +106,7 @@ async def put_bucket_request_payment(asked: Asked, given: Json) -> Json:
     payer = given["RequestPaymentConfiguration"].get("Payer")
     if payer not in ("Requester", "BucketOwner"):
         raise malformed()
-    await _keep(asked, bucket, "payer", payer)
+    await put_setting(asked, bucket, "payer", payer)
     return {}
 
 
@@ -125,7 +127,7 @@ async def put_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json
     if status not in ("Enabled", "Suspended"):
         raise malformed()
     if status == "Enabled" or await setting(asked, bucket, "accelerate") is not None:
-        await _keep(asked, bucket, "accelerate", status)
+        await put_setting(asked, bucket, "accelerate", status)
     return {}
 
 
@@ -155,7 +157,7 @@ def _several(noun: str, member: str, name: str, partial: str, *, put_status: int
         docs = await setting(asked, bucket, name) or {}
         if given["Id"] not in docs and len(docs) >= MOST:
             raise AwsError("TooManyConfigurations", "Too many configurations", http=400)
-        await _keep(asked, bucket, name, {**docs, given["Id"]: jsonable(config)})
+        await put_setting(asked, bucket, name, {**docs, given["Id"]: jsonable(config)})
         return {"_status": put_status}
 
     @operation(f"Get{noun}")
@@ -171,7 +173,7 @@ def _several(noun: str, member: str, name: str, partial: str, *, put_status: int
         docs = await setting(asked, bucket, name) or {}
         if docs.pop(given["Id"], None) is None:
             raise missing()
-        await _keep(asked, bucket, name, docs or None)
+        await put_setting(asked, bucket, name, docs or None)
         return {"_status": 204}
 
     @operation(f"List{noun}s")

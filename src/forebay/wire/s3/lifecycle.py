@@ -7,7 +7,15 @@ import secrets
 from typing import Any
 
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import change, invalid, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.s3.base import (
+    invalid,
+    jsonable,
+    malformed,
+    need_bucket,
+    need_setting,
+    operation,
+    put_setting,
+)
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "expiry and aborting act; transitions are only kept, as there is one class of storage"
@@ -36,7 +44,7 @@ async def put_bucket_lifecycle_configuration(asked: Asked, given: Json) -> Json:
     if size not in ("all_storage_classes_128K", "varies_by_storage_class"):
         message = f"Invalid TransitionDefaultMinimumObjectSize found: {size}"
         raise AwsError("InvalidRequest", message, http=400)
-    await change(asked, "bucket_set", bucket=bucket, name="lifecycle", doc={"rules": kept, "minimum": size})
+    await put_setting(asked, bucket, "lifecycle", {"rules": kept, "minimum": size})
     return {"TransitionDefaultMinimumObjectSize": size}
 
 
@@ -106,10 +114,8 @@ def _check_expiration(gone: Json, found: Json) -> None:
 async def get_bucket_lifecycle_configuration(asked: Asked, given: Json) -> Json:
     """The rules, each with its id."""
     bucket = need_bucket(asked, given)
-    doc = await setting(asked, bucket, "lifecycle")
-    if doc is None:
-        message = "The lifecycle configuration does not exist"
-        raise AwsError("NoSuchLifecycleConfiguration", message, http=404, BucketName=bucket)
+    message = "The lifecycle configuration does not exist"
+    doc = await need_setting(asked, bucket, "lifecycle", "NoSuchLifecycleConfiguration", message)
     return {
         "Rules": [_timed(rule) for rule in doc["rules"]],
         "TransitionDefaultMinimumObjectSize": doc["minimum"],
@@ -134,5 +140,5 @@ def _timed(rule: Json) -> Json:
 @operation("DeleteBucketLifecycle")
 async def delete_bucket_lifecycle(asked: Asked, given: Json) -> Json:
     """No rules."""
-    await change(asked, "bucket_set", bucket=need_bucket(asked, given), name="lifecycle", doc=None)
+    await put_setting(asked, need_bucket(asked, given), "lifecycle", None)
     return {"_status": 204}

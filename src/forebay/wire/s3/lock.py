@@ -18,7 +18,9 @@ from forebay.wire.s3.base import (
     invalid,
     malformed,
     need_bucket,
+    need_setting,
     operation,
+    put_setting,
     setting,
     version_of,
 )
@@ -44,7 +46,7 @@ async def put_object_lock_configuration(asked: Asked, given: Json) -> Json:
         raise AwsError("InvalidBucketState", message, http=409)
     if "ObjectLockConfiguration" not in given:
         raise AwsError("MissingRequestBodyError", "Request Body is empty", http=400)
-    await change(asked, "bucket_set", bucket=bucket, name="lock", doc=_default(given))
+    await put_setting(asked, bucket, "lock", _default(given))
     return {}
 
 
@@ -70,10 +72,8 @@ def _default(given: Json) -> Json:
 async def get_object_lock_configuration(asked: Asked, given: Json) -> Json:
     """Whether versions are locked, and how by default."""
     bucket = need_bucket(asked, given)
-    doc = await setting(asked, bucket, "lock")
-    if doc is None:
-        message = "Object Lock configuration does not exist for this bucket"
-        raise AwsError("ObjectLockConfigurationNotFoundError", message, http=404, BucketName=bucket)
+    message = "Object Lock configuration does not exist for this bucket"
+    doc = await need_setting(asked, bucket, "lock", "ObjectLockConfigurationNotFoundError", message)
     config: Json = {"ObjectLockEnabled": "Enabled"}
     if "mode" in doc:
         config["Rule"] = {"DefaultRetention": {"Mode": doc["mode"], **doc["shown"]}}

@@ -8,7 +8,7 @@ from typing import Any
 
 from forebay.functions.section import FunctionSpec
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import change, invalid, need_bucket, operation, setting
+from forebay.wire.s3.base import invalid, need_bucket, operation, put_setting, setting
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "targets are functions and EventBridge; topics and queues are refused"
@@ -39,7 +39,7 @@ async def put_bucket_notification_configuration(asked: Asked, given: Json) -> Js
             )
     _check_overlap(rules)
     doc = {"rules": rules, "bus": "EventBridgeConfiguration" in config} if rules or config else None
-    await change(asked, "bucket_set", bucket=bucket, name="notification", doc=doc)
+    await put_setting(asked, bucket, "notification", doc)
     return {}
 
 

@@ -11,6 +11,7 @@ from forebay.wire.s3.base import (
     need_bucket,
     of_marker,
     operation,
+    put_setting,
     setting,
     version_of,
 )
@@ -79,7 +80,7 @@ async def put_bucket_tagging(asked: Asked, given: Json) -> Json:
     """Replace a bucket's tags."""
     bucket = need_bucket(asked, given)
     tags = check_tags(given["Tagging"]["TagSet"], most=50, noun="Bucket")
-    await change(asked, "bucket_set", bucket=bucket, name="tags", doc=tags)
+    await put_setting(asked, bucket, "tags", tags)
     return {"_status": 204}
 
 
@@ -87,5 +88,5 @@ async def put_bucket_tagging(asked: Asked, given: Json) -> Json:
 async def delete_bucket_tagging(asked: Asked, given: Json) -> Json:
     """Take a bucket's tags off."""
     bucket = need_bucket(asked, given)
-    await change(asked, "bucket_set", bucket=bucket, name="tags", doc=None)
+    await put_setting(asked, bucket, "tags", None)
     return {"_status": 204}
