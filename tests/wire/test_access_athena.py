@@ -164,6 +164,20 @@ def test_a_buckets_policy_counts(system: System, iam: Any, root: Any) -> None:
         s3.close()
 
 
+def test_tags_of_objects_count(system: System, iam: Any, root: Any) -> None:
+    tagged = {"StringEquals": {"s3:ExistingObjectTag/class": "secret"}}
+    hidden = {**deny("s3:GetObject", "*"), "Condition": tagged}
+    s3 = client(system, "s3")
+    s3.put_object_tagging(
+        Bucket="shelf", Key="days/d=2/a.json", Tagging={"TagSet": [{"Key": "class", "Value": "secret"}]}
+    )
+    with asking(system, iam, "hob", *reading("shelf", "days"), hidden) as athena:
+        fails(athena, "SELECT id FROM days", "s3:GetObject", "arn:aws:s3:::shelf/days/d=2/a.json")
+        assert done(athena, "SELECT id FROM days WHERE d = 1") == [["1"]]
+    s3.delete_object_tagging(Bucket="shelf", Key="days/d=2/a.json")
+    s3.close()
+
+
 def test_a_result_is_put_and_read_with_the_callers_rights(system: System, iam: Any, root: Any) -> None:
     keys = user(iam, "ida", allow("athena:*"), *reading("shelf", "open"))
     with keyed(system, "athena", keys) as athena:

@@ -109,3 +109,28 @@ def test_a_rule_or_bucket_calls_a_function_that_lets_it(system: System, iam: Any
         assert refused(events.put_targets, **other)[0] == "AccessDeniedException"
         events.remove_targets(Rule="all", Ids=["1"])
         s3.put_bucket_notification_configuration(Bucket="mine", NotificationConfiguration={})
+
+
+def test_an_objects_tags_are_conditions(system: System, iam: Any, s3: Any) -> None:
+    only = {"StringEquals": {"s3:ExistingObjectTag/class": "open"}}
+    keys = user(iam, "fay", allow("s3:GetObject", "arn:aws:s3:::mine/*", Condition=only))
+    s3.put_object(Bucket="mine", Key="open", Body=b"1", Tagging="class=open")
+    s3.put_object(Bucket="mine", Key="secret", Body=b"2", Tagging="class=secret")
+    s3.put_object(Bucket="mine", Key="none", Body=b"3")
+    with keyed(system, "s3", keys) as own:
+        assert own.get_object(Bucket="mine", Key="open")["Body"].read() == b"1"
+        for key in ("secret", "none"):
+            assert refused(own.get_object, Bucket="mine", Key=key)[0] == "AccessDenied"
+
+
+def test_a_resources_tags_are_conditions(system: System, iam: Any, kinesis: Any) -> None:
+    only = {"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}
+    keys = user(iam, "gus", allow("kinesis:PutRecord", Condition=only))
+    iam.tag_user(UserName="gus", Tags=[{"Key": "team", "Value": "blue"}])
+    for team in ("blue", "red"):
+        kinesis.create_stream(StreamName=team, ShardCount=1, Tags={"team": team})
+    with keyed(system, "kinesis", keys) as own:
+        own.put_record(StreamName="blue", Data=b"1", PartitionKey="k")
+        for name in ("red", "open"):
+            code = refused(own.put_record, StreamName=name, Data=b"1", PartitionKey="k")[0]
+            assert code == "AccessDeniedException"

@@ -37,6 +37,11 @@ class Identity:
         """Whether policies decide."""
         return self.kind != "root"
 
+    def speaks_of(self, key: str, resource_policy: Sequence[Statement] = ()) -> bool:
+        """Whether any condition that counts for this caller has a key that begins so."""
+        groups = (self.statements, self.session or (), resource_policy)
+        return any(each.speaks_of(key) for group in groups for each in group)
+
     def decide(
         self, action: str, resource: str, context: Context, resource_policy: Sequence[Statement] = ()
     ) -> Decision:

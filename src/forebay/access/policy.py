@@ -20,6 +20,8 @@ Decision = Literal["allow", "deny", "implicit"]
 Context = Mapping[str, str | Sequence[str]]
 
 MOST_BYTES = 20_480
+OF_OBJECT, OF_RESOURCE = "s3:existingobjecttag/", "aws:resourcetag/"
+"""How the condition keys begin that have the tags of what is asked for."""
 
 
 class MalformedPolicy(ForebayError):
@@ -63,6 +65,10 @@ class Statement:
             if not any(_open(each) and _like(each, asked.resource) for each in patterns):
                 return False
         return self._under(asked)
+
+    def speaks_of(self, key: str) -> bool:
+        """Is there a condition whose key begins so (in lower case)?"""
+        return any(name.startswith(key) for _, name, _ in self.conditions)
 
     def grants(self, names: Iterable[str]) -> bool:
         """Does it name one of these itself? Naming their account leaves it to the account's own policies."""

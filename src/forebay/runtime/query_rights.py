@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from forebay.access.identity import Identity
-from forebay.access.policy import MalformedPolicy, Statement, parse_policy
+from forebay.access.policy import OF_OBJECT, MalformedPolicy, Statement, parse_policy
 from forebay.arn import arn
-from forebay.errors import QueryFailed
+from forebay.errors import NotFound, QueryFailed
 from forebay.lake.shelf import Shelf
 from forebay.layout import Layout
 from forebay.query.permit import Permit
@@ -110,17 +110,23 @@ class Rights(Permit):
             return
         caller = self._caller
         bucket = resource.removeprefix("arn:aws:s3:::").partition("/")[0] if action.startswith("s3:") else ""
-        decision, named = caller.identity.judge(
-            action,
-            resource,
-            {**caller.context, **keys},
-            self._policy(bucket) if bucket else (),
-            region=caller.region,
-        )
+        theirs = self._policy(bucket) if bucket else ()
+        context = {**caller.context, **keys}
+        if action == "s3:GetObject" and caller.identity.speaks_of(OF_OBJECT, theirs):
+            context |= self._tags(bucket, resource.partition("/")[2])
+        decision, named = caller.identity.judge(action, resource, context, theirs, region=caller.region)
         if decision != "allow":
             message = f"{caller.identity.arn} may not {action} on {named}"
             raise QueryFailed("PERMISSION_DENIED", message, action=action, resource=named, decision=decision)
         self._known.add((action, resource))
+
+    def _tags(self, bucket: str, key: str) -> dict[str, str]:
+        """The tags of an object; one that is not written yet has none."""
+        try:
+            found = self._shelf.find(bucket, key).meta.get("tags") or {}
+        except NotFound:
+            return {}
+        return {OF_OBJECT + name.lower(): str(value) for name, value in found.items()}
 
     def _policy(self, bucket: str) -> tuple[Statement, ...]:
         if bucket not in self._policies:

@@ -12,7 +12,7 @@ from typing import Literal
 from forebay.access.actions import Need, Needs, changes, needs
 from forebay.access.audit import Audit
 from forebay.access.identity import Identity
-from forebay.access.policy import Context, Decision
+from forebay.access.policy import OF_OBJECT, OF_RESOURCE, Context, Decision
 from forebay.layout import Layout
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.conditions import conditions, through
@@ -20,6 +20,7 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.refused import denied, sentence
 from forebay.wire.resource_policies import policy_of
 from forebay.wire.service import Asked, Json
+from forebay.wire.tagged import tags_of
 
 
 async def authorise(asked: Asked, given: Json, who: Identity) -> None:
@@ -44,9 +45,11 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
 async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
     """What the policies say of one need, and the resource's ARN as the caller names it."""
     theirs = await policy_of(asked, need.resource)
-    decision, resource = who.judge(
-        need.action, need.resource, {**context, **need.context}, theirs, region=asked.region
-    )
+    context = {**context, **need.context}
+    for key in (OF_OBJECT, OF_RESOURCE):
+        if who.speaks_of(key, theirs):
+            context |= await tags_of(asked, need.resource, key)
+    decision, resource = who.judge(need.action, need.resource, context, theirs, region=asked.region)
     write_down(asked, need.action, resource, decision, who.arn)
     return decision, resource
 
