@@ -106,6 +106,20 @@ def test_a_described_stream_says_how_it_was_made(firehose: Any) -> None:
         ExtendedS3DestinationUpdate={"Prefix": "x/"},
     )
     assert code == "ConcurrentModificationException"
+    update: dict[str, Any] = {
+        "DeliveryStreamName": "described",
+        "CurrentDeliveryStreamVersionId": "2",
+        "DestinationId": "destinationId-000000000001",
+    }
+    both = {"ExtendedS3DestinationUpdate": {"Prefix": "x/"}, "S3DestinationUpdate": {"Prefix": "x/"}}
+    one = ("InvalidArgumentException", "Exactly one destination configuration is supported for a Firehose")
+    assert refused(firehose.update_destination, **update, **both) == one
+    assert refused(firehose.update_destination, **update) == one
+    http = {"EndpointConfiguration": {"Url": "https://example.com"}}
+    assert refused(firehose.update_destination, **update, HttpEndpointDestinationUpdate=http) == (
+        "InvalidArgumentException",
+        "Changing the destination type to or from HttpEndpoint is not supported at this time.",
+    )
 
 
 def test_the_projects_own_are_listed_and_changed_there_only(firehose: Any) -> None:

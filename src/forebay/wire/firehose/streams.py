@@ -25,6 +25,7 @@ _OTHERS = (
     "IcebergDestinationConfiguration",
 )
 _S3 = ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration")
+_S3_UPDATES = ("ExtendedS3DestinationUpdate", "S3DestinationUpdate")
 _DEFAULTS: Json = {
     "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 300},
     "CompressionFormat": "UNCOMPRESSED",
@@ -206,15 +207,19 @@ async def update_destination(asked: Asked, given: Json) -> Json:
         raise AwsError("ResourceNotFoundException", message, http=400)
     document = _own(asked, name)
     meta = document["meta"]
+    updates = [key for key in given if key.endswith("DestinationUpdate")]
+    if len(updates) != 1:
+        raise invalid("Exactly one destination configuration is supported for a Firehose")
+    if updates[0].startswith("HttpEndpoint"):
+        raise invalid("Changing the destination type to or from HttpEndpoint is not supported at this time.")
+    if updates[0] not in _S3_UPDATES:
+        raise invalid("Only updates of S3 destinations are offered")
     if given["DestinationId"] != DESTINATION:
         raise invalid(f"Destination Id {given['DestinationId']} not found")
     if given["CurrentDeliveryStreamVersionId"] != str(meta["version"]):
         message = f"Cannot update firehose: {name} since the current version id: {meta['version']} and specified version id: {given['CurrentDeliveryStreamVersionId']} do not match"
         raise AwsError("ConcurrentModificationException", message, http=400)
-    update = given.get("ExtendedS3DestinationUpdate") or given.get("S3DestinationUpdate")
-    if update is None:
-        raise invalid("Only updates of S3 destinations are offered")
-    configuration = {**meta["configuration"], **update}
+    configuration = {**meta["configuration"], **given[updates[0]]}
     source = (meta.get("source") or {}).get("KinesisStreamARN")
     spec = await spec_of(asked, configuration, source.rpartition("/")[2] if source else None)
     meta |= {"configuration": configuration, "version": meta["version"] + 1, "updated": time.time()}
