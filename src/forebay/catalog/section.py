@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from forebay.catalog.schedule import crawl_times
@@ -185,6 +186,16 @@ class CrawlerSpec(Spec, frozen=True, kw_only=True):
         """Whether an object's arrival makes it run."""
         timed = self.every is not None or self.schedule is not None
         return not timed if self.on_arrival is None else self.on_arrival
+
+
+LONGEST_NAME = 128
+
+
+def crawled_name(place: str, prefix: str = "") -> str:
+    """What a crawler names a table after: its last folder (or file, or the bucket), in lower case, with `_` for
+    whatever is neither letter nor digit."""
+    last = place.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^a-z0-9_]", "_", (prefix + last).lower())[:LONGEST_NAME]
 
 
 def _retypes(old: Spec, new: Spec) -> list[str]:

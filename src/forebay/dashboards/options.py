@@ -249,10 +249,10 @@ def _pie(tile: Tile, result: Result, zone: ZoneInfo) -> Option:
         style = {"fontSize": 20 if len(text) < 9 else 15, "fontWeight": 600}
         option["title"] = {"text": text, "left": "center", "top": "middle", "textStyle": style}
     narrow: Option = {
-        "legend": {"show": True, "bottom": 0, "icon": "circle", "itemWidth": 9, "itemHeight": 9, "itemGap": 8},
-        "title": {"top": "32%"} if donut else {},
+        "legend": {"show": True, "type": "scroll", "bottom": 0, "icon": "circle", "itemWidth": 9, "itemHeight": 9, "itemGap": 8},
+        "title": {"top": "37%"} if donut else {},
         "series": [
-            {"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "37%"],
+            {"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "42%"],
              "radius": ["40%", "62%"] if donut else ["0%", "62%"]}
         ],
     }  # fmt: skip

@@ -10,7 +10,7 @@ from forebay.clock import to_datetime
 from forebay.dashboards import options
 from forebay.dashboards.model import Tile
 from forebay.dashboards.shape import Result, roles
-from forebay.dashboards.values import Scalar, is_number, number, wall, written
+from forebay.dashboards.values import Scalar, is_number, number, scale, wall, written
 
 MAX_TABLE_ROWS = 1000
 _EXACT = 2**53
@@ -101,25 +101,30 @@ def _number(tile: Tile, result: Result, before: Result | None) -> Rendered:
         raw = result.rows[0][at]
         return Rendered("ok" if raw is not None else "empty",
                         number={"value": None, "text": "–" if raw is None else str(raw)})  # fmt: skip
-    parts: dict[str, Any] = {"value": shown, "text": written(shown, tile.format, tile.unit)}
+    digits = scale(result.columns[_measure(tile, result)][1])
+    parts: dict[str, Any] = {"value": shown, "text": written(shown, tile.format, tile.unit, digits)}
     if len(values) > 1:
         parts["spark"] = options.sparkline([value or 0 for value in values])
     if before is not None:
         earlier = _total(_column(tile, before)) if before.rows else None
-        parts["before"] = {"value": earlier, "text": written(earlier, tile.format, tile.unit)}
+        parts["before"] = {"value": earlier, "text": written(earlier, tile.format, tile.unit, digits)}
         if earlier and shown is not None:
             parts["before"]["change"] = (shown - earlier) / abs(earlier)
     return Rendered("ok", number=parts)
 
 
 def _column(tile: Tile, result: Result) -> list[float | int | None]:
+    at = _measure(tile, result)
+    return [number(row[at]) for row in result.rows]
+
+
+def _measure(tile: Tile, result: Result) -> int:
+    """Which column has the number."""
     named = tile.value or (tile.y[0] if tile.y else None)
     if named is not None:
-        at = result.index(named)
-    else:
-        numeric = [i for i, (_, kind) in enumerate(result.columns) if is_number(kind)]
-        at = roles(tile, result).y[0] if tile.x else (numeric[0] if numeric else 0)
-    return [number(row[at]) for row in result.rows]
+        return result.index(named)
+    numeric = [i for i, (_, kind) in enumerate(result.columns) if is_number(kind)]
+    return roles(tile, result).y[0] if tile.x else (numeric[0] if numeric else 0)
 
 
 def _total(values: list[float | int | None]) -> float | int | None:

@@ -109,8 +109,17 @@ def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     )
 
 
-def written(value: float | None, how: str = "number", unit: str = "") -> str:
-    """A number as people read it; the browser writes the same (`ui/src/format.ts`)."""
+def scale(athena_type: str) -> int | None:
+    """The digits after the point of a decimal; None of any other type."""
+    found = re.fullmatch(r"decimal\(\d+,\s*(\d+)\)", athena_type.strip().lower())
+    return int(found[1]) if found else None
+
+
+def written(value: float | None, how: str = "number", unit: str = "", scale: int | None = None) -> str:
+    """A number as people read it; the browser writes the same (`ui/src/format.ts`).
+
+    One of a decimal's `scale` keeps its digits, up to two: an amount of money looks like one.
+    """
     if value is None:
         return "–"
     if how == "percent":
@@ -124,6 +133,8 @@ def written(value: float | None, how: str = "number", unit: str = "") -> str:
     if how == "compact" and abs(value) >= 1000:
         return _scaled(value, 1000, ("", "K", "M", "B", "T")) + (f" {unit}" if unit else "")
     digits = 0 if how == "integer" or float(value).is_integer() else 2 if abs(value) < 100 else 1
+    if how == "number" and scale is not None:
+        digits = min(scale, 2)
     return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
 
 

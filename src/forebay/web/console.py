@@ -45,6 +45,7 @@ from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find
 from forebay.web.sample import first_request
 from forebay.web.static_files import StaticFiles
+from forebay.web.waiting import awaited
 from forebay.web.walls import Refuses, Walls
 
 logger = logging.getLogger("forebay.console")
@@ -87,7 +88,7 @@ class Console:
 
     def __init__(self, ctx: ConsoleContext) -> None:
         self.ctx = ctx
-        self.hub = Hub(ctx.query)
+        self.hub = Hub(ctx.query, lambda error: awaited(self.ctx.project, error))
         self.statuses = Statuses(self._status_message)
         self._browsers: set[Browser] = set()
         self._static = StaticFiles()
@@ -259,6 +260,7 @@ class Console:
         return json_of(
             {
                 **msgspec.to_builtins(board),
+                "timed": any(parameters.uses_range(tile.sql) for tile in board.tiles),
                 "range_label": self._span(chosen, board.timezone, board.day_starts).label,
                 "ranges": [
                     {"text": each, "label": self._span(each, board.timezone, board.day_starts).label}
@@ -280,7 +282,12 @@ class Console:
         if filter_.sql is None:
             return list(filter_.options)
         sql = parameters.fill(filter_.sql, board, filter_, self._chosen(request, board, None)[0], {})
-        answer = await ask_rows(self.ctx.query, sql, self.ctx.project.database, 500)
+        try:
+            answer = await ask_rows(self.ctx.query, sql, self.ctx.project.database, 500)
+        except ForebayError as error:
+            if awaited(self.ctx.project, error) is None:
+                raise
+            return []
         return [str(row[0]) for row in answer["values"] if row and row[0] not in (None, "")]
 
     def _chosen(

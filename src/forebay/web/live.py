@@ -14,7 +14,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -111,8 +111,12 @@ class Shared:
 class Hub:
     """All tiles that somebody watches, and the loop that runs them."""
 
-    def __init__(self, query: Asks) -> None:
+    def __init__(
+        self, query: Asks, awaited: Callable[[ForebayError], dict[str, Any] | None] = lambda _: None
+    ) -> None:
+        """`awaited` tells what is still to come where a table is missing; None where nothing is."""
         self._query = query
+        self._awaited = awaited
         self._tiles: dict[Key, Shared] = {}
         self._loop: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(_PARALLEL)
@@ -228,7 +232,13 @@ class Hub:
                 each.ran_stamp, each.retry_at = each.stamp, math.inf
                 parts, spent = await self._answer(each)
         except ForebayError as error:
-            parts, spent = {"state": "error", "error": error.to_dict()}, time.perf_counter() - began
+            waits = self._awaited(error)
+            parts = (
+                {"state": "waiting", "waits": waits}
+                if waits
+                else {"state": "error", "error": error.to_dict()}
+            )
+            spent = time.perf_counter() - began
             if isinstance(error, Unavailable):
                 each.retry_at = time.monotonic() + _AGAIN
         except Exception as error:  # a tile must not take the others with it

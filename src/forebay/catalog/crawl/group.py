@@ -9,7 +9,6 @@ no majority is alike, are each a table. Folders that are no `key=value` are part
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -17,10 +16,11 @@ from urllib.parse import unquote
 from forebay.catalog.crawl.classify import Class
 from forebay.catalog.crawl.files import File, Place
 from forebay.catalog.crawl.types import Columns, merge_all
+from forebay.catalog.section import LONGEST_NAME as LONGEST
+from forebay.catalog.section import crawled_name
 
 MAJORITY = 0.7
 MOST_SCHEMAS = 5
-LONGEST = 128
 
 
 @dataclass(slots=True)
@@ -230,8 +230,7 @@ def _value(folder: str) -> str:
 def table_name(group: Group, prefix: str = "") -> str:
     """The table's name: the prefix and the last folder (or the file, or the bucket), in lower case, with `_`
     for whatever is neither letter nor digit."""
-    last = group.root.rstrip("/").rpartition("/")[2] or group.bucket
-    return re.sub(r"[^a-z0-9_]", "_", (prefix + last).lower())[:LONGEST]
+    return crawled_name(f"{group.bucket}/{group.root}", prefix)
 
 
 def hashed(name: str, location: str) -> str:

@@ -63,8 +63,21 @@ function fitting(option: Loose, width: number): Loose {
   return base;
 }
 
-function dress(option: Loose, width: number, format: string, unit: string): Loose {
+const BESIDE = 96; // pixels that a slice's label takes on either side
+
+// A pie as large as it can be while its labels have room beside it.
+function round(series: Loose[], width: number, height: number): Loose[] {
+  return series.map((each) => {
+    if (each.type !== "pie" || each.label?.show === false) return each;
+    const [hole, whole] = (each.radius as string[]).map(parseFloat) as [number, number];
+    const most = Math.max(40, Math.min(Math.min(width, height) * whole / 200, width / 2 - BESIDE));
+    return { ...each, radius: [most * hole / whole, most] };
+  });
+}
+
+function dress(option: Loose, width: number, height: number, format: string, unit: string): Loose {
   const base = fitting(option, width);
+  if (base.series) base.series = round(base.series, width, height);
   const share = base.yAxis?.max === 100 || base.xAxis?.max === 100;
   const made: Loose = { ...base };
   if (base.tooltip) made.tooltip = { ...base.tooltip, formatter: tooltip(format, unit, share, base), className: "tip-box", borderWidth: 0, padding: 0, backgroundColor: "transparent", extraCssText: "box-shadow:none", transitionDuration: 0.15 };
@@ -85,7 +98,7 @@ export function chart(element: HTMLElement, scheme: Scheme): Drawn {
   let newest: [Loose, string, string] | null = null;
   const put = () => {
     if (!newest) return;
-    const dressed = dress(newest[0], element.clientWidth, newest[1], newest[2]);
+    const dressed = dress(newest[0], element.clientWidth, element.clientHeight, newest[1], newest[2]);
     const now = JSON.stringify([(dressed.series ?? []).map((each: Loose) => [each.type, each.name]), dressed.xAxis?.type, dressed.yAxis?.type, Boolean(dressed.title)]);
     // The same chart with new numbers moves; another chart is drawn anew.
     drawn.setOption(dressed, now === shape ? { lazyUpdate: true } : { notMerge: true });

@@ -82,6 +82,7 @@ export function DashboardPage({ name, place }: { name: string; place: Place }) {
     if (value) next.set(what, value); else if (board.filters.some((each) => `f.${each.name}` === what && each.default)) next.set(what, ""); else next.delete(what);
     go(`${place.path}?${next}`);
   };
+  const ready = Object.values(tiles).some((each) => each.shown?.state === "ok");
   const address = `/api/dashboards/${encodeURIComponent(name)}/tiles/`;
   return (
     <div class="page">
@@ -91,13 +92,15 @@ export function DashboardPage({ name, place }: { name: string; place: Place }) {
           {board.description && <p class="hint">{board.description}</p>}
         </div>
         <div class="controls" role="group" aria-label="Time range and filters">
-          {board.filters.map((each) => <Choice key={each.name} filter={each} board={name} value={filters[each.name] ?? ""} onChange={(value) => change(`f.${each.name}`, value)} />)}
-          <label class="field">
-            <span>Time</span>
-            <select aria-label="Time" value={range} onChange={(event) => change("range", event.currentTarget.value)}>
-              {board.ranges.map((each) => <option key={each.text} value={each.text}>{each.label}</option>)}
-            </select>
-          </label>
+          {board.filters.map((each) => <Choice key={each.name} filter={each} board={name} ready={ready} value={filters[each.name] ?? ""} onChange={(value) => change(`f.${each.name}`, value)} />)}
+          {board.timed && (
+            <label class="field">
+              <span>Time</span>
+              <select aria-label="Time" value={range} onChange={(event) => change("range", event.currentTarget.value)}>
+                {board.ranges.map((each) => <option key={each.text} value={each.text}>{each.label}</option>)}
+              </select>
+            </label>
+          )}
           <LiveButton />
         </div>
       </header>
@@ -110,12 +113,12 @@ export function DashboardPage({ name, place }: { name: string; place: Place }) {
   );
 }
 
-function Choice({ filter, board, value, onChange }: { filter: Filter; board: string; value: string; onChange: (value: string) => void }) {
+function Choice({ filter, board, ready, value, onChange }: { filter: Filter; board: string; ready: boolean; value: string; onChange: (value: string) => void }) {
   const [options, setOptions] = useState<string[]>(filter.options);
   const ask = () => {
     if (filter.sql) get<{ options: string[] }>(`/api/dashboards/${encodeURIComponent(board)}/filters/${encodeURIComponent(filter.name)}${location.search}`).then((found) => setOptions(found.options), () => undefined);
   };
-  useEffect(ask, [board, filter.name]);
+  useEffect(ask, [board, filter.name, ready]); // what can be chosen comes with the first rows
   const all = value && !options.includes(value) ? [value, ...options] : options;
   if (!all.length && !filter.sql)
     return (

@@ -4,7 +4,7 @@ import type { Graph } from "./types";
 
 const NAMES: Record<string, string> = {
   simulate: "generator", ingest: "route", bus: "bus", streams: "stream", streamsql: "stream SQL", functions: "function",
-  delivery: "delivery", lake: "bucket", catalog: "table", query: "named query", dashboards: "dashboard", topics: "topic", keyvalue: "key-value", alerts: "alert",
+  delivery: "delivery", lake: "bucket", catalog: "table", crawler: "crawler", view: "view", query: "named query", dashboards: "dashboard", topics: "topic", keyvalue: "key-value", alerts: "alert",
 };
 const LINKS: Record<string, (name: string) => string> = {
   dashboards: (name) => `/dashboards/${name}`, catalog: (name) => `/query?table=${encodeURIComponent(name)}`,
@@ -52,7 +52,7 @@ export function Flow({ graph, busy, state }: { graph: Graph; busy: Set<string>; 
           {shown.filter((each) => each.stage === stage).map((each) => {
             const href = LINKS[each.noun]?.(each.name);
             const detail = state(each.id);
-            const inside = <><span class="flow-noun">{NAMES[each.noun] ?? each.noun}</span><strong>{each.label || each.name}</strong>{detail && <span class="flow-detail">{detail}</span>}</>;
+            const inside = <><span class="flow-noun">{NAMES[each.kind] ?? NAMES[each.noun] ?? each.noun}</span><strong title={each.name}>{each.label || each.name}</strong>{detail && <span class="flow-detail">{detail}</span>}</>;
             return href ? <a key={each.id} class={`flow-node n-${each.noun}`} data-node={each.id} href={href}>{inside}</a>
               : <div key={each.id} class={`flow-node n-${each.noun}`} data-node={each.id}>{inside}</div>;
           })}

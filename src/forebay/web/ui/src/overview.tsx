@@ -114,7 +114,7 @@ export function Overview({ console }: { console: Console }) {
       {[...(status?.problems ?? []), ...(status?.flow?.error ? [status.flow.error] : []), ...(status?.flow?.trouble ? [{ code: "Catalog", message: status.flow.trouble }] : [])].map((each, at) => (
         <Problem key={at} failure={{ ...each, where: each.where ?? (each as { about?: string }).about }} />
       ))}
-      {total && total.accepted === 0 && <First first={console.first} url={status?.urls?.ingest} />}
+      {total && total.accepted === 0 && (console.first || subscriptions.length > 0) && <First first={console.first} url={status?.urls?.ingest} />}
       <div class="overview">
         <section class="card ledger" aria-labelledby="h-ledger">
           <h2 id="h-ledger">Ledger</h2>

@@ -72,6 +72,7 @@ export function Copy({ text }: { text: string }) {
 function shown(value: Cell, numeric: boolean): string {
   if (value === null) return "";
   if (typeof value === "number" && numeric) return Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(12)));
+  if (numeric) return String(value).replace(/^-?\d+(?=\.|$)/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ",")); // decimals come as text
   return String(value);
 }
 

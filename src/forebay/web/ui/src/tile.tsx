@@ -91,6 +91,7 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
         {sqlOpen ? <pre class="sql" tabIndex={0}>{spec.sql}</pre>
           : failed ? <Problem failure={failed} sql={failed.line ? spec.sql : undefined} />
           : !shown ? <div class="loading" role="status" aria-label="Loading"><i /><i /><i /></div>
+          : shown.waits ? <Waiting waits={shown.waits} small={spec.kind === "number"} />
           : asTable ? <AsTable address={address} query={query} rev={news?.rev ?? 0} title={spec.title} />
           : shown.number && shown.state === "ok" ? <Number_ shown={shown.number} label={spec.compare ?? ""} />
           : shown.state === "empty" && !(spec.kind === "number") ? <Empty title="No rows in this range" />
@@ -106,6 +107,12 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
       </footer>
     </section>
   );
+}
+
+function Waiting({ waits, small }: { waits: { table: string; crawler: string; place: string }; small: boolean }) {
+  const why = `The crawler ${waits.crawler} makes the table ${waits.table} once there are files in ${waits.place}`;
+  if (small) return <div class="number" title={why}><p class="number-value">–</p></div>;
+  return <Empty title="Nothing here yet"><p class="hint">{why}</p></Empty>;
 }
 
 function AsTable({ address, query, rev, title }: { address: string; query: string; rev: number; title: string }) {

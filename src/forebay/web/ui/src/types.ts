@@ -3,7 +3,7 @@
 export interface Failure { code: string; message: string; where?: string; why?: string; fix?: string; line?: number; column?: number; hint?: string }
 export interface Finding { code: string; file: string; line: number; column: number; message: string; why?: string; fix?: string; severity: string }
 
-export interface GraphNode { id: string; noun: string; name: string; label: string; stage: number }
+export interface GraphNode { id: string; noun: string; kind: string; name: string; label: string; stage: number }
 export interface Graph { nodes: GraphNode[]; edges: { from: string; to: string }[] }
 export interface RangeChoice { text: string; label: string }
 export interface Listed { name: string; title: string; description: string; tiles: { title: string; kind: string }[]; findings: Finding[] }
@@ -22,7 +22,7 @@ export interface Tile {
 export interface Filter { name: string; label: string; type: string; column: string | null; options: string[]; sql: string | null; default: string | null }
 export interface Dashboard {
   name: string; title: string; description: string; range: string; range_label: string; timezone: string; day_starts: string;
-  filters: Filter[]; tiles: Tile[]; ranges: RangeChoice[]; findings: Finding[];
+  filters: Filter[]; tiles: Tile[]; ranges: RangeChoice[]; timed: boolean; findings: Finding[];
 }
 
 export type Cell = string | number | boolean | null;
@@ -34,8 +34,8 @@ export interface NumberShown {
   before?: { value: number | null; text: string; change?: number };
 }
 export interface Shown {
-  state: "ok" | "empty" | "error"; option?: Record<string, unknown>; number?: NumberShown; table?: Table;
-  note?: string; range?: string; error?: Failure;
+  state: "ok" | "empty" | "error" | "waiting"; option?: Record<string, unknown>; number?: NumberShown; table?: Table;
+  note?: string; range?: string; error?: Failure; waits?: { table: string; crawler: string; place: string };
 }
 export interface TileNews { tile: string; rev: number; ran_at: number; changed_at: number | null; cost_ms: number; interval: number; shown?: Shown }
 
