@@ -183,9 +183,8 @@ class AccessLog:
 
     async def close(self) -> None:
         """Keep what is waiting."""
-        if self._task is not None:
+        while self._task is not None:
             await self._task
-        await self._write()
 
     async def _later(self) -> None:
         try:
