@@ -83,6 +83,18 @@ def test_five_bodies_are_five_rows_as_sent(dinner: System) -> None:
     assert columns == 5, "the four columns and the hour"
 
 
+def test_the_real_systems_url_answers_as_firehose_behind_api_gateway(dinner: System) -> None:
+    for body in bodies():
+        answer = dinner.post("/prod/clicks", body)
+        assert (answer.status, answer.json()["Encrypted"]) == (200, False)
+        assert answer.json()["RecordId"]
+    dinner.until(lambda: dinner.query(SELECT) == sorted(2 * ROWS, key=lambda row: row[:2]))
+    refused = dinner.post("/prod/clicks", {"time_spent": 1})
+    assert (refused.status, refused.json()) == (400, {"message": "Invalid request body"})
+    nowhere = dinner.post("/prod/clickz", {"time_spent": 1})
+    assert (nowhere.status, nowhere.json()) == (403, {"message": "Missing Authentication Token"})
+
+
 def test_they_are_still_five_after_everything_was_killed_and_after_delivery(dinner: System) -> None:
     dinner.kill_all()
     dinner.start()
