@@ -39,9 +39,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("cloudwatch", "PutMetricData", {"Namespace": "n", "MetricData": [{"MetricName": "m", "Value": 1.0}]}),
     ("lambda", "ListCodeSigningConfigs", {}),
     ("s3", "GetObjectTorrent", {"Bucket": "shop", "Key": "raw/a.csv"}),
-    ("s3", "RestoreObject", {"Bucket": "shop", "Key": "raw/a.csv"}),
-    ("s3", "PutBucketWebsite", {"Bucket": "shop", "WebsiteConfiguration": {}}),
-    ("s3", "ListBucketMetricsConfigurations", {"Bucket": "shop"}),
+    ("s3", "GetBucketMetadataConfiguration", {"Bucket": "shop"}),
+    ("s3", "ListBucketInventoryConfigurations", {"Bucket": "shop"}),
     ("sqs", "ListQueues", {}),
     ("stepfunctions", "ListStateMachines", {}),
 ]

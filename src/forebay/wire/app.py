@@ -1,6 +1,6 @@
 """The AWS port: requests in AWS's protocols in, answers in the same protocol out.
 
-    Host, Origin → body (bounded) → dispatch: service, operation, protocol → the operation → answer
+    Host, Origin (or a bucket's CORS rules) → body (bounded) → dispatch: service, operation, protocol → the operation → answer
 
 Nothing here ever answers success without having done it: what is not offered answers 501 and is named.
 `/_forebay/health` says that the port is up.
@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from forebay.access.guard import Guard
+from forebay.access.guard import Guard, Refusal
 from forebay.runtime.system import System
 from forebay.wire.protocol.message import MAX_BODY, Request, Response
 
@@ -34,13 +34,17 @@ _BUCKET_HOST = re.compile(
 )
 
 
+_WEBSITE_HOST = re.compile(
+    r"([a-z0-9][a-z0-9.-]{1,61}?[a-z0-9])\.s3-website(?:[.-][a-z]{2}-[a-z]+-\d)?\.localhost(?::\d+)?"
+)
+
+
 class WireApp:
     """The RSGI application of the AWS port."""
 
     def __init__(self, guard: Guard, system: System) -> None:
         self._guard = guard
         self._system = system
-        self._dispatch: Any = None
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
@@ -49,46 +53,81 @@ class WireApp:
             return
         headers = scope.headers
         host = headers.get("host") or scope.authority
+        origin = headers.get("origin")
         id = str(uuid.uuid4())
-        if (refusal := self._guard.check(host, headers.get("origin"))) is not None:
-            said = {"code": refusal.code, "message": refusal.message, "fix": refusal.fix, "request_id": id}
-            _json(proto, refusal.status, {"error": said})
+        refusal = self._guard.check(host, origin)
+        if refusal is not None and refusal.code != "OriginNotAllowed":
+            _refuse(proto, refusal, id)
             return
-        if scope.path == HEALTH:
+        if scope.path == HEALTH and refusal is None:
             _json(proto, 200, {"status": "ok", "services": {}})
             return
+        request = _request(scope, host, id)
+        shared = None
+        if origin is not None or scope.method == "OPTIONS":
+            cors = await _loaded("forebay.wire.s3.cors")
+            if scope.method == "OPTIONS":
+                await _send(proto, "OPTIONS", await cors.preflight(self._system, request))
+                return
+            shared = await cors.shared(self._system, request)
+            if refusal is None:
+                request.foreign = False
+            elif shared is None:
+                _refuse(proto, refusal, id)
+                return
         # What is put may be large, and is not read before it is known what is asked, and of what.
-        kind = headers.get("content-type") or ""
-        streamed = scope.method == "PUT" or (
-            scope.method == "POST" and kind.startswith("multipart/form-data")
-        )
-        body = b"" if streamed else await _body(proto, headers)
-        if body is None:
-            said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
-            _json(proto, 413, said)
-            return
-        # The server decodes paths; encoded again as SDKs do, `%41` and `A` stay apart, and `?` and `#` in keys.
-        path = sent = quote(scope.path, safe="/-._~")
-        bucket = _BUCKET_HOST.fullmatch(host.lower())
-        if bucket is not None and bucket[1] != "s3":
-            path = f"/{bucket[1]}{path}"
-        given = {name.lower(): value for name, value in headers.items()}
-        # The server leaves out values that are not ASCII: they are seen, as what cannot be read.
-        given |= {name: "\ufffd" for name in headers.keys() if name not in given}  # noqa: SIM118
-        given.setdefault("host", host)
-        if self._dispatch is None:
-            # In a thread: botocore takes a while to load, and only who speaks AWS needs it.
-            self._dispatch = (await asyncio.to_thread(import_module, "forebay.wire.dispatch")).dispatch
-        request = Request(scope.method, path, scope.query_string, given, body, id)
-        request.client = scope.client.rpartition(":")[0]
-        request.sent = sent
-        request.secure = scope.scheme == "https"
+        streamed = scope.method == "PUT" or request.is_form
         if streamed:
             request.stream = aiter(proto)
-        answer: Response = await self._dispatch(self._system, request)
+        else:
+            body = await _body(proto, headers)
+            if body is None:
+                said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
+                _json(proto, 413, said)
+                return
+            request.body = body
+        dispatch = (await _loaded("forebay.wire.dispatch")).dispatch
+        answer: Response = await dispatch(self._system, request)
+        if shared is not None:
+            answer.headers |= shared
         if request.stream is not None:
             await _drain(request)
         await _send(proto, scope.method, answer)
+
+
+_modules: dict[str, Any] = {}
+
+
+async def _loaded(name: str) -> Any:
+    """A module that loads botocore, which takes a while and which only who speaks AWS needs: in a thread."""
+    if name not in _modules:
+        _modules[name] = await asyncio.to_thread(import_module, name)
+    return _modules[name]
+
+
+def _request(scope: Any, host: str, id: str) -> Request:
+    """What is asked, but for its body."""
+    # The server decodes paths; encoded again as SDKs do, `%41` and `A` stay apart, and `?` and `#` in keys.
+    path = sent = quote(scope.path, safe="/-._~")
+    website = _WEBSITE_HOST.fullmatch(host.lower())
+    bucket = _BUCKET_HOST.fullmatch(host.lower())
+    if website is None and bucket is not None and bucket[1] != "s3":
+        path = f"/{bucket[1]}{path}"
+    given = {name.lower(): value for name, value in scope.headers.items()}
+    # The server leaves out values that are not ASCII: they are seen, as what cannot be read.
+    given |= {name: "\ufffd" for name in scope.headers.keys() if name not in given}  # noqa: SIM118
+    given.setdefault("host", host)
+    request = Request(scope.method, path, scope.query_string, given, b"", id)
+    request.client = scope.client.rpartition(":")[0]
+    request.sent = sent
+    request.secure = scope.scheme == "https"
+    request.website = website[1] if website is not None else ""
+    return request
+
+
+def _refuse(proto: Any, refusal: Refusal, id: str) -> None:
+    said = {"code": refusal.code, "message": refusal.message, "fix": refusal.fix, "request_id": id}
+    _json(proto, refusal.status, {"error": said})
 
 
 async def _send(proto: Any, method: str, answer: Response) -> None:

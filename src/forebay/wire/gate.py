@@ -40,7 +40,7 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
     request = asked.request
     key_id = _key_id(asked)
     if not ours(key_id):
-        if asked.system.loopback and access_of(asked.system.declared()).unsigned:
+        if _trusting(asked):
             _not_stale(asked)
             return ROOT
         return _stranger(asked, key_id)
@@ -72,6 +72,11 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
         if signature.payload.startswith(_SIGNED):
             request.chunks = ChunkSigner(key, signature)
     return who
+
+
+def _trusting(asked: Asked) -> bool:
+    """Whether who has no key of this system is taken for root: on loopback, unless any site's page may have asked."""
+    return asked.system.loopback and not asked.request.foreign and access_of(asked.system.declared()).unsigned
 
 
 def _key_id(asked: Asked) -> str:
@@ -117,7 +122,7 @@ async def admit_form(
 ) -> Identity:
     """Whose form it is that is posted, signed with this key; `check` is given its secret. Raises AwsError."""
     if not ours(key_id):
-        if asked.system.loopback and access_of(asked.system.declared()).unsigned:
+        if _trusting(asked):
             return ROOT
         if not key_id:
             return NOBODY

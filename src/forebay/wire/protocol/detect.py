@@ -62,6 +62,8 @@ class Call:
 
 def detect(request: Request) -> Call:
     """The call that `request` makes. Raises AwsError for a target that AWS itself does not know."""
+    if request.website:
+        return Call("s3", "WebsiteObject", "rest-xml")
     target = request.headers.get("x-amz-target")
     if target:
         prefix, _, operation = target.rpartition(".")

@@ -32,7 +32,8 @@ class Request:
 
     Where `stream` is set the body is still to come: `load` makes it `body`, or a streaming operation takes
     `pieces`. `chunks`, where set, is what signed chunks are held against. `client` is the caller's address.
-    `sent` is the path before a bucket in the host's name was put in front of it; `secure`, whether it came by TLS.
+    `sent` is the path before a bucket in the host's name was put in front of it; `secure`, whether it came by TLS;
+    `website`, the bucket of which a page is asked for; `foreign`, whether a page of any site may have sent it.
     """
 
     method: str
@@ -46,6 +47,8 @@ class Request:
     client: str = "127.0.0.1"
     sent: str = ""
     secure: bool = False
+    website: str = ""
+    foreign: bool = False
 
     def hoist(self) -> None:
         """Take the headers that a presigned URL has in its query, as S3 does: those that begin with `x-amz-`."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from forebay.wire.s3 import (
     acl,
+    attributes,
     buckets,
     config,
     copy,
+    cors,
     kept,
     lifecycle,
     listing,
@@ -17,15 +19,18 @@ from forebay.wire.s3 import (
     post,
     restore,
     tags,
+    website,
 )
 from forebay.wire.s3.base import SERVICE
 
 __all__ = [
     "SERVICE",
     "acl",
+    "attributes",
     "buckets",
     "config",
     "copy",
+    "cors",
     "kept",
     "lifecycle",
     "listing",
@@ -36,4 +41,5 @@ __all__ = [
     "post",
     "restore",
     "tags",
+    "website",
 ]

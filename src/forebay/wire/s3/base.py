@@ -67,7 +67,7 @@ class S3(Service):
                 raise malformed() from None
 
 
-_OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration")
+_OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration", "WebsiteConfiguration")
 """Documents with values of which S3 says itself what is wrong with them."""
 
 SERVICE = S3("s3")

@@ -21,7 +21,6 @@ from forebay.wire.s3.base import (
     setting,
 )
 from forebay.wire.s3.headers import key_arn
-from forebay.wire.s3.kept import KEPT_ONLY
 from forebay.wire.service import Asked, Json
 
 # Encryption.
@@ -189,43 +188,6 @@ def is_public(text: str) -> bool:
     )
 
 
-# CORS.
-
-
-@operation("PutBucketCors", partial=KEPT_ONLY)
-async def put_bucket_cors(asked: Asked, given: Json) -> Json:
-    """Keep the rules."""
-    bucket = need_bucket(asked, given)
-    rules = given["CORSConfiguration"].get("CORSRules") or []
-    if not rules or len(rules) > 100:
-        raise malformed()
-    for rule in rules:
-        if not rule.get("AllowedOrigins") or not rule.get("AllowedMethods"):
-            raise malformed()
-        for method in rule["AllowedMethods"]:
-            if method not in ("GET", "PUT", "HEAD", "POST", "DELETE"):
-                message = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
-                raise AwsError("InvalidRequest", message, http=400)
-    await put_setting(asked, bucket, "cors", jsonable(rules))
-    return {}
-
-
-@operation("GetBucketCors", partial=KEPT_ONLY)
-async def get_bucket_cors(asked: Asked, given: Json) -> Json:
-    """The rules."""
-    bucket = need_bucket(asked, given)
-    message = "The CORS configuration does not exist"
-    rules = await need_setting(asked, bucket, "cors", "NoSuchCORSConfiguration", message)
-    return {"CORSRules": rules}
-
-
-@operation("DeleteBucketCors")
-async def delete_bucket_cors(asked: Asked, given: Json) -> Json:
-    """No rules."""
-    await put_setting(asked, need_bucket(asked, given), "cors", None)
-    return {"_status": 204}
-
-
 # What has one answer only.
 
 
@@ -243,11 +205,6 @@ def _never(name: str, code: str, message: str) -> None:
         raise AwsError(code, message, http=404, BucketName=bucket)
 
 
-_never(
-    "GetBucketWebsite",
-    "NoSuchWebsiteConfiguration",
-    "The specified bucket does not have a website configuration",
-)
 _never(
     "GetBucketReplication",
     "ReplicationConfigurationNotFoundError",

@@ -18,6 +18,7 @@ _LISTS = {
     "QueueConfigurations": ("queue", "QueueArn"),
 }
 _ARN = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)(?::[$A-Za-z0-9_-]+)?")
+_OTHER = re.compile(r"arn:aws[a-z-]*:s[nq]s:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+")
 _EVENTS = re.compile(
     r"s3:(ObjectCreated|ObjectRemoved|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging):(\*|[A-Za-z]+)"
     r"|s3:(ReducedRedundancyLostObject|TestEvent|LifecycleTransition|IntelligentTiering|ObjectAcl:Put)"
@@ -63,6 +64,8 @@ def _rule(asked: Asked, each: Json, kind: str, target: str, *, skip: bool) -> Js
     events = each.get("Events") or []
     if not events or any(not _EVENTS.fullmatch(event) for event in events):
         raise invalid("The event is not supported for notifications", "Event", ",".join(events))
+    if kind != "function" and not _OTHER.fullmatch(target):
+        raise invalid("The ARN could not be parsed", f"{kind.capitalize()}Arn", target)
     if kind != "function":
         raise AwsError("NotImplemented", f"forebay does not tell a {kind} of objects yet", http=501)
     _check_target(asked, target, skip=skip)

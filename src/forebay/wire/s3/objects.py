@@ -17,9 +17,7 @@ from forebay.wire.s3.base import (
     caller,
     change,
     deleted,
-    found_version,
     in_thread,
-    invalid,
     malformed,
     need_bucket,
     operation,
@@ -33,7 +31,6 @@ from forebay.wire.s3.headers import (
     encryption,
     expiration,
     meta_of,
-    moment,
     not_modified,
     overrides,
     refuse_unbuilt,
@@ -152,16 +149,17 @@ async def open_object(asked: Asked, bucket: str, key: str, version: str | None) 
 @operation("GetObject", partial=ENCRYPTED)
 async def get_object(asked: Asked, given: Json) -> Json:
     """The bytes, or a range or part of them."""
-    return await _read(asked, given, wanted=True)
+    return await read_object(asked, given, wanted=True)
 
 
 @operation("HeadObject", partial=ENCRYPTED)
 async def head_object(asked: Asked, given: Json) -> Json:
     """All but the bytes."""
-    return await _read(asked, given, wanted=False)
+    return await read_object(asked, given, wanted=False)
 
 
-async def _read(asked: Asked, given: Json, *, wanted: bool) -> Json:
+async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
+    """What is answered to who reads an object; `wanted` with its bytes. Raises ForebayError, AwsError among them."""
     bucket = need_bucket(asked, given)
     refuse_unbuilt(given)
     version = version_of(given)
@@ -350,51 +348,3 @@ def _check_whole(asked: Asked, given: Json) -> None:
         found.update(asked.request.body)
         if sums.text(found.digest()) != value:
             raise sums.mismatch(algorithm)
-
-
-@operation("GetObjectAttributes")
-async def get_object_attributes(asked: Asked, given: Json) -> Json:
-    """The attributes that are asked for by name."""
-    bucket = need_bucket(asked, given)
-    found = await found_version(asked, bucket, given)
-    wanted = {name.strip() for each in given.get("ObjectAttributes") or () for name in each.split(",")}
-    known = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
-    if not wanted or wanted - known:
-        raise invalid("Invalid attribute name specified.", "x-amz-object-attributes")
-    answer: Json = {"LastModified": moment(found.modified)}
-    if await in_thread(shelf(asked).setting, bucket, "versioning") is not None:
-        answer["VersionId"] = found.version
-    if "ETag" in wanted:
-        answer["ETag"] = found.etag
-    if "StorageClass" in wanted:
-        answer["StorageClass"] = found.meta.get("class", "STANDARD")
-    if "ObjectSize" in wanted:
-        answer["ObjectSize"] = found.size
-    if "Checksum" in wanted and (members := checksums(found.meta)):
-        answer["Checksum"] = {
-            name: value.partition("-")[0] if name != "ChecksumType" else value
-            for name, value in members.items()
-        }
-    if "ObjectParts" in wanted and (parts := found.meta.get("parts")):
-        answer["ObjectParts"] = _parts(given, found, parts)
-    return answer
-
-
-def _parts(given: Json, found: Object, parts: list[Any]) -> Json:
-    answer: Json = {"TotalPartsCount": len(parts)}
-    if not found.meta.get("composite"):
-        return answer
-    after = int(given.get("PartNumberMarker") or 0)
-    most = int(given.get("MaxParts") or 1000)
-    page = list(enumerate(parts, 1))[after : after + most]
-    last = page[-1][0] if page else after
-    return answer | {
-        "PartNumberMarker": after,
-        "MaxParts": most,
-        "IsTruncated": last < len(parts),
-        "NextPartNumberMarker": last,
-        "Parts": [
-            {"PartNumber": n, "Size": size, **{sums.member(name): value for name, value in own.items()}}
-            for n, (size, own) in page
-        ],
-    }
