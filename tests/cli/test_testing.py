@@ -88,4 +88,4 @@ def test_the_recipe_of_the_image_pins_what_it_takes_and_is_nobodys_root() -> Non
     assert re.search(r":\d+\.\d+\.\d+-[a-z-]+$", steps[0][1])
     assert any("--require-hashes -r /tmp/requirements.lock" in rest for _, rest in steps)
     assert ["USER", "forebay"] in steps
-    assert steps[-2:] == [["ENTRYPOINT", '["forebay", "run"]'], steps[-1]]
+    assert [word for word, _ in steps[-2:]] == ["ENTRYPOINT", "CMD"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from forebay.cli.ephemeral import PREFIX, sweep
 from forebay.layout import Layout
 from forebay.runtime import snapshots
+from forebay.runtime.lock import Lock
 from tests.conftest import Running
 from tests.harness import FOREBAY, forebay, request
 from tests.projects import PLAIN, project
@@ -129,3 +132,18 @@ def test_an_ephemeral_system_leaves_nothing_and_needs_no_project() -> None:
     assert process.wait(15) == 0
     assert not state.exists()
     assert "TwoMinds" in forebay("run", "--ephemeral", "--project-less", "--state", str(state)).err
+
+
+def test_what_a_killed_ephemeral_system_left_goes_when_the_next_one_starts(tmp_path: Path) -> None:
+    left, young, held, other = (tmp_path / f"{PREFIX}{name}" for name in ("a", "b", "c", "d"))
+    for folder in (left, young, held):
+        (folder / "run").mkdir(parents=True)
+        (folder / "state.db").write_bytes(b"x")
+    other.symlink_to(tmp_path)
+    lock = Lock(Layout(held))
+    lock.take()
+    for folder in (left, held):
+        os.utime(folder, (0, 0))
+    sweep(tmp_path)
+    lock.release()
+    assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["b", "c", "d"]

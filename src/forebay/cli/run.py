@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +47,10 @@ def command(**asked: Any) -> int:
     if asked["ephemeral"]:
         if asked["state"] is not None:
             raise UsageError("TwoMinds", "--ephemeral and --state", fix="give one of them")
-        with tempfile.TemporaryDirectory(prefix="forebay-", ignore_cleanup_errors=True) as folder:
-            return _run({**asked, "state": Path(folder)})
+        from forebay.cli import ephemeral  # noqa: PLC0415 - needed here only
+
+        with ephemeral.folder() as folder:
+            return _run({**asked, "state": folder})
     return _run(asked)
 
 

@@ -50,6 +50,7 @@ class Run:
             raise UsageError("NoState", "a system without a project needs a place", fix="say --state DIR")
         self.layout = Layout(Path(state).resolve())
         self.simulate: bool = asked["simulate"]
+        self._ephemeral: bool = asked["ephemeral"]
         self.options = Options(
             host=asked["host"],
             ports={name: asked[f"{name}_port"] for name in PORTS},
@@ -156,7 +157,14 @@ class Run:
             click.echo(f"  {name:<8} {url}")
         for name, url in dashboards.items():
             click.echo(f"  {'':<8} {url}   dashboard {name}")
-        click.echo("Ctrl-C ends it; nothing that was acknowledged is lost.")
+        if self.root is None or self.layout.root != self.root / STATE:
+            click.echo(
+                f"  {'state':<8} {self.layout.root}   other commands need it: --state or FOREBAY_STATE"
+            )
+        if self._ephemeral:
+            click.echo("Ctrl-C ends it, and all that it holds is gone.")
+        else:
+            click.echo("Ctrl-C ends it; nothing that was acknowledged is lost.")
 
 
 def _root(folder: Path | None, *, project_less: bool) -> Path | None:
