@@ -16,9 +16,10 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from forebay.access import sigv2
 from forebay.access.identity import NOBODY, ROOT, Identity
 from forebay.access.sessions import ours
-from forebay.access.sigv4 import ChunkSigner, Refusal, Signature, read, verify
+from forebay.access.sigv4 import UNSIGNED, ChunkSigner, Refusal, Signature, read, verify
 from forebay.runtime.directory import Directory, access_of
 from forebay.wire.iam.caller import lasting, session_identity, temporary, user_identity
 from forebay.wire.protocol.message import AwsError
@@ -39,6 +40,12 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
     """Whose request it is. `streamed` where the body is still to come. Raises AwsError."""
     request = asked.request
     key_id = _key_id(asked)
+    if (
+        asked.service == "s3"
+        and "authorization" not in request.headers
+        and "AWSAccessKeyId=" in request.query
+    ):
+        return await _admit_presigned(asked, streamed=streamed)
     if not ours(key_id):
         if _trusting(asked):
             _not_stale(asked)
@@ -115,6 +122,28 @@ def _not_stale(asked: Asked) -> None:
         age = dt.datetime.now(dt.UTC) - signature.moment
         if age.total_seconds() > signature.expires:
             raise _refuse(asked, signature.key_id, "expired", "Request has expired")
+
+
+async def _admit_presigned(asked: Asked, *, streamed: bool) -> Identity:
+    """Whose URL of version 2 it is; its body is anybody's."""
+    request, now, key_id = asked.request, dt.datetime.now(dt.UTC), ""
+    try:
+        signature = sigv2.read(request.query)
+        assert signature is not None  # it has a key's id
+        key_id = signature.key_id
+
+        def check(secret: str) -> None:
+            method, path = request.method, request.path
+            sigv2.verify(signature, secret, method=method, path=path, headers=request.headers, now=now)
+
+        if not ours(key_id) and _trusting(asked):
+            signature.check_time(now)
+        who = await admit_form(asked, key_id, signature.token, check)
+    except Refusal as refused:
+        raise _refuse(asked, key_id, refused.kind, refused.detail) from None
+    if streamed:
+        request.headers = {"x-amz-content-sha256": UNSIGNED, **request.headers}
+    return who
 
 
 async def admit_form(

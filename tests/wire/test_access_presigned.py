@@ -1,0 +1,77 @@
+"""Presigned URLs of version 2, which boto3 and version 1 of the AWS CLI make where nobody asks for another."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.harness import Answer, System, request
+from tests.wire.access import allow, keyed, user
+from tests.wire.sdk import TEST, serving
+
+system = serving("name: walls\nlake: {shelf: {}}\n")
+KEY = "a b/ü+%25 &?.txt"
+
+
+@pytest.fixture(scope="module")
+def keys(iam: Any) -> dict[str, str]:
+    """Of a user who may do all with one object, and with no other."""
+    return user(iam, "ida", allow("s3:*", f"arn:aws:s3:::shelf/{KEY}"))
+
+
+def presigned(system: System, keys: dict[str, str], operation: str, key: str = KEY, **more: Any) -> str:
+    with keyed(system, "s3", keys) as s3:
+        url: str = s3.generate_presigned_url(operation, Params={"Bucket": "shelf", "Key": key, **more})
+    assert "Signature=" in url
+    assert "X-Amz-" not in url, "it is of version 4"
+    return url
+
+
+def asked(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+    return request(url, method, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize("who", ["user", "anybody"])
+def test_it_writes_and_reads_what_it_names(system: System, keys: dict[str, str], who: str) -> None:
+    given = keys if who == "user" else TEST
+    put = presigned(system, given, "put_object", ContentType="text/x", Metadata={"who": "ann"})
+    assert asked(put, "PUT", b"signed", Content_Type="text/x", x_amz_meta_who="ann").status == 200
+    answer = asked(presigned(system, given, "get_object", ResponseContentType="a/b"))
+    assert (answer.status, answer.body) == (200, b"signed")
+    assert (answer.headers["content-type"], answer.headers["x-amz-meta-who"]) == ("a/b", "ann")
+
+
+def test_it_ends_when_it_says_so(system: System, keys: dict[str, str]) -> None:
+    for given in (keys, TEST):
+        late = re.sub(r"Expires=\d+", "Expires=1", presigned(system, given, "get_object"))
+        answer = asked(late)
+        assert answer.status == 403
+        assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in answer.body
+
+
+def test_what_is_altered_is_refused(system: System, keys: dict[str, str]) -> None:
+    url = presigned(system, keys, "get_object", ResponseContentType="a/b")
+    other = quote("other", safe="")
+    for wrong in (
+        url.replace("a%20b", other),
+        re.sub(r"Expires=(\d+)", r"Expires=1\1", url),
+        url.replace("a%2Fb", "x%2Fy"),
+        re.sub(r"Signature=[^&]+", "Signature=AAAA", url),
+    ):
+        assert wrong != url
+        answer = asked(wrong)
+        assert (answer.status, b"SignatureDoesNotMatch" in answer.body) == (403, True), wrong
+    assert asked(url, "DELETE").status == 403
+    for half in (re.sub(r"&Expires=\d+", "", url), re.sub(r"&Signature=[^&]+", "", url)):
+        assert 400 <= asked(half).status < 500
+
+
+def test_it_can_do_no_more_than_who_signed_it(system: System, keys: dict[str, str]) -> None:
+    answer = asked(presigned(system, keys, "get_object", "other"))
+    assert (answer.status, b"AccessDenied" in answer.body) == (403, True)
+    stranger = {**keys, "AccessKeyId": keys["AccessKeyId"][:-4] + "AAAA"}
+    answer = asked(presigned(system, stranger, "get_object"))
+    assert (answer.status, b"InvalidAccessKeyId" in answer.body) == (403, True)
