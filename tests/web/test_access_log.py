@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from forebay.ingest.door import Door
+from forebay.ingest.section import RouteSpec
+from forebay.project.model import Ref
 from forebay.web.access_log import Format
 from forebay.web.context import Context
 from tests.harness import System, forebay, request, until
@@ -133,7 +136,8 @@ def test_a_value_does_not_end_its_line_or_its_quotes() -> None:
         proto, method, path, query_string = "http", "POST", '/a\n{"forged": 1}', ""
         authority, client, headers = "localhost", "127.0.0.1:5", Headers()
 
-    context = Context(Scope(), "id", route="r", resource="/a", stage=None)  # type: ignore[arg-type]
+    door = Door("r", RouteSpec(route="POST /a", to=Ref("bus", "b")))
+    context = Context(Scope(), "id", door, None)  # type: ignore[arg-type]
     context.status = 200
     text = Format('{"agent":"$context.identity.userAgent","path":"$context.path"}').line(context)
     assert "\n" not in text

@@ -41,6 +41,8 @@ ingest:
   echo: {route: "POST /echo/{id}", to: functions.echo}
   echo1: {route: POST /echo1, to: functions.echo, payload: "1.0", stages: {prod: {variables: {a: b}}}}
   broken: {route: POST /broken, to: functions.broken, api: rest}
+  rest: {route: "ANY /rest/{proxy+}", to: functions.echo}
+  one: {route: "GET /rest/{proxy+}", to: functions.echo, payload: "1.0"}
 delivery:
   clicks: {to: lake.gate/clicks/, buffer: {seconds: 60}}
 streams:
@@ -239,6 +241,16 @@ def test_a_function_sees_stage_and_variables_as_behind_a_rest_api(system: System
     assert event["requestContext"]["stage"] == "prod"
     assert event["stageVariables"] == {"a": "b"}
     said(system.post("/prod/broken", {"n": 1}), 502, "Internal server error")
+
+
+def test_any_method_is_every_one_that_no_other_route_has(system: System) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        event = request(f"{system.ingest}/prod/rest/a/b", method).json()
+        assert (event["routeKey"], event["pathParameters"]) == ("ANY /rest/{proxy+}", {"proxy": "a/b"})
+        assert event["requestContext"]["http"]["method"] == method
+    head = request(f"{system.ingest}/rest/a", "HEAD")
+    assert (head.status, head.headers["x-own"], head.body) == (201, "yes", b"")
+    assert request(f"{system.ingest}/rest/a").json()["httpMethod"] == "GET"
 
 
 def test_what_was_answered_is_there_after_a_kill(system: System) -> None:

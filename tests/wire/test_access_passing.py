@@ -223,7 +223,7 @@ def test_each_key_of_a_deletion_is_decided_by_itself(system: System, iam: Any, a
     assert [each["Key"] for each in answer["Deleted"]] == ["own/a"]
     ((error),) = answer["Errors"]
     assert (error["Key"], error["Code"]) == ("theirs/a", "AccessDenied")
-    assert "s3:DeleteObject on resource: arn:aws:s3:::mine/theirs/a" in error["Message"]
+    assert 's3:DeleteObject on resource: "arn:aws:s3:::mine/theirs/a"' in error["Message"]
     assert "theirs/a" in left
     assert "own/a" not in left
 

@@ -31,7 +31,10 @@ _OWN = frozenset({"content-length", "transfer-encoding", "connection"})
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it came. `path` is percent-decoded, `resource` the route's own path: `/shops/{shop}`."""
+    """A request as it came. `path` is percent-decoded, `resource` the route's own path: `/shops/{shop}`.
+
+    `any` says that the route is of any method.
+    """
 
     method: str
     path: str
@@ -44,6 +47,12 @@ class HttpRequest:
     parameters: Mapping[str, str]
     stage: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    any: bool = False
+
+    @property
+    def key(self) -> str:
+        """The route, as HTTP APIs name it: `POST /shops/{shop}`."""
+        return f"{'ANY' if self.any else self.method} {self.resource}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ def _second(request: HttpRequest) -> dict[str, Any]:
     raw = f"/{request.stage}{request.path}" if request.stage else request.path
     made: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": f"{request.method} {request.resource}",
+        "routeKey": request.key,
         "rawPath": raw,
         "rawQueryString": request.query,
     }
@@ -143,7 +152,7 @@ def _second(request: HttpRequest) -> dict[str, Any]:
             "userAgent": headers.get("user-agent", ""),
         },
         "requestId": request.id,
-        "routeKey": f"{request.method} {request.resource}",
+        "routeKey": request.key,
         "stage": stage,
         "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "timeEpoch": int(now * 1000),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from forebay.errors import ForebayError, NotFound
 
 T = TypeVar("T")
+ANY = "ANY"
+EVERY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _PARAMETER = re.compile(r"\{([^{}/+]+)(\+?)\}")
 
 
@@ -33,8 +35,18 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(out + re.escape(path[at:]))
 
 
+def _each(routes: list[tuple[str, str, T]]) -> Iterator[tuple[str, str, T]]:
+    """The routes, `ANY` being each method that no other has on that path."""
+    taken = {(method, path) for method, path, _ in routes}
+    for method, path, target in routes:
+        if method != ANY:
+            yield method, path, target
+            continue
+        yield from ((each, path, target) for each in EVERY if (each, path) not in taken)
+
+
 class Router(Generic[T]):
-    """Finds the target of a method and path.
+    """Finds the target of a method and path; a route's method may be ANY.
 
     A path without parameters wins over one with; among those the one with more literal text does. A
     parameter takes one part of the path, `{rest+}` one or more. Paths are to be given percent-decoded.
@@ -44,7 +56,7 @@ class Router(Generic[T]):
         self._exact: dict[tuple[str, str], T] = {}
         self._patterns: list[tuple[int, str, re.Pattern[str], list[str], T]] = []
         self._paths: list[tuple[str, str]] = []
-        for method, path, target in routes:
+        for method, path, target in _each(list(routes)):
             self._paths.append((method, path))
             names = parameters(path)
             if names:

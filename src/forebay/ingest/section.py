@@ -43,7 +43,8 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
     route: Annotated[
         str,
         Field(
-            "Method and path. A part in braces is a parameter, `{rest+}` (last) takes several parts.",
+            "Method and path. A part in braces is a parameter, `{rest+}` (last) takes several parts. `ANY`, for a "
+            "function, is every method that no other route has on that path.",
             example="POST /clicks",
             kind="route",
         ),

@@ -25,7 +25,7 @@ BYTES = {
     "GiB": 1 << 30,
 }
 PER = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
+METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE", "ANY")
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d|w)")

@@ -129,7 +129,7 @@ class Recorded:
 
     def met(self, door: Door, stage: str | None) -> None:
         """The route that the request is for."""
-        self._context = Context(self._scope, self._id, route=door.name, resource=door.spec.path, stage=stage)
+        self._context = Context(self._scope, self._id, door, stage)
 
     def note(self, routes: Mapping[str, Route], keep: Callable[[Route, str], None]) -> None:
         """Write the request down, if its route keeps a log of such."""

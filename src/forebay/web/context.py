@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from forebay.arn import ACCOUNT
+from forebay.ingest.door import Door
 from forebay.web.http import Scope
 
 API = "forebay"
@@ -17,13 +18,15 @@ API = "forebay"
 class Context:
     """One request's variables; those of its answer are there once it is given. `error` is what it was refused for."""
 
-    __slots__ = ("began", "error", "id", "latency", "resource", "route", "scope", "size", "stage", "status")
+    __slots__ = (
+        "began", "error", "id", "latency", "method", "resource", "route", "scope", "size", "stage", "status",
+    )  # fmt: skip
 
-    def __init__(self, scope: Scope, id: str, *, route: str, resource: str, stage: str | None) -> None:
+    def __init__(self, scope: Scope, id: str, door: Door, stage: str | None) -> None:
         self.scope = scope
         self.id = id
-        self.route = route
-        self.resource = resource
+        self.route = door.name
+        self.method, self.resource = door.spec.method, door.spec.path
         self.stage = stage
         self.began = time.time()
         self.status = 0
@@ -52,7 +55,7 @@ class Context:
             case "resourcePath":
                 return self.resource
             case "routeKey":
-                return f"{scope.method} {self.resource}"
+                return f"{self.method} {self.resource}"
             case "stage":
                 return self.stage or "$default"
             case "protocol":

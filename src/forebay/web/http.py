@@ -78,6 +78,14 @@ def retry_after(error: ForebayError) -> str | None:
     return str(max(1, math.ceil(seconds)))
 
 
+def respond(proto: Any, method: str, status: int, headers: Headers, body: bytes) -> None:
+    """Answer; to HEAD without the body."""
+    if method == "HEAD":
+        proto.response_empty(status, headers)
+    else:
+        proto.response_bytes(status, headers, body)
+
+
 def respond_error(
     proto: Any, error: ForebayError, id: str, *, status: int | None = None, headers: Headers | None = None
 ) -> None:

@@ -24,6 +24,7 @@ from forebay.functions.gateway import HttpAnswer, HttpRequest
 from forebay.ingest.answer import answer, unpack
 from forebay.ingest.door import Admitted, Door
 from forebay.ingest.mapping import Seen
+from forebay.ingest.routes import ANY
 from forebay.project.model import Project
 from forebay.streams.writer import Log, Once
 from forebay.web import staged
@@ -41,6 +42,7 @@ from forebay.web.http import (
     bearer,
     read_body,
     request_id,
+    respond,
     respond_error,
 )
 from forebay.web.mapped import Unfit
@@ -179,7 +181,7 @@ class IngestApp:
             door.limit.admit(caller)
         if door.spec.to.noun == "functions":
             said = await self._proxy(scope, proto, door, parameters, id=id)
-            proto.response_bytes(said.status, [*said.headers, ("x-request-id", id), *extra], said.body)
+            respond(proto, method, said.status, [*said.headers, ("x-request-id", id), *extra], said.body)
             return
         log = self._log(door)
         once_key = once_key_of(headers)
@@ -242,7 +244,7 @@ class IngestApp:
             logger.exception("request %s failed", id)
             raise staged.translated(ForebayError("Internal", ""), api, 500) from None
         headers = [*said.headers, *staged.identified(api, id), *extra]
-        proto.response_bytes(said.status, headers, said.body)
+        respond(proto, scope.method, said.status, headers, said.body)
 
     async def _behind(
         self, scope: Scope, proto: Any, door: Door, parameters: Mapping[str, str], *, id: str, stage: str
@@ -290,7 +292,7 @@ class IngestApp:
         self, scope: Scope, door: Door, parameters: Mapping[str, str], id: str, stage: str | None
     ) -> Seen:
         """A request as the route's mappings see it."""
-        context = Context(scope, id, route=door.name, resource=door.spec.path, stage=stage)
+        context = Context(scope, id, door, stage)
         return Seen(scope.headers, scope.query_string, parameters, context, door.variables(stage))
 
     def _log(self, door: Door) -> Log:
@@ -327,6 +329,7 @@ class IngestApp:
             parameters=parameters,
             stage=stage,
             variables=door.variables(stage),
+            any=door.spec.method == ANY,
         )
         return await proxy(self._options.call, door, request)
 

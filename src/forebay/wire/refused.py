@@ -89,7 +89,8 @@ def denied(protocol: str, who: Identity, action: str, resource: str, *, explicit
     """The answer to somebody who may not."""
     if who.kind == "anonymous":
         return AwsError("AccessDenied", "Access Denied", http=403)
-    message = sentence(who, action, resource, explicitly=explicitly)
+    shown = f'"{resource}"' if protocol == "rest-xml" else resource  # as S3 alone does
+    message = sentence(who, action, shown, explicitly=explicitly)
     if protocol in ("rest-xml", "query"):
         return AwsError("AccessDenied", message, http=403)
     return AwsError("AccessDeniedException", message, http=403 if protocol == "rest-json" else 400)

@@ -39,7 +39,8 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
         if not singly:
             raise denied(words(asked), who, need.action, resource, explicitly=decision == "deny")
         key = need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]
-        asked.denied[need.action, key] = sentence(who, need.action, resource, explicitly=decision == "deny")
+        shown = f'"{resource}"'
+        asked.denied[need.action, key] = sentence(who, need.action, shown, explicitly=decision == "deny")
 
 
 async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
