@@ -76,6 +76,11 @@ class Layout:
         return self.root / "logs.db"
 
     @property
+    def keyvalue(self) -> Path:
+        """Key-value tables and their items; front owns it."""
+        return self.root / "keyvalue.db"
+
+    @property
     def run(self) -> Path:
         """What a running system leaves for others to find it: the applied project, ports, the lock."""
         return self.root / "run"

@@ -17,6 +17,7 @@ glue = speaking("glue")
 iam = speaking("iam")
 # Checks nothing by itself and tries nothing twice, so that the port is seen as it is.
 kinesis = speaking("kinesis", retries=0, parameter_validation=False)
+dynamodb = speaking("dynamodb", retries=0)
 logs = speaking("logs")
 s3 = speaking("s3")
 

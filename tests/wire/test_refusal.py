@@ -28,7 +28,7 @@ def sdk(port: Client, service: str, **config: Any) -> Any:
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("kinesis", "DescribeAccountSettings", {}),
-    ("dynamodb", "GetItem", {"TableName": "t", "Key": {"id": {"S": "1"}}}),
+    ("dynamodb", "ExecuteStatement", {"Statement": "SELECT * FROM t"}),
     ("events", "ListEndpoints", {}),
     ("athena", "ListCapacityReservations", {}),
     ("glue", "GetConnections", {}),

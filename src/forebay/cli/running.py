@@ -18,6 +18,7 @@ from forebay.cli.find import STATE, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.warm import Warm
 from forebay.errors import UsageError
+from forebay.keyvalue.store import FORMAT as TABLES_FORMAT
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import plan, refused
@@ -74,7 +75,8 @@ class Run:
         refuse_exposure(self.options, project)
         check_installed(project)
         prepare(self.layout)
-        check_formats(self.layout, {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT})
+        formats = {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT}
+        check_formats(self.layout, {**formats, self.layout.keyvalue: TABLES_FORMAT})
         lock = Lock(self.layout)
         lock.take()
         snapshots.finish(self.layout)

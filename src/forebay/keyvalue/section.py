@@ -63,5 +63,4 @@ sessions: {partition_key: user_id, sort_key: {name: at, type: number}, ttl: expi
     spec=KeyValueSpec,
     holds=lambda _: True,
     retypes=_retypes,
-    later="key-value tables are not built yet",
 )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from forebay.ipc import AsyncClient
+from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents
@@ -26,6 +27,7 @@ class System:
     logs: Mapping[str, Log]
     flow: AsyncClient
     query: AsyncClient
+    tables: Tables
     declared: Callable[[], Project]
     project: Callable[[], Project]
     apply: Callable[[], Awaitable[None]]

@@ -23,6 +23,7 @@ from forebay.access.section import AccessSpec
 from forebay.clock import now_us
 from forebay.errors import ForebayError, Unavailable
 from forebay.ipc import AsyncClient, Server
+from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents, effective
@@ -39,6 +40,7 @@ from forebay.web.logs import Logs
 from forebay.web.rates import Rates
 from forebay.web.serve import Door
 from forebay.web.state import Doors, added, open_state, read_doors, save_doors
+from forebay.web.tables import conform
 from forebay.web.tail import Tail
 
 logger = logging.getLogger("forebay.front")
@@ -89,6 +91,7 @@ class Front:
         self._query = AsyncClient(layout.socket("query"), "query")
         self._guard = _guard(self.project, options)
         self._groups = LogGroups(layout)
+        self._tables = Tables(layout.keyvalue)
         ways = IngestOptions(call=self._call_function, note=self._groups.access.note)
         self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard, ways)
         self._status = Status(
@@ -138,6 +141,7 @@ class Front:
             os.close(fds["ready"])
         await asyncio.sleep(0)  # the door's first requests go before the imports below
         await self._groups.conform(self.project)
+        await conform(self._tables, self.project, self._documents)
         from forebay.web.console import ConsoleContext, console_app  # noqa: PLC0415 - see the module's docstring
 
         context = ConsoleContext(
@@ -194,6 +198,7 @@ class Front:
             self._save()
         self.logs.close()
         await self._groups.close()
+        await self._tables.close()
         self._db.close()
 
     async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
@@ -242,6 +247,7 @@ class Front:
             self._ingest.reload(project)  # first: it refuses without having changed anything
             await asyncio.to_thread(self.logs.open, project)
             await self._groups.conform(project)
+            await conform(self._tables, project, self._documents)
             self._declared, self.project = declared, project
             if self._console is not None:
                 self._console.reloaded(project)
@@ -253,6 +259,7 @@ class Front:
             logs=self.logs,
             flow=self._flow,
             query=self._query,
+            tables=self._tables,
             declared=lambda: self._declared,
             project=lambda: self.project,
             apply=self._apply,

@@ -13,4 +13,5 @@ MODULES: dict[str, str] = {
     "s3": "forebay.wire.s3",
     "iam": "forebay.wire.iam",
     "sts": "forebay.wire.sts",
+    "dynamodb": "forebay.wire.dynamodb",
 }

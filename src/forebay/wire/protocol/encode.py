@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import zlib
 from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import Any
@@ -33,7 +34,7 @@ def encode(
     match protocol:
         case "json":
             body = orjson.dumps(jsonable(shape, output) if shape else {})
-            return Response(200, _json_headers(service, request_id), body)
+            return Response(200, _json_headers(service, request_id, body), body)
         case "cbor":
             headers = {"content-type": cbor11.CONTENT_TYPE, "x-amzn-requestid": request_id}
             return Response(200, headers, cbor11.dumps(shape, output))
@@ -59,7 +60,7 @@ def encode_error(service: str, protocol: str, error: AwsError, request_id: str) 
     match protocol:
         case "json":
             body = orjson.dumps({"__type": error.code, "message": error.message, **error.members})
-            headers = _json_headers(service, request_id) | {"x-amzn-errortype": error.code}
+            headers = _json_headers(service, request_id, body) | {"x-amzn-errortype": error.code}
             return Response(status, headers, body)
         case "cbor":
             body = cbor2.dumps({"__type": error.code, "message": error.message, **error.members})
@@ -103,8 +104,11 @@ def encode_error(service: str, protocol: str, error: AwsError, request_id: str) 
             )
 
 
-def _json_headers(service: str, request_id: str) -> dict[str, str]:
-    return {"content-type": f"application/x-amz-json-{json_version(service)}", "x-amzn-requestid": request_id}
+def _json_headers(service: str, request_id: str, body: bytes) -> dict[str, str]:
+    headers = {"content-type": f"application/x-amz-json-{json_version(service)}", "x-amzn-requestid": request_id}
+    if service == "dynamodb":  # whose clients check what they got
+        headers["x-amz-crc32"] = str(zlib.crc32(body))
+    return headers
 
 
 def _s3_error(error: AwsError, status: int, request_id: str) -> Response:

@@ -1,0 +1,6 @@
+"""DynamoDB: tables, items, queries, batches and transactions over the key-value tables."""
+
+from forebay.wire.dynamodb import batches, items, limits, reads, tables, tags, transactions, ttl
+from forebay.wire.dynamodb.base import SERVICE
+
+__all__ = ["SERVICE", "batches", "items", "limits", "reads", "tables", "tags", "transactions", "ttl"]

@@ -1,0 +1,46 @@
+"""Tags of tables."""
+
+from __future__ import annotations
+
+from forebay.wire.dynamodb.base import SERVICE, invalid
+from forebay.wire.dynamodb.made import changing, described, save
+from forebay.wire.protocol.message import AwsError
+from forebay.wire.service import Asked, Json
+
+MOST = 50
+
+
+@SERVICE.operation("TagResource")
+async def tag_resource(asked: Asked, given: Json) -> None:
+    """Add or replace tags."""
+    made = await changing(asked, _table(given))
+    tags = made.meta.setdefault("tags", {})
+    tags |= {each["Key"]: each["Value"] for each in given["Tags"]}
+    if len(tags) > MOST:
+        raise invalid(f"One or more parameter values were invalid: Too many tags; at most {MOST}")
+    await save(asked, made)
+
+
+@SERVICE.operation("UntagResource")
+async def untag_resource(asked: Asked, given: Json) -> None:
+    """Remove tags; those that are not there are passed over."""
+    made = await changing(asked, _table(given))
+    for key in given["TagKeys"]:
+        made.meta.setdefault("tags", {}).pop(key, None)
+    await save(asked, made)
+
+
+@SERVICE.operation("ListTagsOfResource")
+async def list_tags_of_resource(asked: Asked, given: Json) -> Json:
+    """A table's tags."""
+    made = await described(asked, _table(given))
+    return {"Tags": [{"Key": key, "Value": value} for key, value in made.meta.get("tags", {}).items()]}
+
+
+def _table(given: Json) -> str:
+    arn: str = given["ResourceArn"]
+    if ":table/" not in arn:
+        raise AwsError(
+            "ValidationException", f"Invalid TableArn: Invalid ResourceArn provided as input {arn}"
+        )
+    return arn
