@@ -92,6 +92,8 @@ class WireApp:
             answer.headers |= shared
         if request.stream is not None:
             await _drain(request)
+        if scope.http_version.startswith("1") and _was_not_told_to_go_on(request):
+            answer.headers["connection"] = "close"
         await _send(proto, scope.method, answer)
 
 
@@ -143,6 +145,16 @@ async def _send(proto: Any, method: str, answer: Response) -> None:
             transport = proto.response_stream(answer.status, headers)
             async for piece in pieces:
                 await transport.send_bytes(piece)
+
+
+def _was_not_told_to_go_on(request: Request) -> bool:
+    """Whether a client that expected `100 Continue` got none: the server sends it when the body is first asked for.
+
+    botocore takes such a connection's next answer for the last one's body, so it may have no next: as S3 has it.
+    """
+    return "expect" in request.headers and (
+        request.stream is not None or request.headers.get("content-length") == "0"
+    )
 
 
 async def _drain(request: Request) -> None:
