@@ -193,8 +193,6 @@ async def remove_permission(asked: Asked, given: Json) -> Json:
         left: list[Json] = []
     else:
         wanted = given.get("StatementId")
-        if not policy["Statement"]:
-            raise missing("EventBus does not have a policy.")
         left = [each for each in policy["Statement"] if each.get("Sid") != wanted]
         if len(left) == len(policy["Statement"]):
             raise missing("Statement with the provided id does not exist.")
