@@ -32,6 +32,6 @@ def resource(client: Any) -> Any:
 
 def made(client: Any, **more: Any) -> str:
     """The name of a new table."""
-    name = f"table-{uuid.uuid4().hex[:8]}"
-    client.create_table(**{"TableName": name, **KEYS, **more})
+    name: str = more.get("TableName") or f"table-{uuid.uuid4().hex[:8]}"
+    client.create_table(**{**KEYS, **more, "TableName": name})
     return name

@@ -49,7 +49,7 @@ PAGE_SIZE = 8192
 GROUP = 256
 SWEEP = 1.0
 READERS = 2
-PARKED = "\x00"
+PARKED = "~"
 """Before the name of a table that the project no longer declares, and whose items are kept."""
 _INDEXES = 1 << 10
 
