@@ -21,6 +21,9 @@ TRY_AGAIN = 10.0
 LOAD_TIMEOUT = 10.0
 """Seconds that importing the user's code may take at least: Lambda's bound of the init phase."""
 
+KILLED_STARTS = 5
+"""Starts in a row during which a worker was killed before that is held to be its code's fault."""
+
 _GRAIN = 20_000_000
 """Nanoseconds by which a file's time may lag behind the clock."""
 
@@ -225,6 +228,15 @@ class Pool:
             known, watched, until = self._broken
             if time.monotonic() < until and not _changed(watched):
                 raise LoadFailed(known)
+        for start in range(KILLED_STARTS):
+            found = self._started(last=start == KILLED_STARTS - 1)
+            if found is not None:
+                return found
+            self.stop.wait(0.05 * 2**start)
+        raise AssertionError("the last start has an end")
+
+    def _started(self, *, last: bool) -> tuple[Worker, dict[str, Signature], float] | None:
+        """A worker that has imported the code; None if it was killed meanwhile, but for the `last` start."""
         began, since = time.perf_counter(), time.time_ns() - _GRAIN
         try:
             env, secret = self._environment()
@@ -245,6 +257,9 @@ class Pool:
         try:
             reason = worker.load(self.code.config(), max(self.code.timeout, LOAD_TIMEOUT))
         except Died as died:
+            if died.killed and not last:
+                self._discard(worker)
+                return None
             reason = f"Runtime.ExitError: the worker {died.reason} while importing {self.code.code}"
         except BaseException:
             self._discard(worker)

@@ -53,12 +53,16 @@ _decode = msgspec.json.Decoder(Answer).decode
 
 
 class Died(Exception):
-    """The worker is gone. `index` is the event it was at, where it said so."""
+    """The worker is gone. `index` is the event it was at, where it said so.
 
-    def __init__(self, reason: str, index: int | None = None) -> None:
+    `killed`: somebody sent it SIGKILL, and not we: the kernel in need of memory, or a hand.
+    """
+
+    def __init__(self, reason: str, index: int | None = None, *, killed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.index = index
+        self.killed = killed
 
 
 class TimedOut(Died):
@@ -279,7 +283,7 @@ class Worker:
             self._process.wait(0.3)
         code = self._process.poll()
         self.close()
-        return Died(_how(code), index)
+        return Died(_how(code), index, killed=code == -signal.SIGKILL)
 
     def _nonsense(self, what: str) -> Died:
         index = self._current()
