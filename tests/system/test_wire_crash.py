@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Running
+from tests.system import wire_made
 from tests.system.kills import ROLES
 from tests.system.wire_storm import Storm, storm_project
 
@@ -33,3 +34,13 @@ def test_many_kills_at_random_moments_lose_nothing_that_boto3_was_told_of(
 ) -> None:
     found = storm(running, tmp_path / "p", kills=36, seed=seed)
     assert set(found.kills.counts) == set(ROLES)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1200)
+def test_nor_do_they_where_all_of_it_was_made_over_the_wire(running: Running, tmp_path: Path) -> None:
+    system = running(wire_made.empty_project(tmp_path / "p"))
+    wire_made.make(system)
+    found = Storm(system, seed=3)
+    found.blow(36)
+    found.verify()
