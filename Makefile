@@ -70,7 +70,7 @@ bench: install  ## The measures of the README, each beside what it is compared w
 bench-long: install  ## The cost per event at growing sizes
 	$(BIN)/python -m benchmarks --long
 
-lock:  ## Resolve the dependencies of pyproject.toml anew into the two lock files
+lock:  ## Resolve all dependencies anew into the lock files: forebay's, and those of the programs it is tested with
 	test -x .venvs/lock/bin/uv || { $(PYTHON) -m venv .venvs/lock && .venvs/lock/bin/python -m pip install --quiet uv; }
 	PATH=$$PWD/.venvs/lock/bin:$$PATH scripts/lock
 
