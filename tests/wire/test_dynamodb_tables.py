@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.harness import System
+from tests.repo.repository import ROOT
+from tests.wire.access import allow, keyed, user
 from tests.wire.dynamodb import KEYS, made
 from tests.wire.sdk import refused, serving
 
@@ -19,7 +22,9 @@ keyvalue:
     partition_key: user_id
     sort_key: {name: at, type: number}
     ttl: expires
-    indexes: {by_email: {partition_key: email}}
+    indexes:
+      by_email: {partition_key: email}
+      by_page: {partition_key: page, sort_key: {name: at, type: number}}
 """
 
 system = serving(PROJECT)
@@ -33,7 +38,7 @@ def test_a_declared_table_is_there_and_is_changed_by_the_project_only(system: Sy
         {"AttributeName": "user_id", "KeyType": "HASH"},
         {"AttributeName": "at", "KeyType": "RANGE"},
     ]
-    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["by_email"]
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["by_email", "by_page"]
     ttl = dynamodb.describe_time_to_live(TableName="sessions")["TimeToLiveDescription"]
     assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
     refused("ValidationException", "declared in the project", dynamodb.delete_table, TableName="sessions")
@@ -207,3 +212,43 @@ def test_endpoints_and_limits_are_told(system: System, dynamodb: Any) -> None:
     (endpoint,) = dynamodb.describe_endpoints()["Endpoints"]
     assert system.urls["aws"].endswith(endpoint["Address"])
     assert dynamodb.describe_limits()["TableMaxReadCapacityUnits"] == 40_000
+
+
+def test_what_the_page_shows_is_so(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of docs/keyvalue.md is the one above."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "keyvalue.md").read_text(), re.S)
+    for name, value in {
+        "AWS_ENDPOINT_URL": system.urls["aws"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    seen: dict[str, Any] = {}
+    exec(code, seen)  # noqa: S102
+    item = seen["sessions"].get_item(Key={"user_id": "ada", "at": 0})["Item"]
+    assert item["visits"] == 1
+
+
+def test_a_policy_bounds_tables_and_what_transactions_do_in_them(
+    system: System, dynamodb: Any, iam: Any
+) -> None:
+    mine, other = made(dynamodb), made(dynamodb)
+    arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{mine}"
+    keys = user(iam, "writer", allow(["dynamodb:PutItem", "dynamodb:Query"], arn))
+    item = {"pk": {"S": "a"}, "sk": {"N": "1"}}
+    key = dict(item)
+    with keyed(system, "dynamodb", keys) as theirs:
+        theirs.put_item(TableName=mine, Item=item)
+        theirs.transact_write_items(TransactItems=[{"Put": {"TableName": mine, "Item": item}}])
+        refused("AccessDeniedException", f"table/{other}", theirs.put_item, TableName=other, Item=item)
+        refused("AccessDeniedException", "dynamodb:GetItem", theirs.get_item, TableName=mine, Key=key)
+        for wrong in (
+            {"Delete": {"TableName": mine, "Key": key}},
+            {"Put": {"TableName": other, "Item": item}},
+        ):
+            refused("AccessDeniedException", "", theirs.transact_write_items, TransactItems=[wrong])
+        batch = {mine: [{"PutRequest": {"Item": item}}]}
+        refused(
+            "AccessDeniedException", "dynamodb:BatchWriteItem", theirs.batch_write_item, RequestItems=batch
+        )

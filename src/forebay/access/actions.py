@@ -47,6 +47,8 @@ def _own(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
         return [Need(*each) for each in s3(operation, given)]
     if service == "events" and operation == "PutEvents":
         return _entries(given, arn)
+    if service == "dynamodb" and isinstance(given.get("TransactItems"), list):
+        return _transacted(given, arn) or [Need(f"dynamodb:{operation}", "*")]
     action = f"{service}:{operation}"
     if service == "lambda":
         action = f"lambda:{_LAMBDA.get(operation, operation)}"
@@ -215,11 +217,30 @@ def _dynamodb(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     names = [_first(given, "TableName", "ResourceArn")]
     if isinstance(given.get("RequestItems"), Mapping):
         names += given["RequestItems"]
-    for item in given.get("TransactItems") or ():
-        names += [each["TableName"] for each in item.values() if isinstance(each, Mapping)]
     for name in filter(None, names):
         full = name if name.startswith("arn:") else arn(f"table/{name}")
         yield f"{full}/index/{given['IndexName']}" if given.get("IndexName") else full
+
+
+_TRANSACTED = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+
+
+def _transacted(given: Given, arn: MakeArn) -> Needs:
+    """A transaction has no action of its own: it asks for those of what it does."""
+    return [
+        Need(f"dynamodb:{_TRANSACTED.get(kind, kind)}", resource)
+        for item in given["TransactItems"]
+        if isinstance(item, Mapping)
+        for kind, each in item.items()
+        if isinstance(each, Mapping)
+        for resource in _dynamodb("", {"TableName": each.get("TableName")}, arn)
+    ]
 
 
 def _iam(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:

@@ -8,6 +8,7 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
 MOST = 50
+PAGE = 10
 
 
 @SERVICE.operation("TagResource")
@@ -32,9 +33,15 @@ async def untag_resource(asked: Asked, given: Json) -> None:
 
 @SERVICE.operation("ListTagsOfResource")
 async def list_tags_of_resource(asked: Asked, given: Json) -> Json:
-    """A table's tags."""
+    """A page of a table's tags."""
     made = await described(asked, _table(given))
-    return {"Tags": [{"Key": key, "Value": value} for key, value in made.meta.get("tags", {}).items()]}
+    tags = list(made.meta.get("tags", {}).items())
+    token = given.get("NextToken") or "0"
+    if not token.isascii() or not token.isdigit():
+        raise invalid("Invalid NextToken")
+    start = int(token)
+    more = {"NextToken": str(start + PAGE)} if len(tags) > start + PAGE else {}
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags[start : start + PAGE]], **more}
 
 
 def _table(given: Json) -> str:

@@ -24,6 +24,7 @@ from forebay.wire.dynamodb.base import (
 from forebay.wire.service import Asked, Json
 
 _KINDS = {"ConditionCheck": items.checked, "Put": items.put, "Delete": items.delete, "Update": items.updated}
+_NOT_VALID = "One or more parameter values are not valid"
 _ONE = "TransactItems can only contain one of Check, Put, Update or Delete"
 
 
@@ -42,7 +43,7 @@ async def transact_write_items(asked: Asked, given: Json) -> Json:
             writes.append(_KINDS[kind](found, action))
             problems.append(Reason())
         except Invalid as error:
-            if kind in ("Update", "ConditionCheck", "Delete") or "Expression" in error.message:
+            if kind != "Put" or "Expression" in error.message or _NOT_VALID in error.message:
                 raise
             problems.append(Reason(transactions.VALIDATION, error.message))
         shown.append(action.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
