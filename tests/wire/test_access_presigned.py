@@ -75,3 +75,12 @@ def test_it_can_do_no_more_than_who_signed_it(system: System, keys: dict[str, st
     stranger = {**keys, "AccessKeyId": keys["AccessKeyId"][:-4] + "AAAA"}
     answer = asked(presigned(system, stranger, "get_object"))
     assert (answer.status, b"InvalidAccessKeyId" in answer.body) == (403, True)
+
+
+def test_a_checksum_in_an_address_is_passed_over_as_it_is_on_s3(system: System) -> None:
+    """SDKs put that of an empty body there, being the body that they have when they make the address."""
+    with keyed(system, "s3", TEST, signature_version="s3v4") as s3:
+        url = s3.generate_presigned_url("put_object", Params={"Bucket": "shelf", "Key": "summed"})
+        more = "&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+        assert asked(url + more, "PUT", b"not empty").status == 200
+        assert s3.get_object(Bucket="shelf", Key="summed")["Body"].read() == b"not empty"

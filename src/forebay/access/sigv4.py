@@ -23,6 +23,9 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY = hashlib.sha256(b"").hexdigest()
 STREAMING = "STREAMING-"
 
+_SENT = {":authority": "host"}
+"""Under which name a header is read that HTTP/2 has another for."""
+
 Kind = Literal["missing", "incomplete", "unknown_key", "mismatch", "skewed", "expired", "payload"]
 
 
@@ -190,7 +193,10 @@ def verify(
             method,
             canonical_path(path, given.service),
             canonical_query(query),
-            *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in given.signed_headers),
+            *(
+                f"{name}:{' '.join(headers.get(_SENT.get(name, name), '').split())}"
+                for name in given.signed_headers
+            ),
             "",
             ";".join(given.signed_headers),
             payload,

@@ -51,13 +51,17 @@ class Request:
     foreign: bool = False
 
     def hoist(self) -> None:
-        """Take the headers that a presigned URL has in its query, as S3 does: those that begin with `x-amz-`."""
+        """Take the headers that a presigned URL has in its query, as S3 does: those that begin with `x-amz-`.
+
+        But for checksums, which S3 passes over there: SDKs sign that of the empty body they had when they made it.
+        """
         if "X-Amz-Signature=" not in self.query and "Signature=" not in self.query:
             return
         found = {
             name.lower(): value for name, value in self.parameters() if name.lower().startswith("x-amz-")
         }
-        self.headers = {**{k: v for k, v in found.items() if k not in _OF_SIGNATURE}, **self.headers}
+        taken = {k: v for k, v in found.items() if k not in _OF_SIGNATURE and not k.startswith(_CHECKSUMS)}
+        self.headers = {**taken, **self.headers}
 
     @property
     def is_form(self) -> bool:
@@ -108,6 +112,8 @@ _OF_SIGNATURE = {
     f"x-amz-{name}"
     for name in ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
 }
+
+_CHECKSUMS = ("x-amz-checksum-", "x-amz-sdk-checksum-")
 
 TOO_SLOW = (
     "Your socket connection to the server was not read from or written to within the timeout period. "
