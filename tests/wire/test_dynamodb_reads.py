@@ -169,6 +169,9 @@ def test_an_index_follows_its_items(dynamodb: Any) -> None:
     table.put_item(Item={**key, "team": "red", "score": 2})
     table.delete_item(Key=key)
     assert (teams("red"), teams("blue")) == (0, 0)
+    said = "attempted to update the secondary index key to unsupported type"
+    wrong = {"UpdateExpression": "SET team = :t", "ExpressionAttributeValues": {":t": 1}}
+    refused("ValidationException", said, table.update_item, Key=key, **wrong)
     said = "Type mismatch for Index Key team Expected: S Actual: N IndexName: by_team"
     refused("ValidationException", said, table.put_item, Item={**key, "team": 1})
 
@@ -197,6 +200,14 @@ def test_an_index_follows_its_items(dynamodb: Any) -> None:
         (
             {"KeyConditionExpression": "team = :v", "IndexName": "by_team", "Select": "ALL_ATTRIBUTES"},
             "Select type ALL_ATTRIBUTES is not supported for global secondary index by_team",
+        ),
+        (
+            {"KeyConditionExpression": "team = :v", "IndexName": "by_team", "ProjectionExpression": "kept"},
+            "Global secondary index by_team does not project [kept]",
+        ),
+        (
+            {"KeyConditionExpression": "pk = :v", "FilterExpression": "(" * 2000},
+            "nested too deeply",
         ),
     ],
 )

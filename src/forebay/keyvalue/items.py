@@ -112,6 +112,25 @@ def check_indexes(table: Table, item: Item) -> None:
                 )
 
 
+def _check_changed(table: Table, old: Item, new: Item) -> None:
+    """`check_indexes` of an update, in the words that are an update's."""
+    for index in table.indexes:
+        for each in index.schema.attributes:
+            value = new.get(each.name)
+            if value is None or value == old.get(each.name):
+                continue
+            if kind_of(value) != each.type:
+                raise Invalid(
+                    f"{_INVALID}The update expression attempted to update the secondary index key to unsupported type"
+                )
+            if each.type != "N" and not value[each.type]:
+                word = "string" if each.type == "S" else "binary"
+                raise Invalid(
+                    f"{_NOT_VALID}The update expression attempted to update a secondary index key to a value that is"
+                    f" not supported. The AttributeValue for a key attribute cannot contain an empty {word} value."
+                )
+
+
 def checked_update(table: Table, update: Update | None) -> Update | None:
     """An update, unless it would change the key. Raises Invalid."""
     for path in update.paths if update is not None else ():
@@ -138,7 +157,7 @@ def planned(batch: Batch, write: Write) -> Done:
     if write.update is None:  # a check
         return Done(old, old)
     new = write.update.apply(old if old is not None else write.key)
-    check_indexes(table, new)
+    _check_changed(table, old or {}, new)
     if item_size(new) > MOST_BYTES:
         raise Invalid("Item size to update has exceeded the maximum allowed size")
     return Done(old, new)

@@ -74,6 +74,8 @@ SERVICE = DynamoDb("dynamodb")
 
 def _worded(error: Exception) -> AwsError | None:
     match error:
+        case RecursionError():
+            return invalid("Invalid expression: The expression is nested too deeply")
         case Invalid():
             return invalid(error.message)
         case NoTable():

@@ -50,7 +50,7 @@ async def query(asked: Asked, given: Json) -> Json:
         limit=given.get("Limit"),
         backwards=not given.get("ScanIndexForward", True),
         test=test,
-        whole=_whole(given, index, paths),
+        whole=_whole(found, given, index, paths),
     )
     return await _read(asked, given, reading, paths)
 
@@ -70,7 +70,7 @@ async def scan(asked: Asked, given: Json) -> Json:
         segment=_segment(given),
         limit=given.get("Limit"),
         test=test,
-        whole=_whole(given, index, paths),
+        whole=_whole(found, given, index, paths),
     )
     return await _read(asked, given, reading, paths)
 
@@ -119,11 +119,17 @@ def _index(found: Table, given: Json) -> Index | None:
     return index
 
 
-def _whole(given: Json, index: Index | None, paths: tuple[Path, ...] | None) -> bool:
-    """Whether a local index fetches from its table what it has not itself."""
-    return (
-        index is not None and index.local and (given.get("Select") == "ALL_ATTRIBUTES" or paths is not None)
-    )
+def _whole(found: Table, given: Json, index: Index | None, paths: tuple[Path, ...] | None) -> bool:
+    """Whether a local index fetches from its table what it has not itself; a global one cannot. Raises Invalid."""
+    if index is None:
+        return False
+    if index.local:
+        return given.get("Select") == "ALL_ATTRIBUTES" or paths is not None
+    visible = index.visible(found.schema)
+    unseen = [str(path[0]) for path in paths or () if visible is not None and path[0] not in visible]
+    if unseen:
+        raise Invalid(f"{_INVALID}Global secondary index {index.name} does not project [{', '.join(unseen)}]")
+    return False
 
 
 def _segment(given: Json) -> tuple[int, int] | None:
