@@ -105,7 +105,7 @@ def test_acls_that_are_wrong(s3: Any, bucket: str) -> None:
 
     def wrong(code: str, message: str, **given: Any) -> dict[str, Any]:
         error = refused(code, s3.put_bucket_acl, 400, Bucket=bucket, **given)
-        assert error.get("Message", "") == message
+        assert (error["Message"] or "") == message
         return error
 
     def spelled(grantee: dict[str, str], permission: str = "READ") -> dict[str, Any]:

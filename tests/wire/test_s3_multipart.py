@@ -202,3 +202,21 @@ def test_conditions_on_completing(s3: Any, bucket: str) -> None:
     assert read(s3, bucket, "there") == b"first"
     upload.complete()
     assert read(s3, bucket, "there") == b"second"
+
+
+def test_the_whole_has_a_checksum_whatever_its_parts_came_with(s3: Any, bucket: str) -> None:
+    upload = Upload(s3, bucket, "crc64")
+    upload.part(1, b"123456789", ChecksumAlgorithm="CRC32")
+    assert upload.complete()["ChecksumCRC64NVME"] == "rosUhgp5mIg="  # the check value of CRC-64/NVME
+    upload = Upload(s3, bucket, "summed", ChecksumAlgorithm="SHA256")
+    error = refused("InvalidRequest", s3.upload_part, 400, **upload.this, PartNumber=1, Body=b"x")
+    assert "expected checksum Type: sha256, actual checksum Type: null" in error["Message"]
+
+
+def test_a_range_beyond_the_source_is_told_apart_from_one_that_ends_there(s3: Any, bucket: str) -> None:
+    put(s3, bucket, "ten", body=b"0123456789")
+    upload = Upload(s3, bucket, "ranges")
+    this = {**upload.this, "PartNumber": 1, "CopySource": {"Bucket": bucket, "Key": "ten"}}
+    refused("InvalidArgument", s3.upload_part_copy, 400, **this, CopySourceRange="bytes=0-10")
+    error = refused("InvalidRequest", s3.upload_part_copy, 400, **this, CopySourceRange="bytes=10-20")
+    assert error["Message"] == "The specified copy range is invalid for the source object size"

@@ -238,7 +238,7 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
                     if isinstance(member, ListShape):
                         result[name] = [text_value(member.member, text) for text in query[wire]]
                     else:
-                        result[name] = text_value(member, query[wire][0])
+                        result[name] = _parameter(protocol, member, wire, query[wire][0])
             case "header":
                 header = request.headers.get(wire.lower())
                 if header is not None:
@@ -264,6 +264,16 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
         parsed = _body(protocol, shape, request.body)
         result |= {name: parsed[name] for name in body_members if name in parsed}
     return result
+
+
+def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:
+    try:
+        return text_value(member, text)
+    except AwsError:
+        if protocol != "rest-xml" or member.type_name != "integer":
+            raise
+        message = f"Provided {name} not an integer or within integer range"
+        raise AwsError("InvalidArgument", message, http=400, ArgumentName=name, ArgumentValue=text) from None
 
 
 def _header(shape: Shape, text: str) -> Any:

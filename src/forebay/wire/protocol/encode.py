@@ -105,7 +105,10 @@ def encode_error(service: str, protocol: str, error: AwsError, request_id: str) 
 
 
 def _json_headers(service: str, request_id: str, body: bytes) -> dict[str, str]:
-    headers = {"content-type": f"application/x-amz-json-{json_version(service)}", "x-amzn-requestid": request_id}
+    headers = {
+        "content-type": f"application/x-amz-json-{json_version(service)}",
+        "x-amzn-requestid": request_id,
+    }
     if service == "dynamodb":  # whose clients check what they got
         headers["x-amz-crc32"] = str(zlib.crc32(body))
     return headers
@@ -116,7 +119,9 @@ def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
     members = {"Code": error.code, "Message": error.message, **error.members}
     members |= {"RequestId": request_id, "HostId": request_id}
     inner = "".join(
-        f"<{name}>{escape(_xml_text(str(value)))}</{name}>" for name, value in members.items() if value != ""
+        f"<{name}>{escape(_xml_text(str(value)))}</{name}>"
+        for name, value in members.items()
+        if value != "" or name == "Message"
     )
     return Response(status, headers, _XML + f"<Error>{inner}</Error>".encode())
 

@@ -99,8 +99,7 @@ def _grantee(text: str, header: str) -> Json:
 def _user(id: str, name: str) -> Json:
     if not _USER.fullmatch(id):
         raise invalid("Invalid id", name, id)
-    shown = {"DisplayName": OWNER["DisplayName"]} if id == OWNER["ID"] else {}
-    return {"Type": "CanonicalUser", "ID": id, **shown}
+    return {"Type": "CanonicalUser", "ID": id}
 
 
 def _no_such_address(address: str) -> AwsError:

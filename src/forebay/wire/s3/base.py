@@ -30,8 +30,8 @@ from forebay.wire.service import Asked, Json, Operation, Service
 
 T = TypeVar("T")
 
-OWNER = {"DisplayName": "forebay", "ID": hashlib.sha256(ACCOUNT.encode()).hexdigest()}
-"""Who owns every bucket and object: the canonical user of the local account."""
+OWNER = {"ID": hashlib.sha256(ACCOUNT.encode()).hexdigest()}
+"""Who owns every bucket and object: the canonical user of the local account. S3 gives no names any more."""
 
 MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 MAX_KEY = 1024
@@ -59,6 +59,8 @@ class S3(Service):
         root = _ROOT.search(asked.request.body)
         if root is None or root[1].decode() != wire_name(payload, shape.members[payload]):
             raise malformed()
+        if payload == "Tagging":
+            given[payload].setdefault("TagSet", [])
         try:
             validate(shape.members[payload], given[payload])
         except AwsError as error:
@@ -167,7 +169,7 @@ def of_marker(asked: Asked) -> AwsError:
 
 def deleted(asked: Asked, found: Object, version: str | None) -> AwsError:
     """What who asks for a delete marker is told."""
-    if version is None:
+    if version is None and asked.request.method in ("GET", "HEAD"):
         error = AwsError("NoSuchKey", "The specified key does not exist.", http=404, Key=found.key)
     else:
         error = of_marker(asked)

@@ -148,7 +148,7 @@ class Expected:
         return found
 
 
-def _expected(asked: Asked, given: Json) -> Expected:
+def _expected(asked: Asked, given: Json, more: tuple[str, ...]) -> Expected:
     headers = asked.request.headers
     algorithm, stated = sums.asked_for(given, headers)
     payload = headers.get("x-amz-content-sha256", "")
@@ -158,17 +158,17 @@ def _expected(asked: Asked, given: Json) -> Expected:
         algorithm,
         stated,
         payload if len(payload) == 64 else None,
-        [algorithm or "CRC64NVME"],
+        list(dict.fromkeys([algorithm or "CRC64NVME", *more])),
     )
 
 
-async def receive(asked: Asked, given: Json) -> Received:
+async def receive(asked: Asked, given: Json, more: tuple[str, ...] = ()) -> Received:
     """The request's body on disk, held against every length, hash and checksum that came with it.
 
-    Without a checksum asked for CRC64NVME is computed, as S3 does.
+    Without a checksum asked for CRC64NVME is computed, as S3 does; beside it, those of `more`.
     """
     request = asked.request
-    expected = _expected(asked, given)
+    expected = _expected(asked, given, more)
     chunked = None
     pieces = request.pieces()
     payload = request.headers.get("x-amz-content-sha256", "")

@@ -68,7 +68,7 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
         if tags or region != HOME or _meta(asked, name).get("region", HOME) != HOME:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
-        return {"Location": f"/{name}"}
+        return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
     settings: Json = {}
     if tags:
         settings["tags"] = check_tags(tags, most=50, noun="Bucket")
@@ -176,6 +176,9 @@ async def list_buckets(asked: Asked, given: Json) -> Json:
     most = given.get("MaxBuckets")
     if most is not None and not 1 <= most <= 10_000:
         raise invalid("Argument max-buckets must be an integer between 1 and 10000", "max-buckets", most)
+    region = given.get("BucketRegion")
+    if region is not None and not _REGION.fullmatch(region):
+        raise invalid(f"Argument value {region} is not a valid AWS Region", "bucket-region")
     found: list[Json] = []
     more = False
     for name in sorted(bucket_names(asked.system)):
@@ -207,6 +210,7 @@ async def head_bucket(asked: Asked, given: Json) -> Json:
     name = need_bucket(asked, given)
     return {
         "BucketRegion": _meta(asked, name).get("region", HOME),
+        "BucketArn": f"arn:aws:s3:::{name}",
         "AccessPointAlias": False,
         "_headers": {"content-type": "application/xml"},
     }

@@ -134,6 +134,13 @@ def check_policy(bucket: str, text: str) -> None:
     from forebay.access.policy import parse_policy  # noqa: PLC0415 - only who sets policies needs it
 
     try:
+        doc = json.loads(text)
+    except (ValueError, RecursionError):
+        message = "Policies must be valid JSON and the first byte must be '{'"
+        raise AwsError("MalformedPolicy", message, http=400) from None
+    if "Statement" not in doc:
+        raise AwsError("MalformedPolicy", "Missing required field Statement", http=400)
+    try:
         parse_policy(text, resource_policy=True)
     except ForebayError as error:
         raise AwsError("MalformedPolicy", error.message, http=400) from None
@@ -210,3 +217,10 @@ _never(
     "ReplicationConfigurationNotFoundError",
     "The replication configuration was not found",
 )
+
+
+@operation("DeleteBucketReplication")
+async def delete_bucket_replication(asked: Asked, given: Json) -> Json:
+    """There is none."""
+    need_bucket(asked, given)
+    return {"_status": 204}

@@ -77,7 +77,7 @@ async def read_source(asked: Asked, given: Json) -> Source:
             )
         version = version_of({"VersionId": unquote(version)})
     if not slash or not key:
-        raise invalid("Invalid copy source object key", "x-amz-copy-source", text)
+        raise invalid("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     if bucket not in bucket_names(asked.system):
         raise no_such_bucket(bucket)
     try:
@@ -184,7 +184,7 @@ def _meta(given: Json, found: Object, asked: Json, directives: dict[str, str]) -
 
 async def _check_changed(asked: Asked, given: Json, source: Source, directives: dict[str, str]) -> None:
     """Raise AwsError `InvalidRequest` for a copy of an object onto itself that changes nothing."""
-    names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "ChecksumAlgorithm")
+    names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption")
     if directives["MetadataDirective"] == "REPLACE" or any(given.get(name) for name in names):
         return
     if "restored" not in source.found.meta and not await setting(asked, source.bucket, "default_encryption"):

@@ -104,23 +104,23 @@ async def preflight(system: System, request: Request) -> Response:
         message = "Insufficient information. Origin request header needed."
         return _error(request, AwsError("BadRequest", message, http=400))
     bucket = _bucket(request)
-    wanted = request.headers.get("access-control-request-method", "OPTIONS")
+    wanted = request.headers.get("access-control-request-method")
     headers = await shared(system, request)
     if headers is not None:
         return Response(200, {**headers, "x-amz-request-id": request.request_id})
-    kind = "BUCKET"
+    members = {"Method": wanted or "OPTIONS", "ResourceType": "BUCKET"}
     if bucket not in bucket_names(system):
         message = "CORSResponse: Bucket not found"
     elif await setting(Asked(request, "s3", "", system), bucket, "cors") is None:
         message = "CORSResponse: CORS is not enabled for this bucket."
     else:
-        kind = "OBJECT"
+        members = {"Method": wanted or "", "ResourceType": "OBJECT"}
         message = (
             "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request"
             " method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the"
             " resource's CORS spec."
         )
-    return _error(request, AwsError("AccessForbidden", message, http=403, Method=wanted, ResourceType=kind))
+    return _error(request, AwsError("AccessForbidden", message, http=403, **members))
 
 
 def _error(request: Request, error: AwsError) -> Response:

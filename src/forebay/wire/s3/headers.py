@@ -125,13 +125,17 @@ def tags_of(header: str) -> dict[str, str]:
     tags = dict(pairs)
     if len(tags) != len(pairs) or (header and not pairs):
         raise invalid(message, "x-amz-tagging", header)
-    check_tags([{"Key": key, "Value": value} for key, value in pairs], most=10, noun="Object")
-    return tags
+    try:
+        return check_tags([{"Key": key, "Value": value} for key, value in pairs], most=10, noun="Object")
+    except AwsError as error:
+        if "you have provided is invalid" in error.message:
+            raise invalid(message, "x-amz-tagging", header) from None
+        raise
 
 
 def moment(us: int) -> dt.datetime:
-    """An object's time as S3 shows it: whole seconds in headers, milliseconds in documents."""
-    return to_datetime(us)
+    """An object's time as S3 shows it: in whole seconds, everywhere."""
+    return to_datetime(us).replace(microsecond=0)
 
 
 def key_arn(asked: Asked, key: str | None) -> str:

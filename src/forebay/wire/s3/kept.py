@@ -141,7 +141,7 @@ async def get_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json
 # Configurations of which a bucket has several, by their ids.
 
 
-def _several(noun: str, member: str, name: str, partial: str, *, put_status: int = 200) -> None:
+def _several(noun: str, member: str, name: str, partial: str) -> None:
     """Put, get, list and delete of what is kept by id under a setting's `name`."""
 
     def missing() -> AwsError:
@@ -158,7 +158,7 @@ def _several(noun: str, member: str, name: str, partial: str, *, put_status: int
         if given["Id"] not in docs and len(docs) >= MOST:
             raise AwsError("TooManyConfigurations", "Too many configurations", http=400)
         await put_setting(asked, bucket, name, {**docs, given["Id"]: jsonable(config)})
-        return {"_status": put_status}
+        return {"_status": 204}
 
     @operation(f"Get{noun}")
     async def get(asked: Asked, given: Json) -> Json:
@@ -204,7 +204,7 @@ def _refuse_export(config: Json) -> None:
         raise AwsError("NotImplemented", "forebay exports no analyses", http=501)
 
 
-_several("BucketMetricsConfiguration", "MetricsConfiguration", "metrics", KEPT_ONLY, put_status=204)
+_several("BucketMetricsConfiguration", "MetricsConfiguration", "metrics", KEPT_ONLY)
 _several(
     "BucketAnalyticsConfiguration",
     "AnalyticsConfiguration",

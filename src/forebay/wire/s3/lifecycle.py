@@ -55,6 +55,8 @@ def _check(rule: Json) -> None:
         raise malformed()
     if "Filter" not in rule and "Prefix" not in rule:
         raise malformed()
+    if rule.get("NoncurrentVersionExpiration") == {}:
+        raise malformed()
     actions = (
         "Expiration",
         "Transitions",

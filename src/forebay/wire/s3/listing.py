@@ -220,10 +220,9 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
     }
     if delimiter:
         answer["Delimiter"] = named(delimiter)
-    if items:
-        last = items[-1]
-        answer["NextKeyMarker"] = named(last if isinstance(last, str) else last.key)
-        answer["NextUploadIdMarker"] = "" if isinstance(last, str) else last.id
+    last = items[-1] if items else ""
+    answer["NextKeyMarker"] = named(last if isinstance(last, str) else last.key)
+    answer["NextUploadIdMarker"] = "" if isinstance(last, str) else last.id
     return answer
 
 

@@ -99,16 +99,16 @@ async def upload_part(asked: Asked, given: Json) -> Json:
     number = _check_number(given)
     wanted = upload.doc.get("algorithm")
     algorithm, _ = sums.asked_for(given, asked.request.headers)
-    if wanted is not None and algorithm is not None and algorithm != wanted:
+    if wanted is not None and algorithm != wanted:
+        found = "null" if algorithm is None else algorithm.lower()
         raise AwsError(
             "InvalidRequest",
             f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
-            f"actual checksum Type: {algorithm.lower()}",
+            f"actual checksum Type: {found}",
             http=400,
         )
-    if wanted is not None and algorithm is None:
-        given = {**given, "ChecksumAlgorithm": wanted}
-    received = await body.receive(asked, given)
+    # Of an upload that names none, the whole object's is CRC64NVME, whatever its parts came with.
+    received = await body.receive(asked, given, more=() if wanted else ("CRC64NVME",))
     await _add(asked, upload, number, received)
     shown = {} if algorithm is None else {sums.member(algorithm): received.sums[algorithm]}
     return {"ETag": f'"{received.etag}"', **shown, **encryption(upload.doc["meta"])}
@@ -152,6 +152,9 @@ def _range(text: str | None, found: Object) -> tuple[int, int]:
             "zero-based offsets of the first and last bytes to copy"
         )
         raise invalid(message, "x-amz-copy-source-range", text)
+    if int(start) >= found.size:
+        message = "The specified copy range is invalid for the source object size"
+        raise AwsError("InvalidRequest", message, http=400)
     if int(end) >= found.size:
         message = f"Range specified is not valid for source object of size: {found.size}"
         raise invalid(message, "x-amz-copy-source-range", text)

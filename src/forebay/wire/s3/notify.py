@@ -65,7 +65,7 @@ def _rule(asked: Asked, each: Json, kind: str, target: str, *, skip: bool) -> Js
     if not events or any(not _EVENTS.fullmatch(event) for event in events):
         raise invalid("The event is not supported for notifications", "Event", ",".join(events))
     if kind != "function" and not _OTHER.fullmatch(target):
-        raise invalid("The ARN could not be parsed", f"{kind.capitalize()}Arn", target)
+        raise invalid("The ARN could not be parsed", "Queue" if kind == "queue" else "TopicArn", target)
     if kind != "function":
         raise AwsError("NotImplemented", f"forebay does not tell a {kind} of objects yet", http=501)
     _check_target(asked, target, skip=skip)

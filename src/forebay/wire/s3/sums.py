@@ -161,7 +161,7 @@ def check_md5(stated: bytes | None, found: bytes) -> None:
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
             http=400,
-            ExpectedDigest=text(stated),
+            ExpectedDigest=stated.hex(),
             CalculatedDigest=text(found),
         )
 
