@@ -54,8 +54,18 @@ def test_a_new_project_explains_itself_in_the_words_of_the_reference(tmp_path: P
 def test_an_example_is_copied_whole(tmp_path: Path) -> None:
     made = forebay("init", tmp_path / "mine", "--example", "restaurant", "--json")
     files = json.loads(made.stdout)["files"]
-    assert {"forebay.yaml", "functions/newline.py", "dashboards/evening.yaml"} <= set(files)
+    assert {"forebay.yaml", "functions/newline.py", "dashboards/evening.yaml", ".gitignore"} <= set(files)
     assert forebay("check", tmp_path / "mine").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("example", "next_"), [("sports", "forebay run --simulate\n"), ("orders", "forebay run\n")]
+)
+def test_a_new_project_says_how_it_runs(tmp_path: Path, example: str, next_: str) -> None:
+    """With its simulators, if it has any."""
+    said = forebay("init", tmp_path / "mine", "--example", example).stdout
+    assert next_ in said
+    assert "README.md says what to do next" in said
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

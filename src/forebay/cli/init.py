@@ -13,7 +13,7 @@ import click
 import forebay
 from forebay.errors import UsageError
 from forebay.project.annotate import annotate
-from forebay.project.load import FILE
+from forebay.project.load import FILE, load
 from forebay.project.near import nearest
 from forebay.sections import SECTIONS
 
@@ -40,6 +40,10 @@ def command(folder: Path, example: str | None, as_json: bool) -> int:
             else:
                 shutil.copyfile(source / path, target)
             made.append(target.relative_to(folder).as_posix())
+        ignored = folder / ".gitignore"
+        if not ignored.exists():
+            shutil.copyfile(_PACKAGE / "starter" / "gitignore", ignored)
+            made.append(ignored.name)
     except OSError as error:
         raise UsageError(
             "CannotWrite", f"{folder} cannot be written", where=error.filename, why=error.strerror
@@ -48,7 +52,11 @@ def command(folder: Path, example: str | None, as_json: bool) -> int:
         print(json.dumps({"folder": str(folder.resolve()), "files": made}, ensure_ascii=False))
         return 0
     click.echo(f"{folder}: {len(made)} files, {FILE} first")
-    click.echo(f"\n  cd {folder}\n  forebay run --simulate")
+    project, _ = load(folder, SECTIONS)
+    simulated = project is not None and project.sections.get("simulate")
+    click.echo(f"\n  cd {folder}\n  forebay run{' --simulate' if simulated else ''}")
+    if example is not None:
+        click.echo("\nREADME.md says what to do next.")
     return 0
 
 
