@@ -180,6 +180,11 @@ def test_versions_stay_what_they_were_and_aliases_name_them(functions: Any) -> N
         "two",
         "one",
     ]
+    for qualifier, version in (("$LATEST", "$LATEST"), ("2", "2"), ("live", "1")):
+        found = functions.get_function(FunctionName=name, Qualifier=qualifier)["Configuration"]
+        assert (found["FunctionArn"], found["Version"]) == (arn(f"{name}:{qualifier}"), version)
+        assert functions.get_function_configuration(FunctionName=found["FunctionArn"])["Version"] == version
+    assert functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"] == arn(name)
     functions.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
     answer = functions.invoke(FunctionName=arn(f"{name}:live"))
     assert (json.loads(answer["Payload"].read()), answer["ExecutedVersion"]) == ("two", "2")
@@ -195,6 +200,27 @@ def test_versions_stay_what_they_were_and_aliases_name_them(functions: Any) -> N
         FunctionName=name,
         Name="live",
     )
+
+
+def test_a_function_that_is_published_at_once_is_answered_by_its_own_arn(functions: Any) -> None:
+    given = {
+        "FunctionName": "at-once",
+        "Runtime": "python3.12",
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "Code": {"ZipFile": zipped(ECHO)},
+    }
+    made = functions.create_function(**given, Publish=True)
+    assert (made["FunctionArn"], made["Version"]) == (arn("at-once"), "1")
+    refused(
+        "ValidationException",
+        "1 validation error detected: Value '[foo]' at 'architectures' failed to satisfy constraint: Member must"
+        " satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]",
+        functions.create_function,
+        **given,
+        Architectures=["foo"],
+    )
+    functions.delete_function(FunctionName=made["FunctionArn"])
 
 
 def test_permissions_make_a_policy(functions: Any) -> None:

@@ -43,7 +43,11 @@ class Lambda(Service):
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the constraints of the model."""
         rest = {name: value for name, value in given.items() if name != "Runtime"}
-        validate(model.input_shape, rest, code=self.validation)
+        try:
+            validate(model.input_shape, rest, code=self.validation)
+        except AwsError as wrong:
+            said = wrong.message.replace("[x86_64, arm64]]", "[x86_64, arm64], Member must not be null]")
+            raise AwsError(wrong.code, said, http=400) from None
 
 
 SERVICE = Lambda("lambda")

@@ -17,7 +17,7 @@ import msgspec
 
 from forebay.arn import ACCOUNT
 from forebay.functions.section import FunctionSpec
-from forebay.wire.awslambda.base import ASYNC, LATEST, Found, function_arn, invalid, refused
+from forebay.wire.awslambda.base import ASYNC, LATEST, Found, Named, function_arn, invalid, refused
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -145,13 +145,15 @@ def asynchronous(doc: Json) -> Json:
     return found
 
 
-def configuration(asked: Asked, found: Found) -> Json:
-    """`FunctionConfiguration`."""
+def configuration(asked: Asked, found: Found, which: Named | None = None) -> Json:
+    """`FunctionConfiguration`. Its ARN is qualified as in `which`, else where it is a version's."""
     if found.doc is None:
         return _declared(asked, found)
     meta = found.meta
     config = meta["config"]
     qualifier = None if found.version == LATEST else found.version
+    if which is not None:
+        qualifier = which.qualifier
     answer: Json = {
         "FunctionName": found.name,
         "FunctionArn": function_arn(asked, found.name, qualifier),

@@ -23,6 +23,7 @@ from forebay.wire.awslambda.base import (
     conflict,
     error,
     find,
+    function_arn,
     invalid,
     named,
     own,
@@ -129,7 +130,8 @@ async def create_function(asked: Asked, given: Json) -> Json:
     put(asked, which.name, meta)
     await asked.system.apply()
     if given.get("Publish"):
-        return await publish(asked, which.name, None)
+        published = await publish(asked, which.name, None)
+        return {**published, "FunctionArn": function_arn(asked, which.name)}
     return configuration(asked, find(asked, which))
 
 
@@ -156,9 +158,10 @@ def _location(asked: Asked, found: Found) -> Json:
 @SERVICE.operation("GetFunction", partial="`Code.Location` is a `file:` URL")
 async def get_function(asked: Asked, given: Json) -> Json:
     """A function, its code's place and its tags."""
-    found = find(asked, named(asked, given))
+    which = named(asked, given)
+    found = find(asked, which)
     answer: Json = {
-        "Configuration": await asyncio.to_thread(configuration, asked, found),
+        "Configuration": await asyncio.to_thread(configuration, asked, found, which),
         "Code": _location(asked, found),
     }
     if found.meta.get("tags"):
@@ -177,7 +180,8 @@ def _latest_meta(asked: Asked, found: Found) -> Json:
 @SERVICE.operation("GetFunctionConfiguration")
 async def get_function_configuration(asked: Asked, given: Json) -> Json:
     """A function's configuration."""
-    return await asyncio.to_thread(configuration, asked, find(asked, named(asked, given)))
+    which = named(asked, given)
+    return await asyncio.to_thread(configuration, asked, find(asked, which), which)
 
 
 @SERVICE.operation("ListFunctions")
