@@ -6,6 +6,7 @@ What happens to an event, and where:
     streams         keep it: one fsynced log per stream and per delivery that is put to
       │
     bus             rules: which events go where                     flow_bus.py, bus/router.py
+    streamsql       windows and filters, into other logs             flow_streamsql.py, streamsql/engine.py
       │
       │  a delivery reads its log at a position of its own           (process: flow, this module)
       ▼
@@ -50,6 +51,7 @@ from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
 from forebay.flow_bus import Buses
+from forebay.flow_streamsql import StreamSql
 from forebay.flow_tables import declare, qualified
 from forebay.flow_triggers import Functions, plain_host
 from forebay.flow_upkeep import Upkeep
@@ -92,6 +94,7 @@ class Flow:
         self.functions = Functions(layout, self._store, self.lake, self._files, host or plain_host(layout))
         self.buses = Buses(layout, self._store, self.functions, self.lake.notices)
         self.buses.reading = self._positions
+        self.streamsql = StreamSql(layout)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -155,6 +158,7 @@ class Flow:
                 if name not in self._deliveries:
                     self._add(name, spec)
             self.crawlers.apply(project)
+            self.streamsql.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]
@@ -267,6 +271,7 @@ class Flow:
             "deliveries": {**running, **refused},
             "crawlers": self.crawlers.status(),
             "buses": self.buses.status(),
+            "streamsql": self.streamsql.status(),
             "functions": self.functions.status(),
             "trouble": self._store.trouble,
         }
@@ -296,6 +301,7 @@ class Flow:
             beat.stop()
         self._front.close()
         self._pool.shutdown(cancel_futures=True)
+        self.streamsql.stop()
         self.buses.stop()
         self.lake.stop()
         self.crawlers.stop()
@@ -319,6 +325,7 @@ class Flow:
                 for log_name, position in list(delivery.positions.items())
             ]
             + self.buses.positions()
+            + self.streamsql.positions()
             + self.functions.positions()
         )
 

@@ -21,7 +21,7 @@ from forebay.project.section import Section
 from forebay.project.settings import Settings
 from forebay.sections import SECTIONS
 from tests.project.folder import PYTHON, Folder
-from tests.project.test_load import EVERYTHING, ROOT
+from tests.project.test_load import BOTS, EVERYTHING, ROOT
 
 SCHEMA = schema_of(SECTIONS)
 VALIDATOR = jsonschema_rs.validator_for(SCHEMA)
@@ -99,7 +99,7 @@ def test_a_sections_example_loads(section: Section, folder: Folder, monkeypatch:
     indented = "".join(f"  {line}\n" for line in section.example.splitlines())
     around: dict[str, str] = {
         "delivery": "  clicks: {to: lake.shop/clicks/}\n",
-        "streams": "  activity: {}\n",
+        "streams": "  activity: {}\n  suspicious: {}\n",
         "topics": "  ops: {}\n",
         "functions": "  thank: functions/clean.lambda_handler\n",
         "ingest": "  clicks: {route: POST /clicks, to: streams.activity}\n",
@@ -107,6 +107,7 @@ def test_a_sections_example_loads(section: Section, folder: Folder, monkeypatch:
     around.pop(section.noun, None)
     text = f"{section.noun}:\n{indented}" + "".join(f"{noun}:\n{entry}" for noun, entry in around.items())
     files = dict.fromkeys(re.findall(r"\w+/\w+\.sql", section.example), "select 1")
+    files["streams/bots.sql"] = BOTS
     files["functions/clean.py"] = PYTHON
     files["functions/enrich.py"] = PYTHON.replace("clean", "enrich")
     files["simulate/evening.py"] = "def click():\n    return {}\n"

@@ -15,7 +15,7 @@ class Edge:
     """Events go from `source` to `target`.
 
     `by` is the key that says so, `path` the prefix in a bucket. `pulled`: the target reads, at a position
-    of its own; otherwise the source hands over.
+    of its own; otherwise the source hands over. `reader` is the name by which it reads, where it reads by several.
     """
 
     source: Ref
@@ -23,6 +23,7 @@ class Edge:
     by: str
     pulled: bool
     path: str = ""
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,17 @@ def edges_of(project: Project) -> tuple[Edge, ...]:
         own = Ref(str(value.part[0]), str(value.part[1]))
         source, target = (other, own) if feeds == "from" else (own, other)
         by = "rule" if feeds == "rule" else value.field.key
-        found[Edge(source, target, by, feeds != "to", getattr(value.value, "prefix", ""))] = None
+        # Entries of a mapping within an entry read for themselves: the sinks of stream SQL.
+        among = value.part[3] if feeds == "from" and len(value.part) > 4 else None
+        own_name = f"{own}/{among}" if isinstance(among, str) else ""
+        found[Edge(source, target, by, feeds != "to", getattr(value.value, "prefix", ""), own_name)] = None
     return tuple(found)
 
 
 def reader(edge: Edge) -> str:
-    """The name of who reads by a pulled edge: a delivery reads as itself, what a rule feeds as one of the two."""
+    """The name of who reads by a pulled edge: a delivery as itself, what a rule feeds as one of the two, a sink of SQL."""
+    if edge.reader:
+        return edge.reader
     if edge.by == "rule" and edge.target.noun != "delivery":
         return f"{edge.source}/{edge.target}"
     return str(edge.target)

@@ -7,8 +7,9 @@ it let go, in the transaction that removes it. Used by the log's writer thread o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import apsw
 
@@ -68,10 +69,10 @@ class Keeper:
                 now.position = old.position
                 self._moved.add(name)
 
-    def declare(self, names: Iterable[str], begin: int | None = None) -> None:
+    def declare(self, names: Iterable[str], begin: Mapping[str, int] = MappingProxyType({})) -> None:
         """Make `names` the declared subscriptions, within a transaction.
 
-        A new one counts from the offset `begin`, or from the oldest event still kept. With none, the log is
+        A new one counts from its offset in `begin`, or from the oldest event still kept. With none, the log is
         its own.
         """
         wanted = set(names) or {self._name}
@@ -80,7 +81,7 @@ class Keeper:
                 self._db.execute("DELETE FROM subscriptions WHERE name=?", (name,))
                 del self.subscriptions[name]
         for name in sorted(wanted - self.subscriptions.keys()):
-            start = self.start if begin is None or name == self._name else begin
+            start = self.start if name == self._name else begin.get(name, self.start)
             self._db.execute("INSERT INTO subscriptions VALUES(?,?,?,0)", (name, start, start))
             self.subscriptions[name] = Subscription(name, start, start)
 

@@ -11,7 +11,8 @@
   asked for; a log that has, or had, several has an index by shard.
 - `once` and `unique_keys` are what makes a retry at the door no second event; both commit with the batch.
 - `sources` has one row per consumer of another log whose output this log is: how far it is there, and how
-  many of its inputs led to an event here (`delivered`) or were meant for nobody (`dropped`).
+  many of its inputs led to an event here (`delivered`) or were meant for nobody (`dropped`); `source_states` has
+  what such a consumer keeps with its position, in a format of its own.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ CREATE TABLE IF NOT EXISTS sources(
   consumer TEXT PRIMARY KEY, log TEXT NOT NULL, start INTEGER NOT NULL, position INTEGER NOT NULL,
   delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS source_states(consumer TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
 """
 
 

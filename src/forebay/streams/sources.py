@@ -1,8 +1,8 @@
 """How far those are, in the logs they read, whose output this log is.
 
-A rule's copy into a stream is appended here by a consumer of the bus's log. Its position there commits with
-what it appends (invariant 4), only from where it believes to be, so that nothing is copied twice or left
-out. Used by the log's writer thread only.
+A rule's copy into a stream is appended here by a consumer of the bus's log, and so are the rows of a stream
+query. Its position there commits with what it appends (invariant 4), only from where it believes to be, so that
+nothing is copied twice or left out. Used by the log's writer thread only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A consumer read from `before` to `after`; `delivered` of those events led to one here, `copies` more than
-    one, the others to none. `log` is where it reads.
+    one, the others to none. `log` is where it reads. `state` is what the consumer needs to go on from there.
     """
 
     consumer: str
@@ -40,6 +40,7 @@ class Moved:
     after: int
     delivered: int
     copies: int = 0
+    state: bytes | None = None
 
     @property
     def dropped(self) -> int:
@@ -91,6 +92,15 @@ class Sources:
                 dropped=row.dropped + moved.dropped,
             )
         )
+        if moved.state is not None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO source_states VALUES(?,?)", (moved.consumer, moved.state)
+            )
+
+    def state(self, consumer: str) -> bytes | None:
+        """What the consumer kept with its position."""
+        found = self._db.execute("SELECT state FROM source_states WHERE consumer=?", (consumer,)).get
+        return None if found is None else bytes(found)
 
     def _put(self, row: Source) -> None:
         values = (row.consumer, row.log, row.start, row.position, row.delivered, row.dropped)

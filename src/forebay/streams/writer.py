@@ -19,7 +19,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -199,23 +199,27 @@ class Log:
         self._enqueue(Submission(records, keys, unique, once, sum(map(len, records)), future, None))
         return future.result()
 
-    def declare(self, names: Iterable[str], *, ahead: bool = False) -> None:
+    def declare(self, names: Iterable[str], *, ahead: Collection[str] = ()) -> None:
         """Make `names` the log's subscriptions; retention never passes one. Blocks until on disk.
 
-        A new one counts from the oldest event still kept, or with `ahead` from the next to come; one that
-        is no longer named is forgotten.
+        A new one counts from the oldest event still kept, or if it is in `ahead` from the next to come; one
+        that is no longer named is forgotten.
         """
         wanted = list(names)
 
         def declare(committer: Committer) -> None:
-            begin = committer.head if ahead else None
-            committer.transaction(lambda: self._keeper.declare(wanted, begin))
+            head = committer.head
+            committer.transaction(lambda: self._keeper.declare(wanted, dict.fromkeys(ahead, head)))
 
         self.between(declare)
 
     def attach(self, consumer: str, log: str, start: int) -> int:
         """The position in `log` of who appends here what it reads there; at least `start`. Blocks."""
         return self.between(lambda own: own.transaction(lambda: self._sources.attach(consumer, log, start)))
+
+    def source_state(self, consumer: str) -> bytes | None:
+        """What a consumer of another log keeps with its position. Blocks."""
+        return self.between(lambda _: self._sources.state(consumer))
 
     def sources(self) -> dict[str, Source]:
         """The consumers of other logs whose output this log is."""

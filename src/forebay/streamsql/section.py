@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar
 
+import msgspec
+
+from forebay.errors import UsageError
+from forebay.project.check import Check
 from forebay.project.field import WAS, Field
-from forebay.project.model import Spec
+from forebay.project.files import FileTrouble, read_inside
+from forebay.project.model import Project, Ref, Spec
 from forebay.project.section import Section
+from forebay.streamsql.job import compile_job
+
+
+class InsertSpec(Spec, frozen=True, kw_only=True):
+    """One INSERT: what it reads and what it writes."""
+
+    from_: Annotated[
+        Ref,
+        Field("What it reads.", example="streams.activity", yaml="from", refs=("streams",), feeds="from"),
+    ]
+    to: Annotated[
+        Ref,
+        Field("What it writes.", example="streams.suspicious", refs=("streams", "delivery"), feeds="to"),
+    ]
+    latest: Annotated[bool, Field("Whether it begins with what comes from now on.")] = True
 
 
 class StreamSqlSpec(Spec, frozen=True, kw_only=True):
     """A job in Flink SQL."""
 
+    one_of: ClassVar[tuple[str, ...]] = ("file", "sql")
     scalar_doc: ClassVar[str | None] = "the file"
 
     file: Annotated[
-        str, Field("Flink SQL that reads and writes streams.", example="streams/bots.sql", kind="path")
-    ]
+        str | None,
+        Field("Flink SQL that reads and writes streams.", example="streams/bots.sql", kind="path"),
+    ] = None
+    sql: Annotated[str | None, Field("The SQL itself.", example="INSERT INTO suspicious SELECT ...")] = None
     idle: Annotated[
         float | None,
         Field(
             "A shard without events for so long does not hold windows back.", example="10s", kind="duration"
         ),
     ] = None
-    state_ttl: Annotated[
-        float,
-        Field("How long a key of an updating query is remembered.", example="1h", kind="duration", minimum=1),
-    ] = 3600.0
+    inserts: Annotated[
+        dict[str, InsertSpec],
+        Field(
+            "What the SQL reads and writes, by what it writes. It is found in the SQL and need not be written."
+        ),
+    ] = {}
     was: Annotated[str | None, WAS] = None
 
     @classmethod
@@ -34,15 +60,82 @@ class StreamSqlSpec(Spec, frozen=True, kw_only=True):
         """A bare scalar is the file."""
         return {"file": text}
 
+    @property
+    def idle_ms(self) -> int | None:
+        """`idle` in milliseconds."""
+        return None if self.idle is None else round(self.idle * 1000)
+
+
+def _text(spec: StreamSqlSpec, root: Path) -> str | None:
+    if spec.file is None:
+        return spec.sql
+    try:
+        return read_inside(root, spec.file).decode()
+    except (FileTrouble, UnicodeDecodeError):
+        return None
+
+
+def _resolve(spec: StreamSqlSpec, project: Project) -> StreamSqlSpec:
+    """With the file's text, so that what runs is what was checked, and with what it reads and writes."""
+    text = _text(spec, Path(project.root))
+    if text is None:
+        return spec
+    try:
+        plans = compile_job(text, spec.idle_ms)
+    except UsageError:
+        return spec  # said by the check
+    inserts = {
+        plan.name: InsertSpec(from_=plan.source.table.ref, to=plan.sink.ref, latest=plan.source.table.latest)
+        for plan in plans
+    }
+    return msgspec.structs.replace(spec, sql=text, inserts=inserts)
+
+
+def _check(check: Check) -> None:
+    for name, spec in check.entries("streamsql", StreamSqlSpec):
+        text = _text(spec, check.root)
+        if text is None:
+            if spec.file is not None and (check.root / spec.file).is_file():
+                check.add("NotUtf8", ("streamsql", name, "file"), f"{spec.file} is not UTF-8")
+            continue
+        try:
+            compile_job(text, spec.idle_ms)
+        except UsageError as error:
+            line, column = int(error.extra.get("line") or 1), int(error.extra.get("column") or 1)
+            check.add(
+                error.code,
+                ("streamsql", name, "sql"),
+                error.message,
+                why=error.why if spec.file is not None else f"line {line} of the SQL, column {column}",
+                fix=error.fix,
+                file=spec.file,
+                line=line,
+                column=column,
+            )
+            continue
+        _check_ends(check, name, spec)
+
+
+def _check_ends(check: Check, name: str, spec: StreamSqlSpec) -> None:
+    for insert in spec.inserts.values():
+        target = check.project.get(insert.to)
+        if insert.to.noun == "delivery" and getattr(target, "from_", None) is not None:
+            check.add(
+                "DeliveryReads",
+                ("streamsql", name),
+                f"{insert.to} reads {getattr(target, 'from_', None)}, so nothing can be put to it",
+                fix="leave out its `from`, or write to the stream that it reads",
+            )
+
 
 SECTION = Section(
     noun="streamsql",
     title="Stream SQL",
-    doc="Each entry is a file of Flink SQL: windows, filters and joins over streams, into streams.",
+    doc="Each entry is a file of Flink SQL: windows and filters over streams, into streams and deliveries.",
     example="""\
 bots: streams/bots.sql
 """,
     spec=StreamSqlSpec,
-    holds=lambda _: True,
-    later="stream SQL is not built yet",
+    resolve=_resolve,
+    check=_check,
 )

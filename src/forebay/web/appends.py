@@ -1,7 +1,8 @@
 """What front.sock takes into the logs: events of the command line, of rules, of functions and of the lake.
 
-    append {target, records, keys?, once?, same?, moved?} → {offset, count, repeated}
-    attach {target, consumer, log, start} → {position}      where a consumer of another log is; see `streams.sources`
+append {target, records, keys?, once?, same?, moved?} → {offset, count, repeated}
+attach {target, consumer, log, start, state?} → {position, state?}   where a consumer of another log is, and what
+                                                                     it keeps there; see `streams.sources`
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Appends:
             await self._default_bus()
         log = self._target(args["target"])
         position = await asyncio.to_thread(log.attach, args["consumer"], args["log"], args["start"])
-        return {"position": position}
+        if not args.get("state"):
+            return {"position": position}
+        return {"position": position, "state": await asyncio.to_thread(log.source_state, args["consumer"])}
 
     def _target(self, name: str) -> Log:
         log = self._logs.get(name)

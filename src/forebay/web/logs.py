@@ -17,6 +17,7 @@ from forebay.sections import SECTIONS
 from forebay.streams.section import StreamSpec
 from forebay.streams.sources import read_sources
 from forebay.streams.writer import RETENTION, Log, Source
+from forebay.streamsql.section import StreamSqlSpec
 from forebay.web.ledger import LogFacts, Row
 
 
@@ -47,7 +48,7 @@ class Logs(dict[str, Log]):
             log.shards, log.retention = shards, retention
             declared = declared_names(name, readers)
             if {each.name for each in log.subscriptions()} != (declared or {name}):
-                log.declare(declared, ahead=name.startswith("bus."))  # a rule's events begin with the rule
+                log.declare(declared, ahead=_ahead(name, declared, project))
         self.readers = wanted
 
     def advance(self, name: str, consumer: str, position: int) -> None:
@@ -72,6 +73,19 @@ class Logs(dict[str, Log]):
         for log in self.values():
             log.close()
         self.clear()
+
+
+def _ahead(name: str, declared: Iterable[str], project: Project) -> set[str]:
+    """Whose events begin with themselves: a rule's, and those of stream SQL that reads from the latest on."""
+    if name.startswith("bus."):
+        return set(declared)
+    latest = {
+        f"{PREFIX}streamsql.{job}/{sink}"
+        for job, spec in project.of(StreamSqlSpec).items()
+        for sink, insert in spec.inserts.items()
+        if insert.latest
+    }
+    return latest & set(declared)
 
 
 def declared_names(name: str, readers: Iterable[str]) -> set[str]:

@@ -1,0 +1,291 @@
+"""Stream SQL in a running flow: a thread for each INSERT, from its stream's log into its sink's.
+
+    log ─▶ engine (windows) ─▶ rows, appended to the sink's log in one commit with the position and with what is
+                               needed to have the open windows again: from where to read, and the watermarks there
+
+After a crash the events from there to the position are read again without giving out what came of them then.
+Beside `flow.py` as it needs several nouns.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from forebay import ipc
+from forebay.errors import ForebayError, NoServer, Throttled, Unavailable
+from forebay.event import Batch
+from forebay.layout import Layout
+from forebay.project.model import Project
+from forebay.streams.reader import Reader
+from forebay.streams.shards import ShardMap, load
+from forebay.streamsql.decode import NEVER, ShardSpan
+from forebay.streamsql.job import compile_job
+from forebay.streamsql.plan import Plan
+from forebay.streamsql.section import StreamSqlSpec
+
+log = logging.getLogger(__name__)
+
+READ_BYTES = 4 << 20
+IDLE = 0.05
+COMMIT_EVERY = 1.0
+RETRY_FIRST, RETRY_MOST = 0.1, 5.0
+STOP_SECONDS = 1.5
+
+
+class StreamSql:
+    """Every stream query of the flow, between `apply` and `stop`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.Lock()
+        self._running: dict[str, Query] = {}
+
+    def apply(self, project: Project) -> None:
+        """The queries there are from now on: one that changed begins anew at its position, with no open windows."""
+        wanted: dict[str, tuple[Plan, int | None]] = {}
+        for name, spec in project.of(StreamSqlSpec).items():
+            if spec.sql is not None:
+                for plan in compile_job(spec.sql, spec.idle_ms):
+                    wanted[f"streamsql.{name}/{plan.name}"] = (plan, spec.idle_ms)
+        with self._lock:
+            for consumer, query in list(self._running.items()):
+                if wanted.get(consumer) != (query.plan, query.idle):
+                    del self._running[consumer]
+                    query.stop(STOP_SECONDS)
+            for consumer, (plan, idle) in wanted.items():
+                if consumer not in self._running:
+                    self._running[consumer] = Query(consumer, plan, idle, self._layout)
+                    self._running[consumer].start()
+
+    def positions(self) -> list[tuple[str, str, int]]:
+        """(consumer, log, from where it may read again), so that a log keeps what open windows are made of."""
+        return [
+            (query.consumer, query.log_name, query.needed)
+            for query in list(self._running.values())
+            if query.begun
+        ]
+
+    def status(self) -> dict[str, Any]:
+        """How far every query is."""
+        return {consumer: query.status() for consumer, query in list(self._running.items())}
+
+    def stop(self) -> None:
+        """Finish what is under way."""
+        queries = list(self._running.values())
+        for query in queries:
+            query.stop(0)
+        deadline = time.monotonic() + STOP_SECONDS
+        for query in queries:
+            query.stop(max(0.0, deadline - time.monotonic()))
+
+
+class Query:
+    """One INSERT, between `start` and `stop`. `needed` is the offset from which its open windows are made."""
+
+    def __init__(self, consumer: str, plan: Plan, idle: int | None, layout: Layout) -> None:
+        self.consumer = consumer
+        self.plan = plan
+        self.idle = idle
+        self.log_name = str(plan.source.table.ref)
+        self.position = self.needed = self.head = 0
+        self.begun = False
+        self.trouble: str | None = None
+        self._layout = layout
+        self._figures: dict[str, Any] = {"late": 0, "unreadable": 0, "watermark": None, "held": 0}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=consumer, daemon=True)
+
+    def start(self) -> None:
+        """Read."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Finish what is under way; whether that was done in time."""
+        self._stopping.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def status(self) -> dict[str, Any]:
+        """How far it is, in events and in time, what came too late and what ails it."""
+        return {
+            "log": self.log_name,
+            "sink": str(self.plan.sink.ref),
+            "position": self.position,
+            "lag": max(0, self.head - self.position),
+            **self._figures,
+            "last_error": self.trouble,
+        }
+
+    # --- its thread ---
+
+    def _run(self) -> None:
+        delay = RETRY_FIRST
+        while not self._stopping.is_set():
+            try:
+                with closing(ipc.Client(self._layout.socket("front"), "front")) as front:
+                    Run(self, front, self._layout, self._stopping).go()
+                return
+            except Exception as error:  # whatever it was, the others go on and this one tries again
+                expected = isinstance(error, Unavailable | Throttled | NoServer)
+                self.say(
+                    f"{error.code if isinstance(error, ForebayError) else type(error).__name__}: {error}",
+                    exc_info=not expected,
+                )
+                self._stopping.wait(delay)
+                delay = RETRY_FIRST if self.trouble is None else min(delay * 2, RETRY_MOST)
+
+    def say(self, text: str, *, exc_info: bool = False) -> None:
+        """Log what ails it, once."""
+        if text != self.trouble:
+            log.warning("%s: %s", self.consumer, text, exc_info=exc_info)
+        self.trouble = text
+
+    def tell(self, figures: dict[str, Any], position: int, needed: int) -> None:
+        """It came this far."""
+        self._figures, self.position, self.needed = figures, position, needed
+        self.begun, self.trouble = True, None
+
+
+class SpanReader(Reader):
+    """A log, with which shard takes events where."""
+
+    def spans(self) -> list[ShardSpan]:
+        """Every shard there ever was."""
+        shards = self._ask(load, ShardMap()).shards
+        return [ShardSpan(shard.number, shard.first, shard.closed) for shard in shards]
+
+
+class Run:
+    """One attempt of a query: attach, have the open windows again, go on until something fails."""
+
+    def __init__(self, query: Query, front: ipc.Client, layout: Layout, stopping: threading.Event) -> None:
+        # DuckDB is loaded only where there is a query.
+        from forebay.streamsql.engine import Engine, Fed  # noqa: PLC0415
+
+        self._query = query
+        self._front = front
+        self._stopping = stopping
+        self._reader = SpanReader(layout.log(query.log_name), query.log_name)
+        self._engine = Engine(query.plan, query.idle)
+        self._last = Fed()
+        self._position = 0
+
+    def go(self) -> None:
+        """Until it is stopped. Raises what fails; what was not committed is read again."""
+        try:
+            self._attach()
+            self._read()
+        finally:
+            self._reader.close()
+            self._engine.close()
+
+    def _attach(self) -> None:
+        query = self._query
+        begin = self._reader.subscribed(query.consumer)
+        if begin is None:
+            raise Unavailable("NotDeclared", f"{query.log_name} does not know yet that it is read")
+        answer = self._front.call(
+            "attach",
+            target=str(query.plan.sink.ref),
+            consumer=query.consumer,
+            log=query.log_name,
+            start=begin,
+            state=True,
+        )
+        self._position = int(answer["position"])
+        kept = answer["state"]
+        state = msgspec.msgpack.decode(kept) if kept is not None else None
+        if (
+            state is not None
+            and state["print"] == query.plan.fingerprint
+            and state["position"] == self._position
+        ):
+            self._engine.restore(state)
+            self._again(int(state["replay"]))
+            self._engine.resume(state)
+        self._told()
+
+    def _again(self, at: int) -> None:
+        """Read what the open windows are made of; what came of it is in the sink."""
+        while at < self._position and not self._stopping.is_set():
+            batches = self._reader.read(at, max_bytes=READ_BYTES)
+            at = self._fed(batches, at, self._position, quiet=True)
+
+    def _read(self) -> None:
+        query = self._query
+        position = self._position
+        taken, committed = 0, time.monotonic()
+        while not self._stopping.is_set():
+            query.head = self._reader.head()
+            batches = self._reader.read(position, max_bytes=READ_BYTES) if query.head > position else []
+            if batches:
+                position = self._fed(batches, position, None, quiet=False)
+                taken += self._last.taken
+            due = time.monotonic() - committed > COMMIT_EVERY
+            if position > self._position and (self._last.records or due):
+                self._commit(position, taken)
+                taken, committed = 0, time.monotonic()
+            if not batches:
+                self._stopping.wait(IDLE)
+        if position > self._position:
+            self._commit(position, taken)
+
+    def _fed(self, batches: Sequence[Batch], position: int, end: int | None, *, quiet: bool) -> int:
+        """Give the engine the events from `position` on, those before `end` only; the next position."""
+        from forebay.streamsql.engine import Events  # noqa: PLC0415 - see above
+
+        given = Events([], [], [], [])
+        for batch in batches:
+            first = max(position, batch.offset)
+            last = batch.end if end is None else min(batch.end, end)
+            if first >= last:
+                continue
+            records = batch.columns().records()[first - batch.offset : last - batch.offset]
+            count = len(records)
+            given.data = [*given.data, *records]
+            given.rows = [*given.rows, *range(first, last)]
+            given.shards = [*given.shards, *[batch.shard] * count]
+            given.arrivals = [*given.arrivals, *[batch.arrival] * count]
+        self._last = self._engine.feed(given, self._reader.spans(), quiet=quiet)
+        return batches[-1].end if end is None else min(batches[-1].end, end)
+
+    def _commit(self, position: int, taken: int) -> None:
+        """Append, if the position is still what it was; if not, what was appended then is on disk already."""
+        query, fed = self._query, self._last
+        state = {**self._engine.state(position), "position": position}
+        self._front.call(
+            "append",
+            target=str(query.plan.sink.ref),
+            records=fed.records,
+            keys=fed.keys,
+            moved={
+                "consumer": query.consumer,
+                "log": query.log_name,
+                "before": self._position,
+                "after": position,
+                "delivered": taken,
+                "state": msgspec.msgpack.encode(state),
+            },
+        )
+        fed.records = []
+        self._position = position
+        self._told(int(state["replay"]))
+
+    def _told(self, needed: int | None = None) -> None:
+        engine = self._engine
+        figures = {
+            "late": engine.late,
+            "unreadable": engine.unreadable,
+            "watermark": None if engine.marks.now <= NEVER else engine.marks.now,
+            "held": engine.held,
+        }
+        if needed is None:
+            needed = int(engine.state(self._position)["replay"])
+        self._query.tell(figures, self._position, needed)

@@ -1,0 +1,111 @@
+"""The aggregates of Flink SQL: their state, and what comes of it."""
+
+from __future__ import annotations
+
+from forebay.streamsql.nodes import Call, Literal, Star, Type
+from forebay.streamsql.plan import Distinct, Part, Windowed
+from forebay.streamsql.scalars import Scalars, Typed
+from forebay.streamsql.types import BIGINT, BITS, INTEGERS, duck, family
+
+NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}
+KNOWN_ELSEWHERE = {
+    "LISTAGG", "COLLECT", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "SUM0", "ARRAY_AGG", "RANK",
+    "DENSE_RANK", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "VARIANCE", "STDDEV", "APPROX_COUNT_DISTINCT",
+}  # fmt: skip
+
+
+def add(call: Call, rows: Scalars, into: Windowed, known: dict[Call, Typed]) -> Typed:
+    """Take an aggregate into `into`; its column there and its type."""
+    if call in known:
+        return known[call]
+    where = rows.boolean(call.filter) if call.filter is not None else None
+    if len(call.args) != 1:
+        rows.problem.refuse(f"{call.name} of {len(call.args)} arguments", call.at)
+    arg = call.args[0]
+    if isinstance(arg, Star):
+        if call.name != "COUNT" or call.distinct:
+            rows.problem.fail(f"{call.name}(*) is no aggregate", call.at)
+        value, type_ = "1", BIGINT
+    else:
+        value, type_ = rows.sql(arg)
+        if call.name in ("SUM", "AVG") and family(type_) != "number":
+            rows.problem.fail(f"{call.name} takes a number, not {type_}", call.at, "CAST it")
+        if type_.name == "NULL" and call.name != "COUNT":
+            rows.problem.fail(f"{call.name} of NULL", call.at)
+    name = f"a{len(into.ends) + sum(len(each.ends) for each in into.distincts)}"
+    result = _result(call, type_, rows)
+    if call.distinct and call.name in ("COUNT", "SUM", "AVG"):
+        if isinstance(arg, Literal):
+            rows.problem.refuse("DISTINCT of a constant", call.at)
+        group = next((g for g in into.distincts if (g.value, g.where) == (value, where)), None)
+        if group is None:
+            group = Distinct(value, where)
+            into.distincts.append(group)
+        over = {"COUNT": "count(DISTINCT x)", "SUM": "sum(DISTINCT x)"}
+        if call.name == "AVG":
+            end = _average("sum(DISTINCT x)", "count(DISTINCT x)", type_)
+        elif call.name == "SUM":
+            end = _total(over["SUM"], result)
+        else:
+            end = over["COUNT"]
+        group.ends.append((name, end))
+    else:
+        filter_ = f" FILTER (WHERE {where})" if where is not None else ""
+        parts, end = _state(call.name, name, value, type_, filter_, where)
+        into.parts += parts
+        into.ends.append((name, end))
+    known[call] = (name, result)
+    return known[call]
+
+
+def _result(call: Call, type_: Type, rows: Scalars) -> Type:
+    if call.name == "COUNT":
+        return BIGINT
+    if call.name == "AVG" and type_.name == "DECIMAL":
+        rows.problem.refuse("AVG of DECIMAL", call.at, "CAST it to DOUBLE")
+    if call.name == "SUM" and type_.name == "DECIMAL":
+        return Type("DECIMAL", 38, type_.s)
+    return type_
+
+
+def _state(  # noqa: PLR0917 - an aggregate, taken apart
+    kind: str, name: str, value: str, type_: Type, filter_: str, where: str | None
+) -> tuple[list[Part], str]:
+    match kind:
+        case "COUNT":
+            return [
+                Part(name, f"count({value}){filter_}", f"CAST(sum({name}) AS BIGINT)")
+            ], f"CAST(coalesce(sum({name}), 0) AS BIGINT)"
+        case "MIN" | "MAX":
+            way = kind.lower()
+            return [Part(name, f"{way}({value}){filter_}", f"{way}({name})")], f"{way}({name})"
+        case "FIRST_VALUE" | "LAST_VALUE":
+            pick, way = ("arg_min", "min") if kind == "FIRST_VALUE" else ("arg_max", "max")
+            there = f" FILTER (WHERE {value} IS NOT NULL{f' AND {where}' if where else ''})"
+            both = [
+                Part(name, f"{pick}({value}, __row){there}", f"{pick}({name}, {name}_at)"),
+                Part(f"{name}_at", f"{way}(__row){there}", f"{way}({name}_at)"),
+            ]
+            return both, f"{pick}({name}, {name}_at)"
+    exact = type_.name in INTEGERS
+    held = "DECIMAL(38,0)" if exact else f"DECIMAL(38,{type_.s})" if type_.name == "DECIMAL" else "DOUBLE"
+    parts = [Part(name, f"CAST(sum({value}){filter_} AS {held})", f"CAST(sum({name}) AS {held})")]
+    if kind == "SUM":
+        return parts, _total(
+            f"sum({name})", Type("DECIMAL", 38, type_.s) if type_.name == "DECIMAL" else type_
+        )
+    count = f"{name}_n"
+    parts.append(Part(count, f"count({value}){filter_}", f"CAST(sum({count}) AS BIGINT)"))
+    return parts, _average(f"sum({name})", f"sum({count})", type_)
+
+
+def _total(sum_: str, result: Type) -> str:
+    if result.name in INTEGERS:
+        return f"CAST(wrap(CAST({sum_} AS HUGEINT), {BITS[result.name]}) AS {duck(result)})"
+    return f"CAST({sum_} AS {duck(result)})"
+
+
+def _average(sum_: str, count: str, type_: Type) -> str:
+    if type_.name in INTEGERS:
+        return f"CAST(CAST({sum_} AS HUGEINT) // nullif(CAST({count} AS HUGEINT), 0) AS {duck(type_)})"
+    return f"CAST(CAST({sum_} AS DOUBLE) / nullif(CAST({count} AS DOUBLE), 0) AS {duck(type_)})"

@@ -1,0 +1,272 @@
+"""A file of Flink SQL → one plan for each INSERT, or what is wrong with it and where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any
+
+from forebay.streamsql import tables
+from forebay.streamsql.functions import cast
+from forebay.streamsql.nodes import (
+    Column,
+    CreateTable,
+    CreateView,
+    Drop,
+    Insert,
+    Select,
+    SetOption,
+    Star,
+    TableRef,
+    Type,
+)
+from forebay.streamsql.parser import parse
+from forebay.streamsql.plan import Plan, Source
+from forebay.streamsql.relations import Builder, Relation
+from forebay.streamsql.scalars import Problem, Scalars, Typed
+from forebay.streamsql.tables import Table
+from forebay.streamsql.types import LTZ, STRING, TIMES, duck, family, quoted
+
+_IDLE = "table.exec.source.idle-timeout"
+_SET = {
+    _IDLE,
+    "table.local-time-zone",
+    "parallelism.default",
+    "pipeline.name",
+    "pipeline.auto-watermark-interval",
+}
+_WIDTHS = ("TINYINT", "SMALLINT", "INT", "BIGINT", "DECIMAL", "FLOAT", "DOUBLE")
+_METADATA: dict[str, Typed] = {
+    "timestamp": ("make_timestamp(__arrival)", LTZ),
+    "shard-id": ("__shard_id", STRING),
+    "sequence-number": ("CAST(__row AS VARCHAR)", STRING),
+}
+
+
+@lru_cache(maxsize=64)
+def compile_job(text: str, idle: int | None = None) -> tuple[Plan, ...]:
+    """The plans, in order; `idle` in milliseconds unless the SQL says it.
+
+    Raises UsageError (`StreamSqlSyntax`, `StreamSqlInvalid`, `StreamSqlNotSupported`) with line and column.
+    """
+    return tuple(_Job(text, idle).plans())
+
+
+class _Job:
+    def __init__(self, text: str, idle: int | None) -> None:
+        self._problem = Problem(text)
+        self._statements = parse(text)
+        self._tables: dict[str, Table] = {}
+        self._views: dict[str, CreateView] = {}
+        self._idle = idle
+
+    def plans(self) -> Iterator[Plan]:
+        """The INSERTs, each over the tables declared before it."""
+        names: dict[str, int] = {}
+        last = 0
+        for statement in self._statements:
+            last = statement.at
+            match statement:
+                case CreateTable():
+                    if self._free(statement.name, statement.if_not_exists, statement.at):
+                        self._tables[statement.name] = tables.declare(statement, self._problem)
+                case CreateView():
+                    if self._free(statement.name, statement.if_not_exists, statement.at):
+                        self._views[statement.name] = statement
+                case Drop():
+                    found = self._tables.pop(statement.name, None) or self._views.pop(statement.name, None)
+                    if found is None and not statement.if_exists:
+                        self._problem.fail(
+                            f"there is no table {statement.name}", statement.at, "DROP TABLE IF EXISTS"
+                        )
+                case SetOption():
+                    self._set(statement)
+                case Insert():
+                    plan = self._insert(statement)
+                    count = names[plan.name] = names.get(plan.name, 0) + 1
+                    plan.name += f"#{count}" if count > 1 else ""
+                    yield plan
+        if not names:
+            self._problem.fail("nothing is inserted", last, "INSERT INTO a table over a stream")
+
+    def _free(self, name: str, if_not_exists: bool, at: int) -> bool:
+        if name not in self._tables and name not in self._views:
+            return True
+        if not if_not_exists:
+            self._problem.fail(f"{name} is declared already", at, "IF NOT EXISTS, or DROP it before")
+        return False
+
+    def _set(self, option: SetOption) -> None:
+        if option.key not in _SET:
+            self._problem.refuse(f"SET '{option.key}'", option.at)
+        if option.key == "table.local-time-zone" and option.value not in ("UTC", "Etc/UTC", "GMT"):
+            self._problem.refuse(f"the time zone {option.value}", option.at, "UTC")
+        if option.key == _IDLE:
+            self._idle = tables.idle_of(option.value, self._problem, option.at)
+
+    def _insert(self, insert: Insert) -> Plan:
+        sink = self._tables.get(insert.table)
+        if sink is None:
+            self._problem.fail(f"there is no table {insert.table}", insert.at, "declare it with CREATE TABLE")
+        read: list[Relation] = []
+        source: list[Table] = []
+        used = _names_in(insert.query)
+
+        def base(ref: TableRef) -> Relation | Select:
+            if ref.name in self._views:
+                used.update(_names_in(self._views[ref.name].query))
+                return self._views[ref.name].query
+            table = self._tables.get(ref.name)
+            if table is None:
+                self._problem.fail(f"there is no table {ref.name}", ref.at, "declare it with CREATE TABLE")
+            if source:
+                self._problem.refuse("a second table in a query", ref.at)
+            if table.ref.noun != "streams":
+                self._problem.refuse("to read what a delivery is given", ref.at, "read the stream")
+            source.append(table)
+            read.append(self._read(table))
+            return read[-1]
+
+        builder = Builder(self._problem, base)
+        result = builder.select(insert.query)
+        output, columns = self._into(sink, insert, result)
+        table = source[0]
+        wanted = frozenset(
+            table_name
+            for table_name in (each.name for each in table.columns)
+            if "*" in used or table_name in used
+        )
+        computed, watermark, needed = self._computed(table, wanted)
+        made = Source(
+            table,
+            frozenset(wanted | needed),
+            computed,
+            table.watermark[0] if table.watermark is not None else None,
+            watermark,
+            builder.whole,
+        )
+        print_ = repr((table, sink, output, builder.windowed, made.whole))
+        return Plan(
+            str(sink.ref), made, sink, output, columns, builder.windowed,
+            hashlib.sha256(print_.encode()).hexdigest()[:16],
+        )  # fmt: skip
+
+    def idle(self, plan: Plan) -> int | None:
+        """How long a shard may be without events until it holds nothing back."""
+        return plan.source.table.idle if plan.source.table.idle is not None else self._idle
+
+    def _read(self, table: Table) -> Relation:
+        columns = {name: (quoted(name), type_) for name, type_ in self._types(table).items()}
+        rowtime = frozenset({table.watermark[0]} if table.watermark is not None else ())
+        return Relation("chunk", columns, frozenset(), rowtime)
+
+    def _types(self, table: Table) -> dict[str, Type]:
+        found: dict[str, Type] = {}
+        scope = Scalars(self._problem, {})
+        for column in table.columns:
+            if column.type is not None:
+                found[column.name] = column.type
+        scope.columns = {name: (quoted(name), type_) for name, type_ in found.items()}
+        for column in table.columns:
+            if column.computed is not None:
+                found[column.name] = scope.sql(column.computed)[1]
+        return {column.name: found[column.name] for column in table.columns}
+
+    def _computed(
+        self, table: Table, wanted: frozenset[str]
+    ) -> tuple[list[tuple[str, str]], str | None, set[str]]:
+        """(computed and metadata columns that are wanted, the watermark, what they need)."""
+        types = self._types(table)
+        scope = Scalars(self._problem, {name: (quoted(name), type_) for name, type_ in types.items()})
+        needed: set[str] = set()
+        watermark = None
+        if table.watermark is not None:
+            name, expression = table.watermark
+            if name not in types:
+                self._problem.fail(f"WATERMARK FOR {name}: there is no such column", table.at)
+            if types[name].name not in TIMES:
+                self._problem.fail(f"WATERMARK FOR {name}: it is {types[name]}, not a TIMESTAMP", table.at)
+            if (types[name].p or 0) > 3:
+                self._problem.fail(
+                    f"WATERMARK FOR {name}: its precision is {types[name].p}, at most 3 runs",
+                    table.at,
+                    "TIMESTAMP(3)",
+                )
+            needed |= {name, *_names_in(expression)}
+            watermark = scope.sql(expression)[0]  # type: ignore[arg-type]
+        found = []
+        for column in table.columns:
+            if column.name not in wanted | needed:
+                continue
+            if column.metadata is not None:
+                sql, type_ = _METADATA[column.metadata]
+                shown = cast(sql, type_, column.type or type_)
+                found.append((column.name, shown or sql))
+            elif column.computed is not None:
+                found.append((column.name, scope.sql(column.computed)[0]))
+                needed |= _names_in(column.computed)
+        return found, watermark, needed & types.keys()
+
+    def _into(self, sink: Table, insert: Insert, result: Relation) -> tuple[str, list[tuple[str, Type]]]:
+        """A query whose columns are those that are written, as the sink declares them."""
+        persisted = {column.name: column for column in sink.persisted}
+        for name in insert.columns:
+            if name not in persisted:
+                self._problem.fail(f"{sink.name} has no column {name} to write", insert.at)
+        targets = list(insert.columns) or list(persisted)
+        if len(targets) != len(result.columns):
+            self._problem.fail(
+                f"{sink.name} takes {len(targets)} columns, and the query gives {len(result.columns)}",
+                insert.at,
+            )
+        given = dict(zip(targets, result.columns.items(), strict=True))
+        items, columns = [], []
+        for name, column in persisted.items():
+            assert column.type is not None
+            columns.append((name, column.type))
+            if name not in given:
+                items.append(f"CAST(NULL AS {duck(column.type)}) AS {quoted(name)}")
+                continue
+            own, (sql, type_) = given[name]
+            if not _fits(type_, column.type):
+                self._problem.fail(
+                    f"{own} is {type_}, and {sink.name}.{name} is {column.type}",
+                    insert.at,
+                    f"CAST({own} AS {column.type})",
+                )
+            items.append(f"CAST({sql} AS {duck(column.type)}) AS {quoted(name)}")
+        return f"SELECT {', '.join(items)} FROM {result.sql}", columns
+
+
+def _fits(given: Type, to: Type) -> bool:
+    """Whether Flink writes this into that without a CAST: numbers widen."""
+    if given.name == "NULL":
+        return True
+    if family(given) != family(to):
+        return False
+    if family(given) == "number":
+        if given.name == "DECIMAL" and to.name == "DECIMAL":
+            return True
+        return _WIDTHS.index(given.name) <= _WIDTHS.index(to.name)
+    return True
+
+
+def _names_in(node: Any) -> set[str]:
+    """The names of columns in a tree; `*` for all."""
+    found: set[str] = set()
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Column):
+            found.add(each.name)
+        elif isinstance(each, Star):
+            found.add("*")
+        if isinstance(each, (tuple, list)):
+            stack += each
+        elif is_dataclass(each) and not isinstance(each, type):
+            if getattr(each, "time", None):
+                found.add(each.time)  # type: ignore[attr-defined]
+            stack += [getattr(each, field.name) for field in fields(each)]
+    return found

@@ -1,0 +1,330 @@
+"""Reads a file of Flink SQL: its statements, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from forebay.streamsql.expressions import Expressions
+from forebay.streamsql.nodes import (
+    ColumnDef,
+    CreateTable,
+    CreateView,
+    Drop,
+    Insert,
+    Node,
+    Select,
+    SetOption,
+    Star,
+    Statement,
+    Sub,
+    TableRef,
+    WindowRef,
+)
+
+WINDOWS = {"TUMBLE": 1, "HOP": 2, "CUMULATE": 2, "SESSION": 1}
+_SIZES = {"SIZE": -1, "SLIDE": 0, "STEP": 0, "GAP": -1}
+
+
+def parse(text: str) -> list[Statement]:
+    """The statements. Raises UsageError (`StreamSqlSyntax`, `StreamSqlNotSupported`) with line and column."""
+    return _Parser(text).statements()
+
+
+class _Parser(Expressions):
+    def statements(self) -> list[Statement]:
+        """Those of a statement set are like others here: each INSERT is a consumer of its own."""
+        found: list[Statement] = []
+        inside = False
+        while self.now.kind != "end":
+            if self.take(";"):
+                continue
+            if self.take("BEGIN", "STATEMENT", "SET") or self.take("EXECUTE", "STATEMENT", "SET", "BEGIN"):
+                inside = True
+                continue
+            if inside and self.take("END"):
+                inside = False
+                continue
+            found.append(self._statement())
+            if self.now.kind != "end" and not self.take(";"):
+                self._left_over()
+        if inside:
+            self.fail("the statement set has no END")
+        return found
+
+    def _statement(self) -> Statement:  # noqa: RET503 - to refuse is to raise
+        at = self.now.at
+        word = self.now.upper
+        begin: dict[str, Callable[[int], Statement]] = {
+            "CREATE": self._create,
+            "DROP": self._drop,
+            "SET": self._set,
+            "INSERT": self._insert,
+        }
+        if word in begin:
+            self.next()
+            return begin[word](at)
+        if word == "SELECT":
+            self.refuse("a SELECT without INSERT INTO", fix="INSERT INTO a table over a stream")
+        if word:
+            self.refuse(f"{word}")
+        self.fail("expected a statement")
+
+    def _left_over(self) -> None:
+        word = self.now.upper
+        known = {
+            "UNION", "INTERSECT", "EXCEPT", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "ORDER", "LIMIT",
+            "OFFSET", "FETCH", "WINDOW", "MATCH_RECOGNIZE", "FOR", "NATURAL", ",",
+        }  # fmt: skip
+        if word in known:
+            said = {"ORDER": "ORDER BY", "FOR": "FOR SYSTEM_TIME AS OF", ",": "a join by a comma"}.get(
+                word, word
+            )
+            self.refuse(said)
+        self.fail(f"expected the end of the statement, found {self.now.text!r}")
+
+    def _create(self, at: int) -> Statement:
+        self.take("TEMPORARY")
+        if self.take("VIEW"):
+            exists = self.take("IF", "NOT", "EXISTS")
+            name = self._table_name()
+            self.need("AS")
+            return CreateView(name, self._select(), exists, at)
+        if self.now.upper != "TABLE":
+            self.refuse(f"CREATE {self.now.text.upper()}", at)
+        self.need("TABLE")
+        exists = self.take("IF", "NOT", "EXISTS")
+        name = self._table_name()
+        if self.now.upper != "(":
+            self.refuse(f"CREATE TABLE ... {self.now.text.upper()}", fix="declare its columns")
+        self.need("(")
+        columns: list[ColumnDef] = []
+        watermark: tuple[str, Node] | None = None
+        while True:
+            if self.take("WATERMARK", "FOR"):
+                column = self.name()
+                self.need("AS")
+                watermark = (column, self.expression())
+            elif self.now.upper in ("PRIMARY", "CONSTRAINT"):
+                self.refuse("PRIMARY KEY", fix="streams are append-only")
+            else:
+                columns.append(self._column_def())
+            if not self.take(","):
+                break
+        self.need(")")
+        if self.take("COMMENT"):
+            self.string()
+        partitioned: list[str] = []
+        if self.take("PARTITIONED", "BY"):
+            partitioned = self._names()
+        if self.now.upper == "DISTRIBUTED":
+            self.refuse("DISTRIBUTED")
+        options = self._options() if self.take("WITH") else {}
+        if self.now.upper == "LIKE":
+            self.refuse("LIKE")
+        return CreateTable(name, tuple(columns), watermark, options, tuple(partitioned), exists, at)
+
+    def _column_def(self) -> ColumnDef:
+        at = self.now.at
+        name = self.name()
+        if self.take("AS"):
+            computed = self.expression()
+            if self.take("COMMENT"):
+                self.string()
+            return ColumnDef(name, None, computed, at=at)
+        type_ = self.type()
+        not_null = self.take("NOT", "NULL")
+        self.take("NULL")
+        metadata = None
+        if self.take("METADATA"):
+            metadata = self.string() if self.take("FROM") else name
+            self.take("VIRTUAL")
+        if self.take("COMMENT"):
+            self.string()
+        return ColumnDef(name, type_, None, metadata, not_null, at)
+
+    def _options(self) -> dict[str, str]:
+        self.need("(")
+        found = {}
+        while self.now.upper != ")":
+            key = self.string()
+            self.need("=")
+            found[key] = self.string()
+            if not self.take(","):
+                break
+        self.need(")")
+        return found
+
+    def _names(self) -> list[str]:
+        self.need("(")
+        found = [self.name()]
+        while self.take(","):
+            found.append(self.name())
+        self.need(")")
+        return found
+
+    def _table_name(self) -> str:
+        """The last part: databases of Flink's catalog say nothing here."""
+        name = self.name()
+        while self.take("."):
+            name = self.name()
+        return name
+
+    def _drop(self, at: int) -> Statement:
+        self.take("TEMPORARY")
+        if not self.take("TABLE") and not self.take("VIEW"):
+            self.refuse(f"DROP {self.now.text.upper()}", at)
+        exists = self.take("IF", "EXISTS")
+        return Drop(self._table_name(), exists, at)
+
+    def _set(self, at: int) -> Statement:
+        key = self.string()
+        self.need("=")
+        return SetOption(key, self.string(), at)
+
+    def _insert(self, at: int) -> Statement:
+        if self.now.upper == "OVERWRITE":
+            self.refuse("INSERT OVERWRITE", at)
+        self.need("INTO")
+        name = self._table_name()
+        if self.now.upper == "PARTITION":
+            self.refuse("INSERT INTO ... PARTITION")
+        columns = self._names() if self.now.upper == "(" and self.ahead().upper != "SELECT" else []
+        if self.now.upper == "VALUES":
+            self.refuse("VALUES")
+        return Insert(name, tuple(columns), self._select(), at)
+
+    # --- queries ---
+
+    def _select(self) -> Select:
+        if self.now.upper == "WITH":
+            self.refuse("WITH", fix="a view, or a query in FROM, says the same")
+        if self.take("("):
+            inner = self._select()
+            self.need(")")
+            return inner
+        at = self.now.at
+        self.need("SELECT")
+        self.take("ALL")
+        if self.now.upper == "DISTINCT":
+            self.refuse("SELECT DISTINCT", fix="GROUP BY a window and these columns")
+        items = [self._item()]
+        while self.take(","):
+            items.append(self._item())
+        if self.now.upper != "FROM":
+            self.refuse("a SELECT without FROM", at)
+        self.need("FROM")
+        source = self._source()
+        where = self.expression() if self.take("WHERE") else None
+        group: list[Node] = []
+        if self.take("GROUP", "BY"):
+            if self.now.upper in ("ROLLUP", "CUBE", "GROUPING"):
+                self.refuse(self.now.upper)
+            group.append(self.expression())
+            while self.take(","):
+                group.append(self.expression())
+        having = self.expression() if self.take("HAVING") else None
+        return Select(tuple(items), source, where, tuple(group), having, at=at)
+
+    def _item(self) -> tuple[Node, str | None]:
+        at = self.now.at
+        if self.take("*"):
+            return Star(at=at), None
+        if self.ahead().upper == "." and self.ahead(2).upper == "*":
+            of = self.name()
+            self.need(".", "*")
+            return Star(of, at=at), None
+        value = self.expression()
+        if self.take("AS"):
+            return value, self.name()
+        if self.now.kind in ("word", "quoted") and self.now.upper not in ("FROM",):
+            return value, self.name()
+        return value, None
+
+    def _source(self) -> Node:
+        at = self.now.at
+        if self.take("("):
+            query = self._select()
+            if self.now.upper != ")":
+                self._left_over()
+            self.need(")")
+            return Sub(query, self._alias(), at=at)
+        if self.now.upper in ("LATERAL", "UNNEST"):
+            self.refuse(self.now.upper)
+        if self.now.upper == "TABLE" and self.ahead().upper == "(":
+            self.need("TABLE", "(")
+            window = self._window()
+            self.need(")")
+            return self._named(window)
+        if self.now.upper in WINDOWS and self.ahead().upper == "(":
+            return self._named(self._window())
+        name = self._table_name()
+        if self.now.upper == "FOR":
+            self.refuse("FOR SYSTEM_TIME AS OF")
+        return TableRef(name, self._alias(), at=at)
+
+    def _named(self, window: WindowRef) -> WindowRef:
+        return WindowRef(
+            window.kind, window.table, window.time, window.sizes, window.keys, self._alias(), at=window.at
+        )
+
+    def _alias(self) -> str | None:
+        if self.take("AS"):
+            return self.name()
+        word = self.now
+        follows = {
+            "WHERE",
+            "GROUP",
+            "HAVING",
+            "ORDER",
+            "LIMIT",
+            "UNION",
+            "INTERSECT",
+            "EXCEPT",
+            "JOIN",
+            "LEFT",
+        }
+        follows |= {"RIGHT", "FULL", "INNER", "CROSS", "END", "WINDOW", "OFFSET", "FETCH", "FOR", "NATURAL"}
+        if word.kind == "quoted" or (word.kind == "word" and word.upper not in follows | {"MATCH_RECOGNIZE"}):
+            return self.name()
+        return None
+
+    def _window(self) -> WindowRef:
+        at = self.now.at
+        kind = self.next().upper
+        if kind not in WINDOWS:
+            self.refuse(f"the table function {kind or self.ahead(-1).text}", at)
+        self.need("(")
+        table: TableRef | None = None
+        time = ""
+        keys: list[str] = []
+        sizes: list[int] = []
+        while True:
+            label = ""
+            if self.ahead().upper == "=>":
+                label = self.next().upper
+                self.need("=>")
+            if self.take("TABLE"):
+                table = TableRef(self._table_name(), at=self.now.at)
+                if self.take("PARTITION", "BY"):
+                    keys.append(self.name())
+                    while self.take(","):
+                        keys.append(self.name())
+            elif self.take("DESCRIPTOR"):
+                time = self._names()[0]
+            elif self.now.upper == "INTERVAL":
+                size = self.interval()
+                if size.ms <= 0:
+                    self.fail("a window's size is a positive interval of days to seconds", size.at)
+                sizes.insert(0 if _SIZES.get(label, -1) == 0 else len(sizes), size.ms)
+            else:
+                self.refuse("this argument of a window")
+            if not self.take(","):
+                break
+        self.need(")")
+        if len(sizes) == WINDOWS[kind] + 1:
+            self.refuse("a window's offset", at)
+        if table is None or not time or len(sizes) != WINDOWS[kind]:
+            self.fail(f"{kind} takes a TABLE, a DESCRIPTOR and {WINDOWS[kind]} interval(s)", at)
+        if keys and kind != "SESSION":
+            self.refuse(f"PARTITION BY in {kind}", at)
+        return WindowRef(kind, table, time, tuple(sizes), tuple(keys), at=at)

@@ -1,0 +1,80 @@
+"""What is to be done for one INSERT: SQL of DuckDB over the events as they come, and over windows that close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import gcd
+
+from forebay.streamsql.nodes import Type
+from forebay.streamsql.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`size` and `step` in milliseconds: a HOP's slide, a CUMULATE's step; a SESSION's size is its gap."""
+
+    kind: str
+    size: int
+    step: int
+
+    @property
+    def slice(self) -> int:
+        """Every window is made of whole slices of so many milliseconds."""
+        return gcd(self.size, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Part of an aggregate's state: how it begins from events, and how parts of it are put together."""
+
+    name: str
+    begin: str
+    merge: str
+
+
+@dataclass(slots=True)
+class Distinct:
+    """The values that aggregates over DISTINCT saw, of the events that meet `where`."""
+
+    value: str
+    where: str | None
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    """(name, aggregate over `x`)."""
+
+
+@dataclass(slots=True)
+class Windowed:
+    """A windowed aggregation: `keys` are SQL over the events, `parts` the state, `ends` what comes of it."""
+
+    window: Window
+    rows: str
+    keys: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    distincts: list[Distinct] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Source:
+    """What is read: `wanted` are the columns used, `computed` (name, SQL) in order, `watermark` SQL of a timestamp."""
+
+    table: Table
+    wanted: frozenset[str]
+    computed: list[tuple[str, str]]
+    rowtime: str | None
+    watermark: str | None
+    whole: str
+    """A query over `chunk` of the events that WHERE clauses leave, to count them."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """One INSERT. `output` is a query over `chunk`, or with `windowed` over `fired`; its columns are the sink's."""
+
+    name: str
+    source: Source
+    sink: Table
+    output: str
+    columns: list[tuple[str, Type]]
+    windowed: Windowed | None
+    fingerprint: str

@@ -1,0 +1,293 @@
+"""Queries of Flink SQL → DuckDB's over `chunk` (events) or `fired` (windows that close)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from forebay.streamsql import aggregates
+from forebay.streamsql.nodes import (
+    Binary,
+    Call,
+    Column,
+    Interval,
+    Node,
+    Select,
+    Star,
+    Sub,
+    TableRef,
+    WindowRef,
+)
+from forebay.streamsql.parser import WINDOWS
+from forebay.streamsql.plan import Window, Windowed
+from forebay.streamsql.scalars import Problem, Scalars, Typed
+from forebay.streamsql.types import BIGINT, TIMESTAMP, quoted
+
+EDGES = {"START": ("wstart", 0), "END": ("wend", 0), "ROWTIME": ("wend", 1)}
+TVF = {"window_start": "START", "window_end": "END", "window_time": "ROWTIME"}
+HIDDEN = ("__row", "__ts", "__before")
+
+
+@dataclass(slots=True)
+class Relation:
+    """A table so far. `closed`: its rows are of windows that closed; `edges` are its columns that say which."""
+
+    sql: str
+    columns: dict[str, Typed]
+    names: frozenset[str] = frozenset()
+    rowtimes: frozenset[str] = frozenset()
+    closed: bool = False
+    edges: dict[str, str] = field(default_factory=dict)
+
+
+class Builder:
+    """Builds one INSERT's query. `windowed` is its aggregation, `whole` the events that WHERE leaves."""
+
+    def __init__(self, problem: Problem, base: Callable[[TableRef], Relation | Select]) -> None:
+        self.problem = problem
+        self._base = base
+        self.windowed: Windowed | None = None
+        self.whole = ""
+
+    def select(self, select: Select) -> Relation:
+        """A SELECT. Raises UsageError with the place of what does not run."""
+        source = select.source
+        window: WindowRef | None = None
+        match source:
+            case Sub():
+                relation = self.select(source.query)
+                relation = replace(relation, names=frozenset({source.alias} if source.alias else ()))
+            case TableRef():
+                relation = self._table(source)
+            case WindowRef():
+                window = source
+                relation = self._table(source.table)
+                relation.names |= {source.alias} if source.alias else frozenset()
+            case _:
+                self.problem.refuse("this in FROM", source.at)
+        group = [each for each in select.group if not _is_window(each)]
+        legacy = [each for each in select.group if _is_window(each)]
+        if window is not None or legacy:
+            return self._aggregated(select, relation, window, legacy, group)
+        if select.group or select.having is not None or any(_aggregate(item) for item, _ in select.items):
+            self.problem.refuse(
+                "an aggregate without a window of time",
+                (select.group or (select.having or select.items[0][0],))[0].at,
+                "GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a window function",
+            )
+        scope = Scalars(self.problem, relation.columns, relation.names)
+        where = scope.boolean(select.where) if select.where is not None else None
+        if relation.closed:
+            scope.hook = self._numbering(relation, scope)
+        return self._projected(select, relation, scope, where)
+
+    def _table(self, ref: TableRef) -> Relation:
+        found = self._base(ref)
+        relation = self.select(found) if isinstance(found, Select) else found
+        return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}))
+
+    def _projected(self, select: Select, relation: Relation, scope: Scalars, where: str | None) -> Relation:
+        columns: dict[str, Typed] = {}
+        items: list[str] = []
+        rowtimes, edges = set(), {}
+        for item, alias in self._expanded(select, relation):
+            sql, type_ = scope.sql(item)
+            name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
+            if name in columns:
+                self.problem.fail(f"two columns are named {name}", item.at, "name one of them with AS")
+            if isinstance(item, Column) and item.name in relation.rowtimes:
+                rowtimes.add(name)
+            if isinstance(item, Column) and item.name in relation.edges:
+                edges[name] = relation.edges[item.name]
+            columns[name] = (quoted(name), type_)
+            items.append(f"{sql} AS {quoted(name)}")
+        if not relation.closed:
+            items += HIDDEN
+        condition = f" WHERE {where}" if where is not None else ""
+        sql = f"(SELECT {', '.join(items)} FROM {relation.sql}{condition})"
+        if not relation.closed:
+            self.whole = sql
+        return Relation(sql, columns, frozenset(), frozenset(rowtimes), relation.closed, edges)
+
+    def _expanded(self, select: Select, relation: Relation) -> list[tuple[Node, str | None]]:
+        found: list[tuple[Node, str | None]] = []
+        for item, alias in select.items:
+            if isinstance(item, Star):
+                if item.of is not None and item.of not in relation.names:
+                    self.problem.fail(f"there is no {item.of}", item.at)
+                found += [(Column((name,), at=item.at), None) for name in relation.columns]
+            else:
+                found.append((item, alias))
+        return found
+
+    def _numbering(self, relation: Relation, scope: Scalars) -> Callable[[Node], Typed | None]:
+        """ROW_NUMBER over the rows of one window, which are all there at once."""
+
+        def hook(node: Node) -> Typed | None:
+            if not isinstance(node, Call) or node.over is None or node.name != "ROW_NUMBER":
+                return None
+            by = {relation.edges.get(each.name) for each in node.over.partition if isinstance(each, Column)}
+            if not {"START", "END"} <= by:
+                self.problem.refuse(
+                    "ROW_NUMBER over all windows", node.at, "PARTITION BY window_start, window_end, ..."
+                )
+            if not node.over.order:
+                self.problem.fail("ROW_NUMBER needs ORDER BY", node.at)
+            partition = ", ".join(scope.sql(each)[0] for each in node.over.partition)
+            order = []
+            for value, descending, first in node.over.order:
+                nulls = (not descending) if first is None else first
+                order.append(
+                    f"{scope.sql(value)[0]} {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls else 'LAST'}"
+                )
+            return f"row_number() OVER (PARTITION BY {partition} ORDER BY {', '.join(order)})", BIGINT
+
+        return hook
+
+    # --- windows ---
+
+    def _aggregated(
+        self, select: Select, relation: Relation, ref: WindowRef | None, legacy: list[Node], group: list[Node]
+    ) -> Relation:
+        at = ref.at if ref is not None else legacy[0].at
+        if relation.closed or self.windowed is not None:
+            self.problem.refuse("a window over windows", at)
+        if (ref is not None and legacy) or len(legacy) > 1:
+            self.problem.fail("one window at a time", legacy[-1].at)
+        window, time, call = self._window(ref, legacy)
+        if time not in relation.rowtimes:
+            self.problem.fail(
+                f"a window is over a column with a WATERMARK, which {time} is not", at,
+                "declare WATERMARK FOR it; processing time does not run here",
+            )  # fmt: skip
+        if ref is not None:
+            named = {each.name for each in group if isinstance(each, Column)}
+            if not {"window_start", "window_end"} <= named:
+                if group:
+                    self.problem.refuse("a GROUP BY without window_start and window_end", group[0].at)
+                self.problem.refuse(
+                    "a window function without GROUP BY", at, "GROUP BY window_start, window_end"
+                )
+            group = [each for each in group if not (isinstance(each, Column) and each.name in TVF)]
+        rows = Scalars(self.problem, relation.columns, relation.names)
+        where = f" WHERE {rows.boolean(select.where)}" if select.where is not None else ""
+        self.whole = f"(SELECT * FROM {relation.sql}{where})"
+        made = self.windowed = Windowed(window, self.whole)
+        keys: list[tuple[Node, Typed]] = []
+        for index, node in enumerate(group):
+            if _aggregate(node):
+                self.problem.fail("GROUP BY takes no aggregate", node.at)
+            sql, type_ = rows.sql(node)
+            made.keys.append(sql)
+            keys.append((_bare(node), (f"k{index}", type_)))
+        known: dict[Call, Typed] = {}
+
+        def hook(node: Node) -> Typed | None:
+            bare = _bare(node)
+            for key, typed in keys:
+                if key == bare:
+                    return typed
+            if isinstance(node, Call) and node.over is None:
+                if node.name in aggregates.NAMES:
+                    return aggregates.add(node, rows, made, known)
+                if node.name in aggregates.KNOWN_ELSEWHERE:
+                    self.problem.refuse(f"the aggregate {node.name}", node.at)
+                return self._edge_of(node, call)
+            if isinstance(node, Column):
+                if ref is not None and node.name in TVF:
+                    return _edge(TVF[node.name])
+                if node.name in relation.columns:
+                    self.problem.fail(
+                        f"{node.name} is neither grouped by nor in an aggregate",
+                        node.at,
+                        f"GROUP BY {node.name}",
+                    )
+            return None
+
+        scope = Scalars(self.problem, {}, relation.names, hook)
+        closed = Relation("fired", {}, relation.names, closed=True)
+        if any(isinstance(item, Star) for item, _ in select.items):
+            self.problem.fail("SELECT * of groups: name the columns", select.at)
+        having = scope.boolean(select.having) if select.having is not None else None
+        result = self._projected(select, closed, scope, having)
+        for item, alias in select.items:
+            edge = self._edge_name(item, ref, call)
+            if edge is not None:
+                result.edges[alias or (item.name if isinstance(item, Column) else "")] = edge
+        return result
+
+    def _window(self, ref: WindowRef | None, legacy: list[Node]) -> tuple[Window, str, Call | None]:
+        """The window, the column of its time, and the call in GROUP BY."""
+        call: Call | None = None
+        if ref is not None:
+            kind, sizes, time, at = ref.kind, ref.sizes, ref.time, ref.at
+        else:
+            call = next(each for each in legacy if isinstance(each, Call))
+            kind, at = call.name, call.at
+            column = call.args[0] if call.args else None
+            given = [each for each in call.args[1:] if isinstance(each, Interval)]
+            if (
+                not isinstance(column, Column)
+                or len(given) != WINDOWS[kind]
+                or len(call.args) != len(given) + 1
+            ):
+                if len(given) > WINDOWS[kind]:
+                    self.problem.refuse("a window's offset", at)
+                self.problem.fail(f"{kind} takes a column and {WINDOWS[kind]} interval(s)", at)
+            time, sizes = column.name, tuple(each.ms for each in given)
+            if kind == "CUMULATE":
+                self.problem.fail("CUMULATE is a table function", at, "FROM TABLE(CUMULATE(TABLE ...))")
+        if any(size <= 0 for size in sizes):
+            self.problem.fail("a window's size is a positive interval of days to seconds", at)
+        if kind == "SESSION":
+            self.problem.refuse("SESSION", at)
+        step, size = (sizes[0], sizes[-1]) if len(sizes) == 2 else (sizes[0], sizes[0])
+        if kind == "CUMULATE" and size % step:
+            self.problem.fail("CUMULATE's size is a multiple of its step", at)
+        if ref is not None and kind == "HOP" and size % step:
+            self.problem.fail("HOP's size is a multiple of its slide", at)
+        return Window(kind, size, step), time, call
+
+    def _edge_of(self, node: Call, call: Call | None) -> Typed | None:
+        kind, _, edge = node.name.rpartition("_")
+        if kind not in WINDOWS or edge not in (*EDGES, "PROCTIME"):
+            return None
+        if call is None or kind != call.name or node.args != call.args:
+            self.problem.fail(f"{node.name} is not of the window in GROUP BY", node.at)
+        if edge == "PROCTIME":
+            self.problem.refuse(node.name, node.at)
+        return _edge(edge)
+
+    def _edge_name(self, item: Node, ref: WindowRef | None, call: Call | None) -> str | None:
+        if isinstance(item, Column) and ref is not None:
+            return TVF.get(item.name)
+        if isinstance(item, Call) and call is not None:
+            kind, _, edge = item.name.rpartition("_")
+            return edge if kind in WINDOWS and edge in EDGES else None
+        return None
+
+
+def _edge(edge: str) -> Typed:
+    column, less = EDGES[edge]
+    return f"epoch_ms({column}{f' - {less}' if less else ''})", TIMESTAMP
+
+
+def _is_window(node: Node) -> bool:
+    return isinstance(node, Call) and node.name in WINDOWS
+
+
+def _bare(node: Node) -> Node:
+    """A column without what qualifies it, so that `t.a` is `a`."""
+    return Column(node.parts[-1:], at=node.at) if isinstance(node, Column) else node
+
+
+def _aggregate(node: Node) -> bool:
+    """Whether there is an aggregate in an expression."""
+    if isinstance(node, Call):
+        if node.over is None and node.name in aggregates.NAMES | aggregates.KNOWN_ELSEWHERE:
+            return True
+        return any(_aggregate(arg) for arg in node.args)
+    if isinstance(node, Binary):
+        return _aggregate(node.left) or _aggregate(node.right)
+    inner = getattr(node, "value", None)
+    return isinstance(inner, Node) and _aggregate(inner)

@@ -1,0 +1,36 @@
+"""Runs a case of `cases` here, as the flow would, cut into batches of any size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from forebay.streamsql.decode import ShardSpan
+from forebay.streamsql.engine import Engine, Events
+from forebay.streamsql.job import compile_job
+
+
+def ours(case: dict[str, Any], cut: int) -> list[Any]:
+    """The rows of a case, in an order of their own."""
+    (plan,) = compile_job(";\n".join([*case["ddl"], case["insert"]]))
+    engine = Engine(plan)
+    try:
+        found = []
+        for at in range(0, len(case["events"]), cut):
+            found += engine.feed(some(case["events"], at, cut), [ShardSpan(0)]).records
+        found += engine.finish().records
+    finally:
+        engine.close()
+    return in_order(found)
+
+
+def some(events: Sequence[str], at: int, count: int) -> Events:
+    """The next events, all of one shard and of one moment."""
+    data = [event.encode() for event in events[at : at + count]]
+    return Events(data, list(range(at, at + len(data))), [0] * len(data), [0] * len(data))
+
+
+def in_order(lines: Sequence[str | bytes]) -> list[Any]:
+    """Rows as JSON, sorted: what order Flink writes them in says nothing."""
+    return sorted((json.loads(line) for line in lines), key=lambda row: json.dumps(row, sort_keys=True))

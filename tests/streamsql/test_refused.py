@@ -1,0 +1,87 @@
+"""What does not run is said when the project is checked, with its place in the SQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay.errors import UsageError
+from forebay.streamsql.job import compile_job
+from tests.streamsql.cases import SOURCE, TUMBLE, sink
+
+SINK = sink("a BIGINT, b BIGINT")
+
+
+def said(insert: str, *before: str) -> UsageError:
+    with pytest.raises(UsageError) as raised:
+        compile_job(";\n".join([SOURCE, SINK, *before, insert]))
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("query", "what"),
+    [
+        ("SELECT a.user_id, 1 FROM activity a JOIN activity b ON a.user_id = b.user_id", "JOIN"),
+        ("SELECT user_id, 1 FROM activity UNION ALL SELECT user_id, 2 FROM activity", "UNION"),
+        ("SELECT user_id, COUNT(*) FROM activity GROUP BY user_id", "an aggregate without a window of time"),
+        ("SELECT DISTINCT user_id, 1 FROM activity", "SELECT DISTINCT"),
+        ("SELECT user_id, 1 FROM activity ORDER BY ts", "ORDER BY"),
+        ("SELECT user_id, 1 FROM activity LIMIT 3", "LIMIT"),
+        ("SELECT user_id, LAG(units) OVER (PARTITION BY user_id ORDER BY ts) FROM activity", "LAG OVER"),
+        (
+            f"SELECT user_id, LISTAGG(kind) FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
+            "the aggregate LISTAGG",
+        ),
+        ("SELECT user_id, SOUNDEX(kind) FROM activity", "the function SOUNDEX"),
+        ("SELECT user_id, 1 FROM activity MATCH_RECOGNIZE (x)", "MATCH_RECOGNIZE"),
+        (
+            "SELECT user_id, COUNT(*) FROM activity GROUP BY SESSION(ts, INTERVAL '5' SECOND), user_id",
+            "SESSION",
+        ),
+        ("SELECT user_id, UNIX_TIMESTAMP() FROM activity", "the function UNIX_TIMESTAMP"),
+    ],
+)
+def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:
+    error = said(f"INSERT INTO found {query}")
+    assert error.code == "StreamSqlNotSupported"
+    assert error.message == f"{what} does not run here"
+    assert error.extra["line"] == 7
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT nobody, 1 FROM activity", "there is no column nobody"),
+        ("SELECT user_id, 1 FROM nowhere", "there is no table nowhere"),
+        ("SELECT user_id FROM activity", "found takes 2 columns, and the query gives 1"),
+        ("SELECT user_id, kind FROM activity", "kind is VARCHAR(30), and found.b is BIGINT"),
+        ("SELECT user_id, units FROM activity WHERE kind", "a condition is BOOLEAN, not VARCHAR(30)"),
+        (
+            f"SELECT user_id, COUNT(*) FROM {TUMBLE} GROUP BY window_start, window_end",
+            "user_id is neither grouped by nor in an aggregate",
+        ),
+        (
+            "SELECT user_id, COUNT(*) FROM activity GROUP BY TUMBLE(kind, INTERVAL '5' SECOND), user_id",
+            "a window is over a column with a WATERMARK, which kind is not",
+        ),
+    ],
+)
+def test_what_flink_would_not_take_either_is_said(query: str, message: str) -> None:
+    error = said(f"INSERT INTO found {query}")
+    assert (error.code, error.message) == ("StreamSqlInvalid", message)
+
+
+def test_the_place_is_that_of_the_word() -> None:
+    error = said("INSERT INTO found\n  SELECT user_id,\n    SOUNDEX(kind) FROM activity")
+    assert (error.extra["line"], error.extra["column"]) == (9, 5)
+
+
+def test_an_option_that_nothing_here_knows_is_refused() -> None:
+    error = said(
+        "INSERT INTO x SELECT 1 FROM activity", "CREATE TABLE x (a INT) WITH ('connector' = 'kafka')"
+    )
+    assert error.message == "the connector 'kafka' does not run here"
+
+
+def test_a_statement_that_cannot_be_read_is_so_at_its_place() -> None:
+    error = said("INSERT INTO found SELECT FROM activity")
+    assert (error.code, error.message) == ("StreamSqlSyntax", "expected an expression, found 'FROM'")
