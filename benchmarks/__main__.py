@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 import psutil
 
 import forebay
-from benchmarks import asking, bus, door, kinesis, system
+from benchmarks import asking, bus, clients, door, kinesis, system
 from benchmarks.table import HEAD, into_readme, number, say
 
 MEASURES: dict[str, Callable[[], None]] = {
     "door": lambda: at_the_door(door.measure(1.0, 4)),
-    "kinesis": lambda: kinesis.rows(kinesis.measure(1.0, 3)),
-    "bus": bus.rows,
+    "kinesis": kinesis.rows,
+    "clients": clients.rows,
+    "rules": bus.rules,
     "sustained": system.sustained,
     "visible": system.visible,
     "overhead": asking.overhead,

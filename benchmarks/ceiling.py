@@ -42,7 +42,7 @@ def bare(module: str, folder: Path) -> Iterator[str]:
     assert process.stdout
     try:
         address = f"127.0.0.1:{int(process.stdout.readline())}"
-        _wait_for(address)
+        wait_for(address)
         yield f"http://{address}"
     finally:
         process.kill()
@@ -50,7 +50,7 @@ def bare(module: str, folder: Path) -> Iterator[str]:
         process.stdout.close()
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
     host, port = address.split(":")
     until = time.monotonic() + 30
     while True:

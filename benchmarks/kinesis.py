@@ -1,4 +1,4 @@
-"""Kinesis on the AWS port: PutRecords and PutRecord, durable, beside a server that only keeps the bytes.
+"""Kinesis on the AWS port: PutRecords of a client that costs nothing, durable, beside a server that only keeps the bytes.
 
     python -m benchmarks.kinesis [--seconds 2] [--rounds 3]
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.ceiling import bare, client, keep_serving, timed
+from benchmarks.ceiling import bare, keep_serving
 from benchmarks.disk import folder, fsync_p50
 from benchmarks.system import system
 from benchmarks.table import number, say
@@ -34,20 +34,16 @@ def serve(folder: Path) -> None:
     """The ceiling: keeps what it is sent and answers as Kinesis would."""
     file = os.open(folder / "ceiling", os.O_WRONLY | os.O_CREAT)
     one = {"ShardId": "shardId-000000000000", "SequenceNumber": SEQUENCE}
-    answers = {
-        "PutRecord": json.dumps(one).encode(),
-        "PutRecords": json.dumps({"FailedRecordCount": 0, "Records": [one] * RECORDS}).encode(),
-    }
+    answer = json.dumps({"FailedRecordCount": 0, "Records": [one] * RECORDS}).encode()
     records = os.urandom(RECORDS * SIZE)
 
     class Ceiling:
-        async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        async def __rsgi__(self, _scope: Any, proto: Any) -> None:
             await proto()
-            operation = scope.headers["x-amz-target"].rpartition(".")[2]
-            os.pwrite(file, records if operation == "PutRecords" else records[:SIZE], 0)
+            os.pwrite(file, records, 0)
             os.fdatasync(file)
             headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "-")]
-            proto.response_bytes(200, headers, answers[operation])
+            proto.response_bytes(200, headers, answer)
 
     keep_serving(Ceiling())
 
@@ -91,60 +87,27 @@ def raw(url: str, stream: str, seconds: float) -> float:
     return sum(done) / (time.perf_counter() - began)
 
 
-def measure(seconds: float, rounds: int) -> dict[str, float]:
-    """Medians of the rounds, and the best ratio to the ceiling."""
+def rows(seconds: float = 1.0, rounds: int = 3) -> None:
+    """The README's rows."""
     with (
         folder() as here,
         bare("benchmarks.kinesis", here) as nothing,
         system("name: bench\nstreams:\n  one: {}\n  four: {shards: 4}\n") as running,
     ):
         ours = running.start(sql=False).urls["aws"]
-        clients = {"ours": client("kinesis", ours), "bare": client("kinesis", nothing)}
-        records = [{"Data": b"x" * SIZE, "PartitionKey": f"user-{n % 97}"} for n in range(RECORDS)]
-        runs: dict[str, list[float]] = {}
-
-        def note(what: str, figure: float) -> None:
-            runs.setdefault(what, []).append(figure)
-
+        runs: dict[str, list[float]] = {"bare": [], "one": [], "four": []}
         for _ in range(rounds):
-            note("raw_ceiling", raw(nothing, "one", seconds))
-            note("raw_one_shard", raw(ours, "one", seconds))
-            note("raw_four_shards", raw(ours, "four", seconds))
-            for who, each in clients.items():
-                many = timed(lambda: each.put_records(StreamName="four", Records=records), seconds)  # noqa: B023
-                note(f"boto3_put_records_{who}", many * RECORDS)
-                one = timed(
-                    lambda: each.put_record(StreamName="four", Data=b"x" * SIZE, PartitionKey="k"),  # noqa: B023
-                    seconds,
-                )
-                note(f"boto3_put_record_{who}", one)
-        for each in clients.values():
-            each.close()
-        found = {what: statistics.median(figures) for what, figures in runs.items()}
-        for what in ("put_records", "put_record"):
-            pairs = zip(runs[f"boto3_{what}_ours"], runs[f"boto3_{what}_bare"], strict=True)
-            found[f"boto3_{what}_ratio"] = statistics.median(a / b for a, b in pairs)
-        return {**found, "fsync_p50_ms": fsync_p50(here)}
-
-
-def rows(found: dict[str, float]) -> None:
-    """The README's rows."""
-    disk = f"an fsync {found['fsync_p50_ms']:.2f} ms"
-    raw_rate = found["raw_one_shard"]
-    say(
-        "Kinesis PutRecords × 500, raw client",
-        f"{number(raw_rate)} records/s",
-        "400 k",
-        ratio=raw_rate / 400_000,
-        beside=f"keeping the bytes only {number(found['raw_ceiling'])}; 4 shards {number(found['raw_four_shards'])}",
-    )
-    for what, unit in (("put_records", "records/s"), ("put_record", "calls/s")):
+            runs["bare"].append(raw(nothing, "one", seconds))
+            for stream in ("one", "four"):
+                runs[stream].append(raw(ours, stream, seconds))
+        middle = {what: statistics.median(figures) for what, figures in runs.items()}
         say(
-            f"Kinesis {what}, boto3, one client",
-            f"{number(found[f'boto3_{what}_ours'])} {unit}",
-            "80 % of the client's ceiling",
-            ratio=found[f"boto3_{what}_ratio"] / 0.8,
-            beside=f"ceiling {number(found[f'boto3_{what}_bare'])}, {disk}",
+            "Kinesis PutRecords × 500, raw client",
+            f"{number(middle['one'])} records/s",
+            "400 k",
+            ratio=middle["one"] / 400_000,
+            beside=f"keeping the bytes only {number(middle['bare'])}; 4 shards {number(middle['four'])}; "
+            f"an fsync {fsync_p50(here):.2f} ms",
         )
 
 
@@ -157,4 +120,4 @@ if __name__ == "__main__":
     if options.serve:
         serve(options.serve)
     else:
-        rows(measure(options.seconds, options.rounds))
+        rows(options.seconds, options.rounds)
