@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,15 +64,12 @@ def overhead(rounds: int = 40) -> None:
         file = running.layout.lake / "bench" / "big" / hour / "part.parquet"
         db.execute(f"CREATE VIEW big AS SELECT *, '{hour}' AS datehour FROM read_parquet('{file}')")
         running.query(ASKED.format(hour=hour, more=0))
-        for title, more, bar in (
-            ("text seen before", lambda _: 0, 5),
-            ("new text", lambda at: at + 1, 30),
-        ):
+        for title, changes, bar in (("text seen before", 0, 5), ("new text", 1, 30)):
             ours, bare = [], []
             for at in range(rounds):
-                sql = ASKED.format(hour=hour, more=more(at))
-                ours.append(_timed(lambda sql=sql: _rows(asked, sql)))
-                bare.append(_timed(lambda sql=sql: db.execute(sql).fetchall()))
+                sql = ASKED.format(hour=hour, more=changes * (at + 1))
+                ours.append(_timed(partial(_rows, asked, sql)))
+                bare.append(_timed(partial(_bare, db, sql)))
             figure, beside = statistics.median(ours) * 1000, statistics.median(bare) * 1000
             say(
                 f"A query's cost over DuckDB's own, {title}",
@@ -86,6 +84,10 @@ def _rows(asked: Client, sql: str) -> list[dict[str, Any]]:
     answer = asked.call("query", sql=sql, database="bench")
     rows: list[dict[str, Any]] = pa.ipc.open_stream(answer["arrow"]).read_all().to_pylist()
     return rows
+
+
+def _bare(db: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
+    return db.execute(sql).fetchall()
 
 
 def last_hour(rows: int = 10_000_000, questions: int = 160) -> None:
@@ -135,7 +137,7 @@ def _steady(running: System, rate: int, done: threading.Event) -> None:
 
 def _ask(running: System, hour: str, questions: int, times: list[float]) -> None:
     for at in range(questions):
-        times.append(_timed(lambda at=at: running.query(ASKED.format(hour=hour, more=at % 5))))
+        times.append(_timed(partial(running.query, ASKED.format(hour=hour, more=at % 5))))
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -1,6 +1,6 @@
 """How long an acknowledged event takes to be committed as a hot row, under a steady 5,000 events/s.
 
-    python benchmarks/delivery_visible.py
+    python -m benchmarks.delivery_visible
 
 What a query adds on top is not in the figure.
 """
@@ -8,14 +8,12 @@ What a query adds on top is not in the figure.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from delivery import event
+from benchmarks.delivery import event
 from forebay.catalog.store import open_reader
 from forebay.delivery.section import BufferSpec, DeliverySpec
 from forebay.flow import Flow

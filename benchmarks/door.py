@@ -102,7 +102,7 @@ def wrk(
 
 
 def raw(url: str, body: bytes, headers: dict[str, str], connections: int, seconds: float, **_: object) -> Any:
-    host, _, path = url.removeprefix("http://").partition("/")
+    host, __, path = url.removeprefix("http://").partition("/")
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     request = (
         f"POST /{path} HTTP/1.1\r\nhost: {host}\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body

@@ -294,11 +294,10 @@ def dashboards(seconds: float = 12) -> None:
                 if count:  # the first runs plan; the measure is what watching costs, not opening
                     asyncio.run(_browsers(each.console, count, 5))
                 before = sum(sum(process.cpu_times()[:2]) for process in processes)
-                messages = (
-                    asyncio.run(_browsers(each.console, count, seconds))
-                    if count
-                    else time.sleep(seconds) or 0
-                )
+                if count:
+                    messages = asyncio.run(_browsers(each.console, count, seconds))
+                else:
+                    time.sleep(seconds)
                 used[count] = (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / seconds
                 assert not count or messages
         finally:
