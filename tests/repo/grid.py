@@ -41,6 +41,7 @@ CONSOLE: dict[str, str] = {
     "delivery": "/deliveries",
     "query": "/query",
     "dashboards": "/dashboards",
+    "keyvalue": "/keyvalue",
 }
 
 NO_CONSOLE: dict[str, str] = {
@@ -54,7 +55,6 @@ NO_CONSOLE: dict[str, str] = {
     "streamsql": _OVERVIEW,
     "alerts": "does not run yet",
     "topics": "does not run yet",
-    "keyvalue": _OVERVIEW,
 }
 
 DEPLOY: dict[str, str] = dict.fromkeys(NOUNS, "deploying to AWS is not built yet") | {

@@ -4,6 +4,7 @@
     GET  /api/status                          as `forebay status --json`
     POST /api/query                           {sql, database?, format?: json|csv, max_rows?}
     POST /api/flush                           {name?}
+    GET  /api/keyvalue[/NAME]                 key-value tables; the first items of one
     GET  /api/dashboards[/NAME]               what there is, with the findings of its files
     GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
@@ -36,11 +37,13 @@ from forebay.dashboards import parameters, ranges, reader
 from forebay.dashboards.model import Dashboard, Filter, Tile
 from forebay.dashboards.theme import theme
 from forebay.errors import ForebayError, NotFound, UsageError
+from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.model import Project
 from forebay.web.browser import Browser, Statuses
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
+from forebay.web.console_tables import first_items, listed
 from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find
 from forebay.web.sample import first_request
@@ -65,6 +68,7 @@ class ConsoleContext:
     query: Asks
     flow: Asks
     guard: Refuses
+    tables: Tables | None = None
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -105,6 +109,8 @@ class Console:
                 Route("/api/status", self._status),
                 Route("/api/query", self._query, methods=["POST"]),
                 Route("/api/flush", self._flush, methods=["POST"]),
+                Route("/api/keyvalue", self._tables),
+                Route("/api/keyvalue/{name}", self._items),
                 Route("/api/dashboards", self._dashboards),
                 Route(dashboard, self._dashboard),
                 Route(dashboard + "/filters/{filter}", self._filter),
@@ -216,6 +222,12 @@ class Console:
     async def _flush(self, request: Request) -> Response:
         asked = await body_of(request, Flush)
         return json_of(await self.ctx.flow.call("flush", timeout=120.0, name=asked.name))
+
+    async def _tables(self, _: Request) -> Response:
+        return json_of({"tables": await listed(self.ctx.tables, self.ctx.project)})
+
+    async def _items(self, request: Request) -> Response:
+        return json_of(await first_items(self.ctx.tables, request.path_params["name"]))
 
     def _listed(self) -> list[dict[str, Any]]:
         made, findings = self._found()

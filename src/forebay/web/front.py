@@ -151,6 +151,7 @@ class Front:
             query=self._query,
             flow=self._flow,
             guard=self._guard,
+            tables=self._tables,
         )
         app = console_app(context)
         self._console = app.state.console

@@ -4,6 +4,7 @@ import { failureOf, get } from "./api";
 import { DashboardList, DashboardPage, useLink } from "./dashboard";
 import { choose, go, useScheme, usePlace, type Choice, type Place } from "./hooks";
 import { Icon, type IconName } from "./icons";
+import { KeyValue } from "./keyvalue";
 import { live } from "./live";
 import { Overview } from "./overview";
 import { Problem } from "./parts";
@@ -20,6 +21,7 @@ const PAGES: { path: string; label: string; icon: IconName }[] = [
   { path: "/streams", label: "Streams", icon: "streams" },
   { path: "/deliveries", label: "Deliveries", icon: "delivery" },
   { path: "/functions", label: "Functions", icon: "functions" },
+  { path: "/keyvalue", label: "Key-value", icon: "table" },
 ];
 
 function Page({ place, console }: { place: Place; console: Console }) {
@@ -28,6 +30,7 @@ function Page({ place, console }: { place: Place; console: Console }) {
   if (first === "dashboards") return name ? <DashboardPage key={name} name={name} place={place} /> : <DashboardList console={console} />;
   if (first === "query") return <QueryPage console={console} />;
   if (first === "streams" || first === "deliveries" || first === "functions") return <Resources kind={first} console={console} />;
+  if (first === "keyvalue") return <KeyValue name={name} />;
   return <div class="page"><header class="page-head"><h1>No such page</h1></header><p><a href="/">To the overview</a></p></div>;
 }
 
