@@ -1,0 +1,145 @@
+"""Kills while windows are open: what was written is what an undisturbed run writes, each row once."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3  # type: ignore[import-untyped, unused-ignore]
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from forebay.event import Batch
+from forebay.streams.reader import Reader
+from forebay.streamsql.decode import ShardSpan
+from forebay.streamsql.engine import Engine, Events
+from forebay.streamsql.job import compile_job
+from tests.conftest import Running
+from tests.harness import System
+from tests.projects import project
+from tests.streamsql.cases import events
+
+SQL = """\
+CREATE TABLE activity (user_id BIGINT, kind STRING, price DOUBLE, units INT, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '10' SECOND)
+WITH ('connector' = 'kinesis', 'stream' = 'activity', 'scan.stream.initpos' = 'TRIM_HORIZON', 'format' = 'json');
+CREATE TABLE sums (s TIMESTAMP(3), e TIMESTAMP(3), user_id BIGINT, n BIGINT, kinds BIGINT, total BIGINT)
+WITH ('connector' = 'kinesis', 'stream' = 'sums', 'format' = 'json');
+CREATE TABLE dear (user_id BIGINT, price DOUBLE, ts TIMESTAMP(3))
+WITH ('connector' = 'kinesis', 'stream' = 'dear', 'format' = 'json');
+INSERT INTO sums SELECT window_start, window_end, user_id, COUNT(*), COUNT(DISTINCT kind), SUM(CAST(units AS BIGINT))
+FROM TABLE(HOP(TABLE activity, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '30' SECOND))
+GROUP BY window_start, window_end, user_id;
+INSERT INTO dear SELECT user_id, price, ts FROM activity WHERE price > 4;
+"""
+PROJECT = """\
+name: storm
+streams:
+  activity: {shards: 2}
+  sums: {}
+  dear: {}
+streamsql:
+  both: {file: streams/both.sql, idle: 1s}
+"""
+VICTIMS = ("flow", "front", "flow", "everything", "flow", "front", "everything", "flow")
+
+
+class Producer(threading.Thread):
+    """Puts small batches until `stopped`."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(daemon=True)
+        self.stopped = threading.Event()
+        self.put = 0
+        self._system = system
+
+    def run(self) -> None:
+        client: Any = boto3.client(
+            "kinesis",
+            endpoint_url=self._system.urls["aws"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"max_attempts": 4}, connect_timeout=2, read_timeout=5),
+        )
+        data = events(random.Random(5), 20_000)
+        while not self.stopped.wait(0.005) and data:
+            some, data = data[:10], data[10:]
+            records = [{"Data": each, "PartitionKey": str(len(each) % 7)} for each in some]
+            try:
+                client.put_records(StreamName="activity", Records=records)
+                self.put += len(some)
+            except (ClientError, BotoCoreError):
+                continue
+        client.close()
+
+
+def undisturbed(batches: list[Batch], sql: str, idle: int) -> list[collections.Counter[str]]:
+    """The rows of each INSERT over these events, read in one go."""
+    found = []
+    for plan in compile_job(sql, idle):
+        engine = Engine(plan, idle)
+        given = Events([], [], [], [])
+        for batch in batches:
+            given.data = [*given.data, *batch.columns().records()]
+            given.rows = [*given.rows, *range(batch.offset, batch.end)]
+            given.shards = [*given.shards, *[batch.shard] * batch.n]
+            given.arrivals = [*given.arrivals, *[batch.arrival] * batch.n]
+        rows = engine.feed(given, [ShardSpan(0), ShardSpan(1)]).records
+        engine.close()
+        found.append(collections.Counter(row.decode() for row in rows))
+    return found
+
+
+def written(system: System, stream: str) -> collections.Counter[str]:
+    rows: list[str] = []
+    position = 0
+    while records := (read := system.call("front", "log_read", log=f"streams.{stream}", position=position))[
+        "records"
+    ]:
+        rows += [record["data"].decode() for record in records]
+        position = read["next"]
+    return collections.Counter(rows)
+
+
+def test_the_rows_are_those_of_an_undisturbed_run_whatever_is_killed(
+    running: Running, tmp_path: Path
+) -> None:
+    system = running(project(tmp_path / "p", PROJECT, **{"streams/both.sql": SQL}), sql=False)
+    chance = random.Random(3)
+    producer = Producer(system)
+    producer.start()
+    for victim in VICTIMS:
+        goal = producer.put + chance.randrange(100, 400)
+        system.until(lambda: producer.put > goal)  # noqa: B023 - asked at once
+        if victim == "everything":
+            system.kill_all()
+            system.start(sql=False)
+        else:
+            system.kill(victim)
+    enough = producer.put + 300
+    system.until(lambda: producer.put > enough)
+    producer.stopped.set()
+    producer.join(60)
+    assert not producer.is_alive()
+
+    def settled() -> bool:
+        ledger = system.status()["ledger"]
+        own = [line for name, line in ledger.items() if name.startswith("streamsql.")]
+        return len(own) == 2 and all(line["lag"] == 0 for line in own) and bool(ledger["total"]["adds_up"])
+
+    system.until(settled)
+    reader = Reader(tmp_path / "state0" / "streams" / "streams.activity.db", "streams.activity")
+    batches = reader.read(0, max_bytes=1 << 30)
+    reader.close()
+    assert len({batch.shard for batch in batches}) == 2
+    sums, dear = undisturbed(batches, SQL, 1000)
+    assert sum(sums.values()) > 100
+    assert written(system, "sums") == sums
+    assert written(system, "dear") == dear
+    assert max(sums.values()) == 1
+    assert json.loads(next(iter(sums)))["n"] > 0
