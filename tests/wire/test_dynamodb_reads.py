@@ -228,6 +228,18 @@ def test_batches_write_and_get(dynamodb: Any, name: str) -> None:
     assert found["UnprocessedKeys"] == {}
 
 
+def test_a_batch_gets_sixteen_megabytes_and_leaves_the_rest(dynamodb: Any) -> None:
+    name = made(dynamodb)
+    keys = [{"pk": {"S": "big"}, "sk": {"N": str(n)}} for n in range(45)]
+    for key in keys:
+        dynamodb.put_item(TableName=name, Item={**key, "b": {"B": b"x" * 400_000}})
+    answer = dynamodb.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
+    assert len(answer["Responses"][name]) == 41
+    assert answer["UnprocessedKeys"] == {name: {"Keys": keys[41:], "ConsistentRead": True}}
+    rest = dynamodb.batch_get_item(RequestItems=answer["UnprocessedKeys"])
+    assert len(rest["Responses"][name]) == 4
+
+
 def test_wrong_batches_are_refused(dynamodb: Any, name: str) -> None:
     put = {"PutRequest": {"Item": {"pk": {"S": "b"}, "sk": {"N": "1"}}}}
     said = "Provided list of item keys contains duplicates"
@@ -269,7 +281,10 @@ def test_a_transaction_is_all_or_nothing_and_says_why(dynamodb: Any, name: str) 
         {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": key},
     ]
     gets = [{"Get": {"TableName": name, "Key": {"pk": {"S": "tx"}, "sk": {"N": str(n)}}}} for n in (1, 3, 2)]
-    responses = dynamodb.transact_get_items(TransactItems=gets)["Responses"]
+    answer = dynamodb.transact_get_items(TransactItems=gets, ReturnConsumedCapacity="TOTAL")
+    responses = answer["Responses"]
+    units = {"CapacityUnits": 6.0, "ReadCapacityUnits": 6.0}
+    assert answer["ConsumedCapacity"] == [{"TableName": name, **units}]
     assert [each.get("Item", {}).get("sk", {}).get("N") for each in responses] == ["1", None, "2"]
 
 

@@ -29,6 +29,7 @@ _LEGACY = (
     "QueryFilter",
     "ScanFilter",
 )
+_REPEATED = re.compile(r"Value '.*' at 'requestItems", re.DOTALL)
 EXPRESSIONS = (
     "ConditionExpression",
     "FilterExpression",
@@ -43,7 +44,10 @@ class DynamoDb(Service):
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the model's constraints, and parameters from before there were expressions."""
-        super().check(model, given, asked)
+        try:
+            super().check(model, given, asked)
+        except AwsError as error:  # the service does not repeat what is in a batch
+            raise AwsError(error.code, _REPEATED.sub("Value at 'requestItems", error.message)) from None
         legacy = next((name for name in _LEGACY if name in given), None)
         if legacy is not None:
             message = f"forebay does not offer the legacy parameter {legacy}: use an expression"
@@ -176,14 +180,17 @@ def check_filter(given: Json, words: Placeholders, keys: Iterable[str]) -> None:
         )
 
 
-def capacity(given: Json, units: Mapping[str, float], index: str | None = None) -> list[Json]:
-    """ConsumedCapacity by table, as asked for; empty if it was not."""
+def capacity(
+    given: Json, units: Mapping[str, float], index: str | None = None, *, also: str | None = None
+) -> list[Json]:
+    """ConsumedCapacity by table, as asked for; empty if it was not. `also` is a second name for the units."""
     wanted = given.get("ReturnConsumedCapacity", "NONE")
     found: list[Json] = []
     for name, amount in units.items() if wanted != "NONE" else ():
-        entry: Json = {"TableName": name, "CapacityUnits": amount}
+        more = {also: amount} if also else {}
+        entry: Json = {"TableName": name, "CapacityUnits": amount, **more}
         if wanted == "INDEXES":
-            entry["Table"] = {"CapacityUnits": 0.0 if index else amount}
+            entry["Table"] = {"CapacityUnits": 0.0 if index else amount, **more}
             if index:
                 entry["GlobalSecondaryIndexes"] = {index: {"CapacityUnits": amount}}
         found.append(entry)

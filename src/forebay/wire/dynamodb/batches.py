@@ -92,11 +92,11 @@ async def batch_get_item(asked: Asked, given: Json) -> Json:
             answers[name] = []
             consistent = requests[name].get("ConsistentRead", False)
             for key, checked in keys:
-                if size > MOST_BYTES:
+                item = rows.get(db, found, rows.place(found.schema, checked), now) if not left else None
+                own = item_size(item or {})
+                if left or size + own > MOST_BYTES:
                     left.setdefault(name, {**requests[name], "Keys": []})["Keys"].append(key)
                     continue
-                item = rows.get(db, found, rows.place(found.schema, checked), now)
-                own = item_size(item or {})
                 size += own
                 used[found.name] = used.get(found.name, 0.0) + read_units(own, consistent=consistent)
                 if item is not None:

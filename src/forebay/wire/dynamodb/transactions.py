@@ -59,7 +59,7 @@ async def transact_write_items(asked: Asked, given: Json) -> Json:
     for write, each in zip(writes, done or [], strict=False):
         size = max(item_size(each.old or {}), item_size(each.new or {}))
         used[write.table.name] = used.get(write.table.name, 0.0) + 2 * write_units(size)
-    consumed = capacity(given, used)
+    consumed = capacity(given, used, also="WriteCapacityUnits")
     return {"ConsumedCapacity": consumed} if consumed else {}
 
 
@@ -82,5 +82,5 @@ async def transact_get_items(asked: Asked, given: Json) -> Json:
     for (found, _), item, paths in zip(wanted, answers, projections, strict=True):
         used[found.name] = used.get(found.name, 0.0) + 2 * read_units(item_size(item or {}), consistent=True)
         responses.append({} if item is None else {"Item": item if paths is None else project(item, paths)})
-    consumed = capacity(given, used)
+    consumed = capacity(given, used, also="ReadCapacityUnits")
     return {"Responses": responses, **({"ConsumedCapacity": consumed} if consumed else {})}
