@@ -111,15 +111,18 @@ def test_a_snapshot_has_the_items(running: Running, tmp_path: Path) -> None:
     dynamodb.close()
 
 
-def test_a_table_that_the_project_no_longer_has_keeps_its_items(running: Running, tmp_path: Path) -> None:
+def test_a_table_that_the_project_no_longer_has_or_names_otherwise_keeps_its_items(
+    running: Running, tmp_path: Path
+) -> None:
     folder = project(tmp_path / "p", SESSIONS)
     system = running(folder, sql=False)
     dynamodb = client(system, "dynamodb")
     dynamodb.put_item(TableName="sessions", Item={"pk": {"S": "a"}, "sk": {"N": "1"}})
-    for text, tables in (("name: kills\n", []), (SESSIONS, ["sessions"])):
+    renamed = SESSIONS.replace("sessions: {", "visits: {was: sessions, ")
+    for text, tables in (("name: kills\n", []), (SESSIONS, ["sessions"]), (renamed, ["visits"])):
         system.stop()
         (folder / "forebay.yaml").write_text(text)
         system.start(sql=False)
         assert dynamodb.list_tables()["TableNames"] == tables
-    assert numbers(dynamodb) == [1]
+    assert dynamodb.scan(TableName="visits")["Items"] == [{"pk": {"S": "a"}, "sk": {"N": "1"}}]
     dynamodb.close()

@@ -23,7 +23,7 @@ import apsw
 import msgspec
 
 from forebay.db import open_db, open_versioned, told
-from forebay.errors import Unavailable
+from forebay.errors import ForebayError, Unavailable
 from forebay.keyvalue.errors import NoTable
 from forebay.keyvalue.rows import Batch, add_index, drop_index, drop_items, expire, retime
 from forebay.keyvalue.table import Index, Table
@@ -317,6 +317,33 @@ class Tables:
 
 
 _NOBODY: Any = None
+
+
+def rename_table(path: Path, old: str, new: str) -> None:
+    """Give a table of the database at `path` another name, while nobody has it open; nothing if it has it already.
+
+    Raises ForebayError `NameTaken`.
+    """
+    if not path.exists():
+        return
+    db = open_versioned(path, format=FORMAT, ddl=DDL, page_size=PAGE_SIZE)
+    try:
+        row = db.execute("SELECT id, doc FROM tables WHERE name = ?", (old,)).fetchone()
+        if row is not None:
+            if db.execute("SELECT count(*) FROM tables WHERE name = ?", (new,)).get:
+                raise ForebayError(
+                    "NameTaken",
+                    f"keyvalue.{new} has items of its own, from before {old} was to be called so",
+                    where=str(path),
+                    fix="choose another name",
+                )
+            table = msgspec.structs.replace(msgspec.json.decode(row[1], type=Table), name=new)
+            with db:
+                db.execute("UPDATE tables SET name = ?, doc = ? WHERE id = ?", (new, _doc(table), row[0]))
+    except apsw.Error as error:
+        raise told(error, path) from error
+    finally:
+        db.close()
 
 
 def _doc(table: Table) -> str:

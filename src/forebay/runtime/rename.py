@@ -19,6 +19,7 @@ from forebay.catalog.store import open_writer
 from forebay.db import open_db, told
 from forebay.errors import ForebayError
 from forebay.flow_tables import qualified
+from forebay.keyvalue.store import rename_table
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import Step
@@ -130,7 +131,11 @@ def _table(layout: Layout, project: Project, old: str, new: str) -> None:
     _catalog(layout, [("UPDATE tables SET db = ?, name = ? WHERE db = ? AND name = ?", (*is_, *was))])
 
 
-_CARRY = {"streams": _stream, "bus": _bus, "delivery": _delivery, "catalog": _table}
+def _keyvalue(layout: Layout, _: Project, old: str, new: str) -> None:
+    rename_table(layout.keyvalue, old, new)
+
+
+_CARRY = {"streams": _stream, "bus": _bus, "delivery": _delivery, "catalog": _table, "keyvalue": _keyvalue}
 
 
 def _log(layout: Layout, old: str, new: str) -> None:
