@@ -44,3 +44,13 @@ def test_nor_do_they_where_all_of_it_was_made_over_the_wire(running: Running, tm
     found = Storm(system, seed=3)
     found.blow(36)
     found.verify()
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(900)
+def test_retries_that_are_not_known_as_such_are_noticed(running: Running, tmp_path: Path) -> None:
+    """The storm itself is tested: without the SDK's invocation id, it must find ids that are there twice."""
+    found = Storm(running(storm_project(tmp_path / "p")), seed=4, named=False)
+    found.blow(16, roles=["front"])
+    with pytest.raises(AssertionError, match=r"twice|was \d+, and is \['\d+', '\d+'"):
+        found.verify()

@@ -25,10 +25,13 @@ Receipts = Mapping[str, str | None]
 """What was acknowledged of a call: id → receipt."""
 
 
-def aws(system: System, service: str, *, retries: bool = True) -> Any:
-    """A boto3 client as a program would have it; without `retries`, each request is sent once."""
+def aws(system: System, service: str, *, retries: bool = True, named: bool = True) -> Any:
+    """A boto3 client as a program would have it; without `retries`, each request is sent once.
+
+    `named=False` is a fault: its retries do not say that they are some.
+    """
     attempts = {"total_max_attempts": 9, "mode": "standard"} if retries else {"total_max_attempts": 1}
-    return boto3.client(
+    client = boto3.client(
         service,
         endpoint_url=system.urls["aws"],
         region_name="us-east-1",
@@ -36,6 +39,13 @@ def aws(system: System, service: str, *, retries: bool = True) -> Any:
         aws_secret_access_key="test",
         config=Config(retries=attempts, connect_timeout=2, read_timeout=10),
     )
+    if not named:
+        client.meta.events.register("before-send", _unnamed)
+    return client
+
+
+def _unnamed(request: Any, **_: Any) -> None:
+    del request.headers["amz-sdk-invocation-id"]
 
 
 def kind(number: int) -> str:
@@ -49,9 +59,11 @@ class Producer(ABC, threading.Thread):
     service = ""
     batch = 1
 
-    def __init__(self, system: System, name: str, retries: bool, pause: float = 0.0) -> None:
+    def __init__(
+        self, system: System, name: str, retries: bool, pause: float = 0.0, *, named: bool = True
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self.client = aws(system, self.service, retries=retries)
+        self.client = aws(system, self.service, retries=retries, named=named)
         self.pause = pause
         self.acknowledged: dict[str, str | None] = {}
         self.open: set[str] = set()

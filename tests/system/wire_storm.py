@@ -22,7 +22,7 @@ import contextlib
 import gzip
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from typing import Any
 from forebay.errors import ForebayError
 from tests.harness import System, until
 from tests.projects import project
-from tests.system.kills import Kills
+from tests.system.kills import ROLES, Kills
 from tests.system.wire_clients import PRODUCERS, Builder, Events, Producer, Record, Records, aws, kind
 
 PROJECT = """\
@@ -168,24 +168,24 @@ class Found:
 class Storm:
     """A system, the programs that use it, and what kills it."""
 
-    def __init__(self, system: System, seed: int, pause: float = 0.0) -> None:
+    def __init__(self, system: System, seed: int, pause: float = 0.0, *, named: bool = True) -> None:
         self.system = system
         self.kills = Kills(system, seed)
         self.builder = Builder(system)
         self.producers = [
-            make(system, f"{make.__name__}-{'retries' if retries else 'once'}", retries, pause)
+            make(system, f"{make.__name__}-{'retries' if retries else 'once'}", retries, pause, named=named)
             for make in PRODUCERS
             for retries in (True, False)
         ]
         self.sampler = Sampler(system, self.producers)
 
-    def blow(self, kills: int) -> None:
+    def blow(self, kills: int, roles: Sequence[str] = ROLES) -> None:
         """Let them all run while so many processes are killed, and until all that came in has its end."""
         threads: list[Any] = [*self.producers, self.builder]
         for thread in [*threads, self.sampler]:
             thread.start()
         self._all_at_work()
-        self.kills.many(kills)
+        self.kills.many(kills, roles)
         self._all_at_work()
         for thread in threads:
             thread.stopped.set()
