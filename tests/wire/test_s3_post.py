@@ -73,6 +73,10 @@ def test_a_presigned_post_is_an_object(system: System, s3: Any, bucket: str) -> 
     found = s3.head_object(Bucket=bucket, Key="in/a.txt")
     assert (found["ContentType"], found["Metadata"]) == ("text/plain", {"by": "me"})
     assert headers["etag"] == found["ETag"]
+    assert (headers["x-amz-checksum-crc64nvme"], headers["x-amz-checksum-type"]) == (
+        "M3eFcAZSQlc=",
+        "FULL_OBJECT",
+    )
     assert headers["location"].endswith(f"/{bucket}/in%2Fa.txt")
 
 
@@ -115,7 +119,12 @@ IN_TIME = {"expiration": "2999-01-01T00:00:00Z"}
         (
             {**IN_TIME, "conditions": [{"key": "other"}]},
             403,
-            'Policy Condition failed: ["eq", "$key", "other"]',
+            'Policy Condition failed: {"key": "other"}',
+        ),
+        (
+            {**IN_TIME, "conditions": [["eq", "$Key", "other"]]},
+            403,
+            'Policy Condition failed: ["eq", "$Key", "other"]',
         ),
         ({**IN_TIME, "conditions": [{"key": "k"}]}, 403, "Extra input fields: x-amz-meta-more"),
         ({**IN_TIME, "conditions": [["starts-with", "$key", "x"]]}, 403, "Policy Condition failed"),

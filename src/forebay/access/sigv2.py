@@ -10,12 +10,14 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from forebay.access.sigv4 import Refusal
 
+_SAYS = re.compile(r"(?:^|&)(?:AWSAccessKeyId|Signature)=")
 _SIGNED = {
     *("accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "encryption", "inventory"),
     *("lifecycle", "location", "logging", "metrics", "notification", "object-lock", "ownershipControls"),
@@ -44,17 +46,22 @@ class Presigned:
             raise Refusal("expired", "Request has expired")
 
 
+def is_signed(query: str) -> bool:
+    """Whether a query string says that it is signed in version 2."""
+    return _SAYS.search(query) is not None
+
+
 def read(query: str) -> Presigned | None:
-    """What a query string is signed with in version 2; None if it is not. Raises Refusal `incomplete`."""
-    if "AWSAccessKeyId=" not in query:
+    """What a query string is signed with in version 2; None if it is not. Raises Refusal `denied`."""
+    if not is_signed(query):
         return None
     pairs = tuple(parse_qsl(query, keep_blank_values=True))
     given = dict(pairs)
-    if not given.get("Signature") or not given.get("Expires"):
+    if not (given.get("Signature") and given.get("Expires") and given.get("AWSAccessKeyId")):
         missing = "Signature, Expires and AWSAccessKeyId parameters"
-        raise Refusal("incomplete", f"Query-string authentication requires the {missing}")
+        raise Refusal("denied", f"Query-string authentication requires the {missing}")
     if not given["Expires"].isdigit() or len(given["Expires"]) > 18:
-        raise Refusal("expired", f"Invalid date (should be seconds since epoch): {given['Expires']}")
+        raise Refusal("denied", f"Invalid date (should be seconds since epoch): {given['Expires']}")
     return Presigned(
         given["AWSAccessKeyId"],
         int(given["Expires"]),

@@ -11,6 +11,7 @@ import datetime as dt
 import functools
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -23,10 +24,16 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY = hashlib.sha256(b"").hexdigest()
 STREAMING = "STREAMING-"
 
+_IN_QUERY = (
+    *("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date"),
+    *("X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires"),
+)
 _SENT = {":authority": "host"}
 """Under which name a header is read that HTTP/2 has another for."""
 
-Kind = Literal["missing", "incomplete", "unknown_key", "mismatch", "skewed", "expired", "payload"]
+Kind = Literal[
+    "missing", "incomplete", "query", "denied", "unknown_key", "mismatch", "skewed", "expired", "payload"
+]
 
 
 class Refusal(Exception):
@@ -60,7 +67,7 @@ class Signature:
 
 
 def read(query: str, headers: Mapping[str, str]) -> Signature | None:
-    """The signature that a request carries; None if it carries none. Raises Refusal `incomplete`.
+    """The signature that a request carries; None if it carries none. Raises Refusal `incomplete`, `query`.
 
     `headers` have lower-case names.
     """
@@ -98,31 +105,42 @@ def _from_header(authorization: str, headers: Mapping[str, str]) -> Signature:
 
 
 def _from_query(query: Mapping[str, str]) -> Signature:
-    for name in (
-        "X-Amz-Algorithm",
-        "X-Amz-Credential",
-        "X-Amz-Date",
-        "X-Amz-SignedHeaders",
-        "X-Amz-Signature",
-        "X-Amz-Expires",
-    ):
-        if not query.get(name):
-            raise Refusal("incomplete", f"Query-string authentication requires the {name} parameter")
+    if not all(query.get(name) for name in _IN_QUERY):
+        raise Refusal(
+            "query",
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature,"
+            " X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+        )
     if query["X-Amz-Algorithm"] != ALGORITHM:
-        raise Refusal("incomplete", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
+        raise Refusal("query", f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     text = query["X-Amz-Expires"]
-    if not text.isdigit() or not 0 < int(text) <= LONGEST:
-        raise Refusal("incomplete", "X-Amz-Expires must be a number of seconds between 1 and 604800")
-    return _signature(
-        query["X-Amz-Credential"],
-        query["X-Amz-SignedHeaders"],
-        query["X-Amz-Signature"],
-        moment=query["X-Amz-Date"],
-        # S3's presigned URLs leave the body open; other services sign the (usually empty) body.
-        payload=query.get("X-Amz-Content-Sha256", UNSIGNED if "/s3/" in query["X-Amz-Credential"] else ""),
-        expires=int(text),
-        token=query.get("X-Amz-Security-Token"),
-    )
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise Refusal("query", "X-Amz-Expires should be a number")
+    if int(text) < 0:
+        raise Refusal("query", "X-Amz-Expires must be non-negative")
+    if int(text) > LONGEST:
+        raise Refusal(
+            "query",
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than"
+            f" {LONGEST} seconds",
+        )
+    try:
+        return _signature(
+            query["X-Amz-Credential"],
+            query["X-Amz-SignedHeaders"],
+            query["X-Amz-Signature"],
+            moment=query["X-Amz-Date"],
+            # S3's presigned URLs leave the body open; other services sign the (usually empty) body.
+            payload=query.get(
+                "X-Amz-Content-Sha256", UNSIGNED if "/s3/" in query["X-Amz-Credential"] else ""
+            ),
+            expires=int(text),
+            token=query.get("X-Amz-Security-Token"),
+        )
+    except Refusal as refused:
+        if refused.kind == "incomplete":
+            raise Refusal("query", refused.detail) from None
+        raise
 
 
 def _signature(

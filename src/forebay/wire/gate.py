@@ -40,11 +40,7 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
     """Whose request it is. `streamed` where the body is still to come. Raises AwsError."""
     request = asked.request
     key_id = _key_id(asked)
-    if (
-        asked.service == "s3"
-        and "authorization" not in request.headers
-        and "AWSAccessKeyId=" in request.query
-    ):
+    if asked.service == "s3" and "authorization" not in request.headers and sigv2.is_signed(request.query):
         return await _admit_presigned(asked, streamed=streamed)
     if not ours(key_id):
         if _trusting(asked):
@@ -112,11 +108,11 @@ def _stranger(asked: Asked, key_id: str) -> Identity:
 
 def _not_stale(asked: Asked) -> None:
     """A presigned URL ends when it says so, whoever signed it."""
-    if "X-Amz-Expires=" not in asked.request.query:
-        return
     try:
         signature = read(asked.request.query, asked.request.headers)
-    except Refusal:
+    except Refusal as refused:
+        if asked.service == "s3" and refused.kind == "query":
+            raise _refuse(asked, "", refused.kind, refused.detail) from None
         return
     if signature is not None and signature.expires is not None:
         age = dt.datetime.now(dt.UTC) - signature.moment

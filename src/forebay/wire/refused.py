@@ -10,6 +10,8 @@ from forebay.wire.protocol.message import AwsError
 Why = Literal[
     "missing",
     "incomplete",
+    "query",
+    "denied",
     "unknown_key",
     "mismatch",
     "skewed",
@@ -28,6 +30,7 @@ _MISMATCH = (
 _JSON: dict[str, tuple[str, str]] = {
     "missing": ("MissingAuthenticationTokenException", "Missing Authentication Token"),
     "incomplete": ("IncompleteSignatureException", ""),
+    "query": ("IncompleteSignatureException", ""),
     "unknown_key": ("UnrecognizedClientException", _INVALID),
     "token": ("UnrecognizedClientException", _INVALID),
     "token_expired": ("ExpiredTokenException", _EXPIRED),
@@ -39,6 +42,7 @@ _JSON: dict[str, tuple[str, str]] = {
 _QUERY: dict[str, tuple[str, str]] = {
     "missing": ("MissingAuthenticationToken", "Request is missing Authentication Token"),
     "incomplete": ("IncompleteSignature", ""),
+    "query": ("IncompleteSignature", ""),
     "unknown_key": ("InvalidClientTokenId", _INVALID),
     "token": ("InvalidClientTokenId", _INVALID),
     "token_expired": ("ExpiredToken", _EXPIRED),
@@ -50,6 +54,8 @@ _QUERY: dict[str, tuple[str, str]] = {
 _S3: dict[str, tuple[str, int, str]] = {
     "missing": ("AccessDenied", 403, "Access Denied"),
     "incomplete": ("AuthorizationHeaderMalformed", 400, ""),
+    "query": ("AuthorizationQueryParametersError", 400, ""),
+    "denied": ("AccessDenied", 403, ""),  # version 2 alone has it, and S3 alone has that
     "unknown_key": (
         "InvalidAccessKeyId",
         403,

@@ -121,7 +121,7 @@ def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
     inner = "".join(
         f"<{name}>{escape(_xml_text(str(value)))}</{name}>"
         for name, value in members.items()
-        if value != "" or name == "Message"
+        if value != "" or name in ("Message", "ArgumentValue")
     )
     return Response(status, headers, _XML + f"<Error>{inner}</Error>".encode())
 

@@ -80,7 +80,7 @@ async def post_object(asked: Asked) -> Response:
         raise_as_s3(error, asked)
     note_change(asked, given)
     found = made(given["Key"], received, done, meta)
-    headers = _headers(asked, form, bucket, found, done)
+    headers = _headers(asked, bucket, found, done)
     return _answer(form.fields, headers, bucket, found.key, found.etag)
 
 
@@ -172,7 +172,7 @@ def _tags(text: str) -> dict[str, str]:
     return check_tags(tags, most=10, noun="Object")
 
 
-def _headers(asked: Asked, form: Form, bucket: str, found: Any, done: Json) -> dict[str, str]:
+def _headers(asked: Asked, bucket: str, found: Any, done: Json) -> dict[str, str]:
     host = asked.request.headers.get("host", "localhost")
     headers = {
         "x-amz-request-id": asked.request.request_id,
@@ -187,10 +187,9 @@ def _headers(asked: Asked, form: Form, bucket: str, found: Any, done: Json) -> d
         headers["x-amz-version-id"] = done["version"]
     if (gone := expiration(done["lifecycle"], found)) is not None:
         headers["x-amz-expiration"] = gone
-    if any(name.startswith("x-amz-checksum") for name in form.fields):
-        for name, value in found.meta["sums"].items():
-            headers[sums.header(name)] = value
-        headers["x-amz-checksum-type"] = checksums(found.meta)["ChecksumType"]
+    for name, value in found.meta["sums"].items():
+        headers[sums.header(name)] = value
+    headers["x-amz-checksum-type"] = checksums(found.meta)["ChecksumType"]
     return headers
 
 

@@ -42,13 +42,12 @@ class Policy:
             raise _refused("Policy expired.")
         known = {**fields, "bucket": bucket}
         named = set()
-        for kind, name, value in self.conditions:
+        for kind, name, value, written in self.conditions:
             named.add(name)
             found = known.get(name)
             fits = found == value if kind == "eq" else (found or "").startswith(value)
             if not fits or (found is None and value != ""):
-                shown = json.dumps([kind, f"${name}", value])
-                raise _refused(f"Policy Condition failed: {shown}")
+                raise _refused(f"Policy Condition failed: {json.dumps(written)}")
         extra = [name for name in fields if name not in named | _FREE and not name.startswith("x-ignore-")]
         if extra:
             raise _refused(f"Extra input fields: {', '.join(extra)}")
@@ -97,13 +96,13 @@ def _add(policy: Policy, condition: Any) -> None:
     match condition:
         case dict() if len(condition) == 1:
             ((name, value),) = condition.items()
-            policy.conditions.append(("eq", str(name).lower(), str(value)))
+            policy.conditions.append(("eq", str(name).lower(), str(value), condition))
         case dict():
             raise _wrong(
                 "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
             )
         case [str(kind), str(name), value] if kind.lower() in ("eq", "starts-with") and name.startswith("$"):
-            policy.conditions.append((kind.lower(), name[1:].lower(), str(value)))
+            policy.conditions.append((kind.lower(), name[1:].lower(), str(value), condition))
         case [str(kind), least, most] if kind.lower() == "content-length-range":
             try:
                 policy.least, policy.most = int(least), int(most)
