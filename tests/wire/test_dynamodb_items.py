@@ -203,11 +203,44 @@ def test_placeholders_must_be_used_and_there(dynamodb: Any, name: str) -> None:
     )  # fmt: skip
 
 
-def test_what_is_older_than_expressions_is_refused_by_name(dynamodb: Any, name: str) -> None:
-    key = {"pk": {"S": "a"}, "sk": {"N": "1"}}
-    refused(
-        "NotImplemented", "AttributesToGet", dynamodb.get_item, TableName=name, Key=key, AttributesToGet=["a"]
+def test_what_is_older_than_expressions_does_the_same(dynamodb: Any, name: str) -> None:
+    key = {"pk": {"S": "older"}, "sk": {"N": "1"}}
+    dynamodb.put_item(
+        TableName=name, Item={**key, "n": {"N": "1"}, "s": {"SS": ["a", "b"]}, "gone": {"S": "x"}}
     )
+    answer = dynamodb.update_item(
+        TableName=name,
+        Key=key,
+        AttributeUpdates={
+            "n": {"Action": "ADD", "Value": {"N": "2"}},
+            "s": {"Action": "DELETE", "Value": {"SS": ["a"]}},
+            "gone": {"Action": "DELETE"},
+            "new": {"Value": {"S": "y"}},
+        },
+        Expected={
+            "n": {"ComparisonOperator": "LE", "AttributeValueList": [{"N": "1"}]},
+            "z": {"Exists": False},
+        },
+        ReturnValues="ALL_NEW",
+    )
+    assert answer["Attributes"] == {**key, "n": {"N": "3"}, "s": {"SS": ["b"]}, "new": {"S": "y"}}
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.delete_item(TableName=name, Key=key, Expected={"n": {"Value": {"N": "1"}}})
+    found = dynamodb.get_item(TableName=name, Key=key, AttributesToGet=["n", "nope"])["Item"]
+    assert found == {"n": {"N": "3"}}
+    older = {"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [key["pk"]]}}
+    stretch = {"sk": {"ComparisonOperator": "BETWEEN", "AttributeValueList": [{"N": "0"}, {"N": "5"}]}}
+    wanted = {"new": {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": [{"S": "y"}]}}
+    answer = dynamodb.query(TableName=name, KeyConditions={**older, **stretch}, QueryFilter=wanted)
+    assert answer["Count"] == 1
+    absent = {"new": {"ComparisonOperator": "NULL"}, **older}
+    assert dynamodb.scan(TableName=name, ScanFilter=absent)["Count"] == 0
+    assert dynamodb.scan(TableName=name, ScanFilter=absent, ConditionalOperator="OR")["Count"] > 1
+    said = "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+    refused(
+        "ValidationException", said, dynamodb.get_item, TableName=name, Key=key,
+        AttributesToGet=["n"], ProjectionExpression="n",
+    )  # fmt: skip
 
 
 def test_consumed_capacity_is_told_if_asked(dynamodb: Any, name: str) -> None:

@@ -112,7 +112,7 @@ def _term(reader: Reader) -> Test:
         reader.expect("AND")
         high = operand(reader)
         check_bounds(reader, low, high)
-        return lambda item: _compare(">=", left, low, item) and _compare("<=", left, high, item)
+        return lambda item: compare(">=", left, low, item) and compare("<=", left, high, item)
     if reader.skip("IN"):
         return _choice(reader, left)
     if not reader.has("=", "<>", *COMPARISONS):
@@ -126,7 +126,7 @@ def _term(reader: Reader) -> Test:
         )
     if sign in COMPARISONS:
         _check_ordered(reader, sign, left, right)
-    return lambda item: _compare(sign, left, right, item)
+    return lambda item: compare(sign, left, right, item)
 
 
 def _choice(reader: Reader, left: Operand) -> Test:
@@ -139,7 +139,7 @@ def _choice(reader: Reader, left: Operand) -> Test:
         raise reader.invalid(
             f"The IN operator is provided with too many operands; number of operands: {len(choices)}"
         )
-    return lambda item: any(_compare("=", left, each, item) for each in choices)
+    return lambda item: any(compare("=", left, each, item) for each in choices)
 
 
 def operand(reader: Reader) -> Operand:
@@ -204,8 +204,8 @@ def _called(reader: Reader, name: str, given: list[Operand]) -> Test:
         for each in given:
             if each.value is not None and kind_of(each.value) not in ("S", "B"):
                 raise wrong_type(reader, name, each.value, named="operator or function")
-        return lambda item: _begins(first.of(item), second.of(item))
-    return lambda item: _contains(first.of(item), second.of(item))
+        return lambda item: begins(first.of(item), second.of(item))
+    return lambda item: contains(first.of(item), second.of(item))
 
 
 def _type(reader: Reader, wanted: Operand) -> str:
@@ -256,7 +256,8 @@ def _java(value: Value) -> str:
     return f"AttributeValue: {{{kind_of(value)}:{content_of(value)}}}"
 
 
-def _compare(sign: str, left: Operand, right: Operand, item: Items) -> bool:
+def compare(sign: str, left: Operand, right: Operand, item: Items) -> bool:
+    """Whether two operands compare so in an item."""
     one, other = left.of(item), right.of(item)
     if sign == "<>":
         return one is None or other is None or not equal(one, other)
@@ -270,7 +271,8 @@ def _compare(sign: str, left: Operand, right: Operand, item: Items) -> bool:
     return low is not None and COMPARISONS[sign](low, high)
 
 
-def _begins(value: Value | None, prefix: Value | None) -> bool:
+def begins(value: Value | None, prefix: Value | None) -> bool:
+    """Whether a text (or bytes) begins with another."""
     if (
         value is None
         or prefix is None
@@ -281,7 +283,8 @@ def _begins(value: Value | None, prefix: Value | None) -> bool:
     return bool(content_of(value).startswith(content_of(prefix)))
 
 
-def _contains(value: Value | None, part: Value | None) -> bool:
+def contains(value: Value | None, part: Value | None) -> bool:
+    """Whether a text, a set or a list has a part in it."""
     if value is None or part is None:
         return False
     kind, content = kind_of(value), content_of(value)

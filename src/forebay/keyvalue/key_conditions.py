@@ -44,7 +44,9 @@ class KeyCondition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """What is said of one attribute: `sign` is a comparison, BETWEEN or begins_with."""
+
     name: str
     sign: str
     values: tuple[Value, ...]
@@ -58,7 +60,7 @@ def key_condition(text: str, placeholders: Placeholders, schema: KeySchema) -> K
     return matched(parts, schema)
 
 
-def matched(parts: list[_Part], schema: KeySchema) -> KeyCondition:
+def matched(parts: list[Part], schema: KeySchema) -> KeyCondition:
     """The conditions by the attributes of a key. Raises Invalid."""
     by_name = {part.name: part for part in parts}
     if len(by_name) < len(parts):
@@ -83,7 +85,7 @@ def matched(parts: list[_Part], schema: KeySchema) -> KeyCondition:
     return KeyCondition(partition.values[0], stretch)
 
 
-def _check_types(part: _Part, key: Attribute) -> None:
+def _check_types(part: Part, key: Attribute) -> None:
     for value in part.values:
         if kind_of(value) != key.type:
             raise Invalid(
@@ -96,7 +98,7 @@ def _check_types(part: _Part, key: Attribute) -> None:
             )
 
 
-def _stretch(part: _Part) -> Stretch:
+def _stretch(part: Part) -> Stretch:
     first = sortable(part.values[0])
     match part.sign:
         case "=":
@@ -120,7 +122,7 @@ def _past(prefix: bytes) -> bytes | None:
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
 
 
-def _parts(reader: Reader) -> list[_Part]:
+def _parts(reader: Reader) -> list[Part]:
     found = _one(reader)
     while reader.skip("AND"):
         found += _one(reader)
@@ -129,7 +131,7 @@ def _parts(reader: Reader) -> list[_Part]:
     return found
 
 
-def _one(reader: Reader) -> list[_Part]:
+def _one(reader: Reader) -> list[Part]:
     if reader.has("NOT"):
         raise reader.invalid("Invalid operator used in KeyConditionExpression: NOT")
     if reader.skip("("):
@@ -144,7 +146,7 @@ def _one(reader: Reader) -> list[_Part]:
         reader.expect("AND")
         high = operand(reader)
         check_bounds(reader, low, high)
-        return [_Part(_name(reader, left), "BETWEEN", (_value(reader, low), _value(reader, high)))]
+        return [Part(_name(reader, left), "BETWEEN", (_value(reader, low), _value(reader, high)))]
     if reader.has("<>", "IN"):
         sign = reader.next.text
         raise reader.invalid(f"Invalid operator used in KeyConditionExpression: {sign.upper()}")
@@ -155,10 +157,10 @@ def _one(reader: Reader) -> list[_Part]:
     if left.path is None:  # `:v = key` says the same
         left, right = right, left
         sign = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(sign, sign)
-    return [_Part(_name(reader, left), sign, (_value(reader, right),))]
+    return [Part(_name(reader, left), sign, (_value(reader, right),))]
 
 
-def _begins(reader: Reader) -> _Part:
+def _begins(reader: Reader) -> Part:
     name = reader.take().text
     if name != "begins_with":
         known = ("attribute_exists", "attribute_not_exists", "attribute_type", "contains", "size")
@@ -175,7 +177,7 @@ def _begins(reader: Reader) -> _Part:
             "Incorrect operand type for operator or function; operator or function: begins_with, "
             f"operand type: {kind_of(value)}"
         )
-    return _Part(_name(reader, path), "begins_with", (value,))
+    return Part(_name(reader, path), "begins_with", (value,))
 
 
 def _name(reader: Reader, found: Operand) -> str:

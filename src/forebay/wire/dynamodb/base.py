@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
+from forebay.keyvalue import legacy
 from forebay.keyvalue.conditions import Test, condition, paths_in
 from forebay.keyvalue.errors import Cancelled, ConditionFailed, Invalid, NoTable, Reason, TokenReused
 from forebay.keyvalue.paths import Path
@@ -43,15 +44,18 @@ class DynamoDb(Service):
     """DynamoDB, whose refusals come up from the tables and are put in its own words here."""
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
-        """Refuse what breaks the model's constraints, and parameters from before there were expressions."""
+        """Refuse what breaks the model's constraints, and expressions beside what was there before them."""
         try:
             super().check(model, given, asked)
         except AwsError as error:  # the service does not repeat what is in a batch
             raise AwsError(error.code, _REPEATED.sub("Value at 'requestItems", error.message)) from None
-        legacy = next((name for name in _LEGACY if name in given), None)
-        if legacy is not None:
-            message = f"forebay does not offer the legacy parameter {legacy}: use an expression"
-            raise AwsError("NotImplemented", message, http=501)
+        older = [name for name in _LEGACY if name in given]
+        modern = [name for name in EXPRESSIONS if name in given]
+        if older and modern:
+            raise invalid(
+                "Can not use both expression and non-expression parameters in the same request: Non-expression"
+                f" parameters: {{{', '.join(older)}}} Expression parameters: {{{', '.join(modern)}}}"
+            )
 
     def operation(self, name: str, *, partial: str | None = None) -> Callable[[Operation], Operation]:
         """Offer the decorated function as operation `name`, its errors translated."""
@@ -159,12 +163,17 @@ def placeholders(given: Json, *needed_by: str) -> Placeholders:
 
 
 def condition_in(given: Json, words: Placeholders, member: str = "ConditionExpression") -> Test | None:
-    """The condition of a request, if it has one. Raises Invalid."""
+    """The condition of a request, if it has one; an older request has `Expected` or a filter. Raises Invalid."""
+    for older in ("Expected",) if member == "ConditionExpression" else ("QueryFilter", "ScanFilter"):
+        if given.get(older):
+            return legacy.condition(given[older], given.get("ConditionalOperator"))
     return condition(member, given[member], words) if member in given else None
 
 
 def paths_of(given: Json, words: Placeholders) -> tuple[Path, ...] | None:
     """The projection of a request, if it has one. Raises Invalid."""
+    if given.get("AttributesToGet"):
+        return tuple((name,) for name in dict.fromkeys(given["AttributesToGet"]))
     return projection(given["ProjectionExpression"], words) if "ProjectionExpression" in given else None
 
 

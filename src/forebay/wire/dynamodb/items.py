@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from forebay.keyvalue import items as keep
-from forebay.keyvalue import rows
+from forebay.keyvalue import legacy, rows
 from forebay.keyvalue.errors import ConditionFailed, Invalid
 from forebay.keyvalue.items import Done, Write, checked_item, checked_key, checked_update
 from forebay.keyvalue.paths import find, project
@@ -151,4 +151,6 @@ def updated(found: Table, given: Json) -> Write:
 
 
 def _change(given: Json, words: Placeholders) -> Update:
+    if given.get("AttributeUpdates"):
+        return legacy.update(given["AttributeUpdates"])
     return update(given["UpdateExpression"], words) if "UpdateExpression" in given else Update()

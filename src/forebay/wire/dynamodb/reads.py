@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from forebay.keyvalue import legacy
 from forebay.keyvalue.errors import Invalid
 from forebay.keyvalue.key_conditions import key_condition
 from forebay.keyvalue.paths import Path, project
@@ -27,18 +28,21 @@ from forebay.wire.service import Asked, Json
 _INVALID = "One or more parameter values were invalid: "
 
 
-@SERVICE.operation("Query", partial="the legacy KeyConditions and QueryFilter are refused")
+@SERVICE.operation("Query")
 async def query(asked: Asked, given: Json) -> Json:
     """Items of one partition, in the order of their sort keys."""
     words = placeholders(given)
-    if "KeyConditionExpression" not in given:
+    if "KeyConditionExpression" not in given and not given.get("KeyConditions"):
         raise Invalid(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     found = await table(asked, given["TableName"])
     index = _index(found, given)
     schema = key_schema(found, index)
-    condition = key_condition(given["KeyConditionExpression"], words, schema)
+    if given.get("KeyConditions"):
+        condition = legacy.key_condition(given["KeyConditions"], schema)
+    else:
+        condition = key_condition(given["KeyConditionExpression"], words, schema)
     check_filter(given, words, schema.names)
     test, paths = condition_in(given, words, "FilterExpression"), paths_of(given, words)
     words.check_all_met()
@@ -55,7 +59,7 @@ async def query(asked: Asked, given: Json) -> Json:
     return await _read(asked, given, reading, paths)
 
 
-@SERVICE.operation("Scan", partial="the legacy ScanFilter is refused")
+@SERVICE.operation("Scan")
 async def scan(asked: Asked, given: Json) -> Json:
     """All items of a table or an index, or those of one segment."""
     words = placeholders(given)
@@ -93,7 +97,7 @@ async def _read(asked: Asked, given: Json, reading: Reading, paths: tuple[Path, 
 def _index(found: Table, given: Json) -> Index | None:
     """The index that is meant. Raises Invalid."""
     select = given.get("Select")
-    if select == "SPECIFIC_ATTRIBUTES" and "ProjectionExpression" not in given:
+    if select == "SPECIFIC_ATTRIBUTES" and not {"ProjectionExpression", "AttributesToGet"} & given.keys():
         raise Invalid(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
         )
