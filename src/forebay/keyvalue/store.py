@@ -215,8 +215,9 @@ class Tables:
             batch.count()
             self._db.execute("COMMIT")
         except Exception as error:  # of the disk: nobody's work was kept
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            with contextlib.suppress(apsw.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
             self._tables = before
             failure = told(error, self._path) if isinstance(error, apsw.Error | OSError) else error
             results = [(future, None, failure) for _, future in jobs]
