@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 _LENGTH = struct.Struct(">I")
 MAX_FRAME = 1 << 30
+_AGAIN = 0.05  # seconds between two looks for one that is waited for
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -117,11 +119,16 @@ class Server:
 
 
 class AsyncClient:
-    """Calls another process from an event loop; connects when needed, again after the other restarted."""
+    """Calls another process from an event loop; connects when needed, again after the other restarted.
 
-    def __init__(self, path: Path, name: str) -> None:
+    `patience` is how long, in seconds, one that is down is waited for. What was sent is never sent again: who
+    goes down with a call in hand may have done it.
+    """
+
+    def __init__(self, path: Path, name: str, *, patience: float = 0.0) -> None:
         self._path = path
         self._name = name
+        self._patience = patience
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -152,6 +159,16 @@ class AsyncClient:
         )
 
     async def _connect(self) -> asyncio.StreamWriter:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return await self._connected()
+            except Unavailable:
+                if time.monotonic() >= deadline:
+                    raise
+            await asyncio.sleep(_AGAIN)
+
+    async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
             if self._writer is not None and not self._writer.is_closing():
                 return self._writer

@@ -89,3 +89,23 @@ def test_the_recipe_of_the_image_pins_what_it_takes_and_is_nobodys_root() -> Non
     assert any("--require-hashes -r /tmp/requirements.lock" in rest for _, rest in steps)
     assert ["USER", "forebay"] in steps
     assert [word for word, _ in steps[-2:]] == ["ENTRYPOINT", "CMD"]
+
+
+FIRST = """\
+import pytest
+from botocore.config import Config
+
+
+@pytest.mark.parametrize("n", range(2))
+def test_the_first_call_is_answered(forebay, n):
+    s3 = forebay.client("s3", config=Config(retries={"total_max_attempts": 1}))
+    s3.create_bucket(Bucket="menu")
+    s3.put_object(Bucket="menu", Key="today", Body=b"soup")
+    s3.close()
+"""
+
+
+def test_who_does_not_try_again_is_answered_while_the_system_is_still_starting(tmp_path: Path) -> None:
+    (tmp_path / "test_first.py").write_text(FIRST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    assert "2 passed" in pytest_in(tmp_path)

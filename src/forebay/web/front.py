@@ -48,6 +48,7 @@ logger = logging.getLogger("forebay.front")
 DRAIN = 1.5
 SAVE_EVERY = 1.0
 APPLY = 20.0  # seconds that a change over the wire waits for a flow that is starting
+PATIENCE = 5.0  # seconds that what is asked over the wire waits for the flow or the query process
 
 
 async def main(
@@ -89,6 +90,8 @@ class Front:
         self.logs.open(self.project)
         self._flow = AsyncClient(layout.socket("flow"), "flow")
         self._query = AsyncClient(layout.socket("query"), "query")
+        # Who asks over the wire waits for what is starting, as not every client tries again.
+        self._wire = [AsyncClient(layout.socket(role), role, patience=PATIENCE) for role in ("flow", "query")]
         self._guard = _guard(self.project, options)
         self._groups = LogGroups(layout)
         self._tables = Tables(layout.keyvalue)
@@ -193,6 +196,8 @@ class Front:
         await self._socket.stop()
         await self._flow.close()
         await self._query.close()
+        for client in self._wire:
+            await client.close()
         self._tail.close()
         self._status.close()
         with contextlib.suppress(apsw.Error):
@@ -258,8 +263,8 @@ class Front:
             layout=self._layout,
             documents=self._documents,
             logs=self.logs,
-            flow=self._flow,
-            query=self._query,
+            flow=self._wire[0],
+            query=self._wire[1],
             tables=self._tables,
             declared=lambda: self._declared,
             project=lambda: self.project,
