@@ -49,19 +49,20 @@ class StreamSql:
 
     def apply(self, project: Project) -> None:
         """The queries there are from now on: one that changed begins anew at its position, with no open windows."""
-        wanted: dict[str, tuple[Plan, int | None]] = {}
+        wanted: dict[str, Plan] = {}
         for name, spec in project.of(StreamSqlSpec).items():
             if spec.sql is not None:
                 for plan in compile_job(spec.sql, spec.idle_ms):
-                    wanted[f"streamsql.{name}/{plan.name}"] = (plan, spec.idle_ms)
+                    wanted[f"streamsql.{name}/{plan.name}"] = plan
         with self._lock:
             for consumer, query in list(self._running.items()):
-                if wanted.get(consumer) != (query.plan, query.idle):
+                same = wanted.get(consumer)
+                if same is None or same.fingerprint != query.plan.fingerprint:
                     del self._running[consumer]
                     query.stop(STOP_SECONDS)
-            for consumer, (plan, idle) in wanted.items():
+            for consumer, plan in wanted.items():
                 if consumer not in self._running:
-                    self._running[consumer] = Query(consumer, plan, idle, self._layout)
+                    self._running[consumer] = Query(consumer, plan, self._layout)
                     self._running[consumer].start()
 
     def positions(self) -> list[tuple[str, str, int]]:
@@ -89,10 +90,9 @@ class StreamSql:
 class Query:
     """One INSERT, between `start` and `stop`. `needed` is the offset from which its open windows are made."""
 
-    def __init__(self, consumer: str, plan: Plan, idle: int | None, layout: Layout) -> None:
+    def __init__(self, consumer: str, plan: Plan, layout: Layout) -> None:
         self.consumer = consumer
         self.plan = plan
-        self.idle = idle
         self.log_name = str(plan.source.table.ref)
         self.position = self.needed = self.head = 0
         self.begun = False
@@ -173,7 +173,7 @@ class Run:
         self._front = front
         self._stopping = stopping
         self._reader = SpanReader(layout.log(query.log_name), query.log_name)
-        self._engine = Engine(query.plan, query.idle)
+        self._engine = Engine(query.plan)
         self._last = Fed()
         self._position = 0
 

@@ -82,7 +82,7 @@ def undisturbed(batches: list[Batch], sql: str, idle: int) -> list[collections.C
     """The rows of each INSERT over these events, read in one go."""
     found = []
     for plan in compile_job(sql, idle):
-        engine = Engine(plan, idle)
+        engine = Engine(plan)
         given = Events([], [], [], [])
         for batch in batches:
             given.data = [*given.data, *batch.columns().records()]

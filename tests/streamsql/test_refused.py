@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from forebay.errors import UsageError
+from forebay.project.load import load
+from forebay.sections import SECTIONS
 from forebay.streamsql.job import compile_job
+from tests.projects import project
 from tests.streamsql.cases import SOURCE, TUMBLE, sink
 
 SINK = sink("a BIGINT, b BIGINT")
+PROJECT = """\
+name: shop
+streams:
+  activity: {}
+  found: {}
+streamsql:
+  a: streams/a.sql
+"""
 
 
 def said(insert: str, *before: str) -> UsageError:
@@ -85,3 +98,34 @@ def test_an_option_that_nothing_here_knows_is_refused() -> None:
 def test_a_statement_that_cannot_be_read_is_so_at_its_place() -> None:
     error = said("INSERT INTO found SELECT FROM activity")
     assert (error.code, error.message) == ("StreamSqlSyntax", "expected an expression, found 'FROM'")
+
+
+def test_what_does_not_run_is_a_finding_in_the_file_of_sql(tmp_path: Path) -> None:
+    good = project(
+        tmp_path,
+        PROJECT,
+        **{"streams/a.sql": f"{SOURCE};\n{SINK};\nINSERT INTO found SELECT user_id, 1 FROM activity;"},
+    )
+    assert load(good, SECTIONS)[1] == []
+    bad = project(
+        tmp_path,
+        PROJECT,
+        **{
+            "streams/a.sql": f"{SOURCE};\n{SINK};\nINSERT INTO found SELECT user_id, SOUNDEX(kind) FROM activity;"
+        },
+    )
+    (finding,) = load(bad, SECTIONS)[1]
+    assert (finding.code, finding.file, finding.line, finding.column) == (
+        "StreamSqlNotSupported",
+        "streams/a.sql",
+        7,
+        35,
+    )
+
+
+def test_a_stream_that_the_project_has_not_is_missed(tmp_path: Path) -> None:
+    text = f"{SOURCE};\n{SINK};\nINSERT INTO found SELECT user_id, 1 FROM activity;"
+    folder = project(tmp_path, PROJECT.replace("  found: {}\n", ""), **{"streams/a.sql": text})
+    (finding,) = load(folder, SECTIONS)[1]
+    assert "found" in finding.message
+    assert finding.severity == "error"

@@ -48,12 +48,12 @@ class Fed:
 class Engine:
     """One plan's run. For one thread at a time; `close` it."""
 
-    def __init__(self, plan: Plan, idle: int | None = None, threads: int = 2) -> None:
+    def __init__(self, plan: Plan, threads: int = 2) -> None:
         self.plan = plan
         self.late = 0
         self.unreadable = 0
         self.marks = Marks()
-        self._idle = plan.source.table.idle if plan.source.table.idle is not None else idle
+        self._idle = plan.idle
         self._db = duckdb.connect(
             config={"threads": threads, "memory_limit": "1GB", "autoload_known_extensions": False}
         )
@@ -101,6 +101,15 @@ class Engine:
             if closed is not None:
                 self._out(fed, closed, False)
         return fed
+
+    def rehearse(self) -> None:
+        """Have DuckDB read all that it will be asked, over no events. Raises duckdb.Error for what it will not do."""
+        self._db.register("raw", _raw(Events([], [], [], [])))
+        sql = chunk_sql(self.plan.source, {}, [ShardSpan(0), ShardSpan(1)], NEVER, 1000)
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS {sql}")
+        if self._windows is not None:
+            self._windows.rehearse()
+        self._db.sql(self._output).to_arrow_table()
 
     def _out(self, fed: Fed, rows: pa.Table, quiet: bool) -> None:
         if not quiet:

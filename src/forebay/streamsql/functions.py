@@ -102,10 +102,10 @@ def _to_ltz(args: Sequence[Typed], texts: Sequence[str | None]) -> Typed | str:
     if family(args[0][1]) != "number":
         return "TO_TIMESTAMP_LTZ of text"
     if len(args) == 1 or texts[1] == "3":
-        return f"epoch_ms(CAST({args[0][0]} AS BIGINT))", LTZ
+        return f"TRY(epoch_ms(CAST({args[0][0]} AS BIGINT)))", LTZ
     if texts[1] != "0":
         return "a precision other than 0 and 3 of TO_TIMESTAMP_LTZ"
-    return f"make_timestamp(CAST({args[0][0]} AS BIGINT) * 1000000)", LTZ
+    return f"TRY(make_timestamp(CAST({args[0][0]} AS BIGINT) * 1000000))", LTZ
 
 
 def _date_format(args: Sequence[Typed], texts: Sequence[str | None]) -> Typed | str:

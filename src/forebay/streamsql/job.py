@@ -147,15 +147,19 @@ class _Job:
             watermark,
             builder.whole,
         )
-        print_ = repr((table, sink, output, builder.windowed, made.whole))
+        # What the meaning depends on, not where it stands in the file: a comment closes no windows.
+        shape = [
+            [(each.name, str(each.type), each.metadata) for each in one.columns] + [one.iso, one.lenient]
+            for one in (table, sink)
+        ]
+        idle = table.idle if table.idle is not None else self._idle
+        print_ = repr(
+            (shape, idle, computed, watermark, output, builder.windowed, made.whole, sink.partitioned)
+        )
         return Plan(
             str(sink.ref), made, sink, output, columns, builder.windowed,
-            hashlib.sha256(print_.encode()).hexdigest()[:16],
+            hashlib.sha256(print_.encode()).hexdigest()[:16], idle, insert.at,
         )  # fmt: skip
-
-    def idle(self, plan: Plan) -> int | None:
-        """How long a shard may be without events until it holds nothing back."""
-        return plan.source.table.idle if plan.source.table.idle is not None else self._idle
 
     def _read(self, table: Table) -> Relation:
         columns = {name: (quoted(name), type_) for name, type_ in self._types(table).items()}
@@ -236,7 +240,7 @@ class _Job:
                     insert.at,
                     f"CAST({own} AS {column.type})",
                 )
-            items.append(f"CAST({sql} AS {duck(column.type)}) AS {quoted(name)}")
+            items.append(f"TRY_CAST({sql} AS {duck(column.type)}) AS {quoted(name)}")
         return f"SELECT {', '.join(items)} FROM {result.sql}", columns
 
 

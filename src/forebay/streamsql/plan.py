@@ -69,7 +69,10 @@ class Source:
 
 @dataclass(slots=True)
 class Plan:
-    """One INSERT. `output` is a query over `chunk`, or with `windowed` over `fired`; its columns are the sink's."""
+    """One INSERT. `output` is a query over `chunk`, or with `windowed` over `fired`; its columns are the sink's.
+
+    `idle` is after how many milliseconds without events a shard holds nothing back, `at` the place in the text.
+    """
 
     name: str
     source: Source
@@ -78,3 +81,5 @@ class Plan:
     columns: list[tuple[str, Type]]
     windowed: Windowed | None
     fingerprint: str
+    idle: int | None
+    at: int

@@ -199,7 +199,7 @@ class Scalars:
         """What is compared with something of the type `with_`."""
         sql, type_ = self.sql(node)
         if family(with_) in ("time", "DATE") and isinstance(node, Literal) and node.kind == "string":
-            return f"CAST({sql} AS {duck(with_)})", with_
+            return f"TRY_CAST({sql} AS {duck(with_)})", with_
         if "NULL" not in (with_.name, type_.name) and common(type_, with_) is None:
             if {family(type_), family(with_)} == {"text", "number"}:
                 return sql, type_

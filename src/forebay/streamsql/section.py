@@ -14,6 +14,8 @@ from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Project, Ref, Spec
 from forebay.project.section import Section
 from forebay.streamsql.job import compile_job
+from forebay.streamsql.lexer import place
+from forebay.streamsql.plan import Plan
 
 
 class InsertSpec(Spec, frozen=True, kw_only=True):
@@ -99,7 +101,7 @@ def _check(check: Check) -> None:
                 check.add("NotUtf8", ("streamsql", name, "file"), f"{spec.file} is not UTF-8")
             continue
         try:
-            compile_job(text, spec.idle_ms)
+            _rehearse(text, compile_job(text, spec.idle_ms))
         except UsageError as error:
             line, column = int(error.extra.get("line") or 1), int(error.extra.get("column") or 1)
             check.add(
@@ -114,6 +116,26 @@ def _check(check: Check) -> None:
             )
             continue
         _check_ends(check, name, spec)
+
+
+def _rehearse(text: str, plans: tuple[Plan, ...]) -> None:
+    """So that nothing is found out only while it runs. Raises UsageError."""
+    import duckdb  # noqa: PLC0415 - slow to import, and a project without stream SQL does not need it
+
+    from forebay.streamsql.engine import Engine  # noqa: PLC0415
+
+    for plan in plans:
+        engine = Engine(plan, 1)
+        try:
+            engine.rehearse()
+        except duckdb.Error as error:
+            line, column = place(text, plan.at)
+            why = str(error).partition("\n")[0]
+            raise UsageError(
+                "StreamSqlNotSupported", "this INSERT does not run here", line=line, column=column, why=why
+            ) from error
+        finally:
+            engine.close()
 
 
 def _check_ends(check: Check, name: str, spec: StreamSqlSpec) -> None:

@@ -95,6 +95,18 @@ class Windows:
     def _named(self) -> str:
         return "".join(f", {key}" for key in self._keys)
 
+    def rehearse(self) -> None:
+        """Everything once, over no events."""
+        self._place()
+        for index, sql in enumerate([self._begin(), *map(self._begin_distinct, self._made.distincts)]):
+            self._tables[index] = [self._db.sql(sql).to_arrow_table()]
+        self._compact()
+        self._load()
+        empty = pa.array([], pa.int64())
+        self._db.register("ends", pa.table({"wstart": empty, "wend": empty}))
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed()}")
+        self._prune(0)
+
     # --- windows out ---
 
     def fire(self, mark: int, output: str | None) -> pa.Table | None:
