@@ -150,9 +150,16 @@ def test_a_table_that_cannot_be_is_refused(dynamodb: Any, given: dict[str, Any],
     refused("ValidationException", said, dynamodb.create_table, TableName="wrong-table", **given)
 
 
-def test_streams_of_tables_are_refused(dynamodb: Any) -> None:
+def test_what_a_table_does_not_have_is_refused_by_name(dynamodb: Any) -> None:
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     refused("NotImplemented", "streams of tables", made, client=dynamodb, StreamSpecification=stream)
+    refused("NotImplemented", "encryption", made, client=dynamodb, SSESpecification={"Enabled": True})
+    refused("NotImplemented", "policies of tables", made, client=dynamodb, ResourcePolicy="{}")
+    replicas = [{"Create": {"RegionName": "eu-west-1"}}]
+    name = made(dynamodb, OnDemandThroughput={"MaxReadRequestUnits": 7})
+    refused("NotImplemented", "replicas", dynamodb.update_table, TableName=name, ReplicaUpdates=replicas)
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 7}
 
 
 def test_a_global_index_comes_and_goes(dynamodb: Any) -> None:
@@ -252,3 +259,53 @@ def test_a_policy_bounds_tables_and_what_transactions_do_in_them(
         refused(
             "AccessDeniedException", "dynamodb:BatchWriteItem", theirs.batch_write_item, RequestItems=batch
         )
+
+
+def test_a_policy_bounds_whose_items_and_which_attributes_one_sees(
+    system: System, dynamodb: Any, iam: Any
+) -> None:
+    """As games and apps do on AWS: everybody has the items under the own name, and no other."""
+    mine = made(dynamodb)
+    arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{mine}"
+    for who in ("ada", "bob"):
+        item = {"pk": {"S": who}, "sk": {"N": "1"}, "public": {"S": "x"}, "secret": {"S": "y"}}
+        dynamodb.put_item(TableName=mine, Item=item)
+    own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ada"]}}
+    seen = {
+        "ForAllValues:StringEquals": {
+            "dynamodb:LeadingKeys": ["bob"],
+            "dynamodb:Attributes": ["pk", "sk", "public"],
+        },
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
+    actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"]
+    keys = user(
+        iam, "ada", allow(actions, arn, Condition=own), allow("dynamodb:GetItem", arn, Condition=seen)
+    )
+    ada, bob = ({"pk": {"S": who}, "sk": {"N": "1"}} for who in ("ada", "bob"))
+    with keyed(system, "dynamodb", keys) as theirs:
+        assert theirs.get_item(TableName=mine, Key=ada)["Item"]["secret"] == {"S": "y"}
+        asked = {"TableName": mine, "KeyConditionExpression": "pk = :p"}
+        assert theirs.query(**asked, ExpressionAttributeValues={":p": {"S": "ada"}})["Count"] == 1
+        said = "is not authorized to perform"
+        refused(
+            "AccessDeniedException",
+            said,
+            theirs.query,
+            **asked,
+            ExpressionAttributeValues={":p": {"S": "bob"}},
+        )
+        refused("AccessDeniedException", said, theirs.get_item, TableName=mine, Key=bob)
+        refused("AccessDeniedException", said, theirs.put_item, TableName=mine, Item=bob)
+        refused(
+            "AccessDeniedException", said, theirs.batch_get_item, RequestItems={mine: {"Keys": [ada, bob]}}
+        )
+        names = {"#p": "public", "#s": "secret"}
+        found = theirs.get_item(
+            TableName=mine, Key=bob, ProjectionExpression="#p", ExpressionAttributeNames={"#p": "public"}
+        )
+        assert found["Item"] == {"public": {"S": "x"}}
+        refused(
+            "AccessDeniedException", said, theirs.get_item, TableName=mine, Key=bob,
+            ProjectionExpression="#p, #s", ExpressionAttributeNames=names,
+        )  # fmt: skip

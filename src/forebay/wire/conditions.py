@@ -56,6 +56,10 @@ def conditions(asked: Asked, given: Json) -> Keys:
         keys["aws:tagkeys"] = [str(each) for each in given["TagKeys"]]
     if asked.service == "s3":
         keys |= _of_s3(asked, given)
+    elif asked.service == "dynamodb":
+        from forebay.wire.dynamodb import rights  # noqa: PLC0415 - only who has tables needs it
+
+        keys |= rights.conditions(asked, given)
     return keys
 
 

@@ -22,7 +22,7 @@ NOUN = "keyvalue"
 class Made:
     """A table; `spec` is what the project would say of it, `meta` what only the wire knows.
 
-    `meta`: created (seconds), id, attributes (their order), billing, throughput, tags, protected, class, sse,
+    `meta`: created (seconds), id, attributes (their order), billing, throughput, on_demand, warm, tags, protected, class,
     and of each index `{local, projection, include, throughput}`.
     """
 
@@ -60,8 +60,8 @@ async def changing(asked: Asked, given: str) -> Made:
     return made
 
 
-async def save(asked: Asked, made: Made) -> Table:
+async def save(asked: Asked, name: str, spec: Json, meta: Json) -> Table:
     """Keep a table's document, and make it so; the table as it is then."""
-    asked.system.documents.put(NOUN, made.name, {"spec": made.spec, "meta": made.meta})
+    asked.system.documents.put(NOUN, name, {"spec": spec, "meta": meta})
     await asked.system.apply()
-    return await asked.system.tables.find(made.name)
+    return await asked.system.tables.find(name)

@@ -16,16 +16,29 @@ from forebay.wire.service import Asked, Json
 
 MOST_LISTED = 100
 ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
-_REFUSED = ("StreamSpecification", "ReplicaUpdates", "GlobalTableWitnessUpdates", "OnDemandThroughput")
+_UNOFFERED = {
+    "DisassociationProtectionEnabled": "replicas of tables",
+    "GlobalTableSettingsReplicationMode": "replicas of tables",
+    "GlobalTableSourceArn": "replicas of tables",
+    "GlobalTableWitnessUpdates": "replicas of tables",
+    "MultiRegionConsistency": "replicas of tables",
+    "ReplicaUpdates": "replicas of tables",
+    "ResourcePolicy": "policies of tables",
+    "VectorIndexUpdates": "indexes of vectors",
+    "VectorIndexes": "indexes of vectors",
+}
+_KEPT = {"OnDemandThroughput": "on_demand", "WarmThroughput": "warm", "ProvisionedThroughput": "throughput"}
 _making = asyncio.Lock()
 
 
 def _refuse_unoffered(given: Json) -> None:
-    stream = given.get("StreamSpecification")
-    if stream is not None and stream.get("StreamEnabled"):
-        raise AwsError("NotImplemented", "forebay does not offer streams of tables", http=501)
-    if given.get("ReplicaUpdates"):
-        raise AwsError("NotImplemented", "forebay does not offer replicas of tables", http=501)
+    found = next((words for member, words in _UNOFFERED.items() if given.get(member)), None)
+    if (given.get("StreamSpecification") or {}).get("StreamEnabled"):
+        found = "streams of tables"
+    elif (given.get("SSESpecification") or {}).get("Enabled"):
+        found = "encryption of tables by keys of their own"
+    if found is not None:
+        raise AwsError("NotImplemented", f"forebay does not offer {found}", http=501)
 
 
 @SERVICE.operation(
@@ -40,8 +53,8 @@ async def create_table(asked: Asked, given: Json) -> Json:
         if exists(asked, name):
             raise AwsError("ResourceInUseException", f"Table already exists: {name}")
         meta |= {"created": time.time(), "id": str(uuid.uuid4())}
-        made = Made(name, None, spec, meta)  # type: ignore[arg-type]
-        made.table = await save(asked, made)
+        meta |= {key: given[member] for member, key in _KEPT.items() if member in given}
+        made = Made(name, await save(asked, name, spec, meta), spec, meta)
     return {"TableDescription": {**await description(asked, made), "TableStatus": "ACTIVE"}}
 
 
@@ -88,14 +101,13 @@ async def update_table(asked: Asked, given: Json) -> Json:
         )
     if billing is not None:
         made.meta["billing"] = billing
-    if "ProvisionedThroughput" in given:
-        made.meta["throughput"] = given["ProvisionedThroughput"]
+    made.meta |= {key: given[member] for member, key in _KEPT.items() if member in given}
     if "DeletionProtectionEnabled" in given:
         made.meta["protected"] = given["DeletionProtectionEnabled"]
     if "TableClass" in given:
         made.meta["class"] = given["TableClass"]
     schemas.change_indexes(made.spec, made.meta, given)
-    made.table = await save(asked, made)
+    made.table = await save(asked, made.name, made.spec, made.meta)
     return {"TableDescription": await description(asked, made)}
 
 
@@ -104,6 +116,7 @@ async def description(asked: Asked, made: Made) -> Json:
     table, meta = made.table, made.meta
     items, size = await asked.system.tables.facts(made.name)
     arn = asked.arn(f"table/{made.name}")
+    on_demand = meta.get("billing", ON_DEMAND) == ON_DEMAND
     shown: Json = {
         "TableName": made.name,
         "TableArn": arn,
@@ -115,12 +128,16 @@ async def description(asked: Asked, made: Made) -> Json:
         "ItemCount": items,
         "TableSizeBytes": size,
         "DeletionProtectionEnabled": bool(meta.get("protected")),
-        "ProvisionedThroughput": _throughput(meta),
+        "ProvisionedThroughput": _throughput({} if on_demand else meta),
     }
-    if meta.get("billing", ON_DEMAND) == ON_DEMAND:
+    if on_demand:
         shown["BillingModeSummary"] = {"BillingMode": ON_DEMAND}
         if meta.get("created"):
             shown["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = meta["created"]
+    if meta.get("on_demand"):
+        shown["OnDemandThroughput"] = meta["on_demand"]
+    if meta.get("warm"):
+        shown["WarmThroughput"] = {**meta["warm"], "Status": "ACTIVE"}
     if meta.get("class"):
         shown["TableClassSummary"] = {"TableClass": meta["class"]}
     shares = meta.get("indexes", {})

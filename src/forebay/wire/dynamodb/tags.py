@@ -19,7 +19,7 @@ async def tag_resource(asked: Asked, given: Json) -> None:
     tags |= {each["Key"]: each["Value"] for each in given["Tags"]}
     if len(tags) > MOST:
         raise invalid(f"One or more parameter values were invalid: Too many tags; at most {MOST}")
-    await save(asked, made)
+    await save(asked, made.name, made.spec, made.meta)
 
 
 @SERVICE.operation("UntagResource")
@@ -28,7 +28,7 @@ async def untag_resource(asked: Asked, given: Json) -> None:
     made = await changing(asked, _table(given))
     for key in given["TagKeys"]:
         made.meta.setdefault("tags", {}).pop(key, None)
-    await save(asked, made)
+    await save(asked, made.name, made.spec, made.meta)
 
 
 @SERVICE.operation("ListTagsOfResource")

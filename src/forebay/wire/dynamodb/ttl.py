@@ -27,7 +27,7 @@ async def update_time_to_live(asked: Asked, given: Json) -> Json:
                 "TimeToLive is active on a different AttributeName: current AttributeName is " + now
             )
         made.spec["ttl"] = None
-    await save(asked, made)
+    await save(asked, made.name, made.spec, made.meta)
     return {"TimeToLiveSpecification": wanted}
 
 
