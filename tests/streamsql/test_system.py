@@ -141,3 +141,10 @@ def test_what_is_late_or_unreadable_is_counted_and_every_event_has_its_end(shop:
     assert ledger["total"]["adds_up"]
     assert ledger["streamsql.bots/streams.suspicious"]["dropped"] == 2
     assert ledger["streamsql.bots/delivery.spent"]["dropped"] == 3
+
+
+def test_status_says_how_far_each_query_is(shop: System) -> None:
+    lines = shop.cli("status").out.splitlines()
+    (head,) = [line.split() for line in lines if "stream SQL" in line]
+    assert head == ["stream", "SQL", "lag", "late", "unreadable", "held", "watermark"]
+    assert len([line for line in lines if line.split()[:1] == ["streamsql.bots/streams.suspicious"]]) == 2

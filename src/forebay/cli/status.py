@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from forebay.cli.find import applied_project, find_layout, front, json_option, state_option
+from forebay.clock import iso
 from forebay.errors import NoServer
 from forebay.layout import Layout
 from forebay.runtime.lock import holder
@@ -80,11 +81,33 @@ def _show(found: dict[str, Any]) -> None:
         rates = found["rates"]
         rows = [[key, *entry.values(), rates.get(key, 0)] for key, entry in found["doors"].items()]
         _table(["doors", "accepted", "duplicate", "refused", "a second"], rows)
+    queries = found["flow"].get("streamsql") or {}
+    if queries:
+        click.echo()
+        rows = [
+            [
+                key,
+                entry["lag"],
+                entry["late"],
+                entry["unreadable"],
+                entry["held"],
+                _moment(entry["watermark"]),
+            ]
+            for key, entry in queries.items()
+        ]
+        _table(["stream SQL", "lag", "late", "unreadable", "held", "watermark"], rows)
+    for key, entry in queries.items():
+        if entry["last_error"]:
+            click.secho(f"  {key}: {entry['last_error']}", fg="yellow")
     for key, entry in found["flow"].get("deliveries", {}).items():
         if entry.get("last_error"):
             click.secho(f"  delivery {key}: {entry['last_error']}", fg="yellow")
     for problem in found["problems"]:
         click.secho(f"  {problem['about']}: {problem['message']}", fg="red")
+
+
+def _moment(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else iso(milliseconds * 1000)
 
 
 def _table(heads: list[str], rows: list[list[Any]]) -> None:
