@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forebay.project.graph import Edge, graph_of, loops, subscriptions
 from forebay.project.model import Ref
+from forebay.runtime.documents import effective
 from forebay.sections import SECTIONS
 from tests.project.folder import Folder
 
@@ -40,6 +41,21 @@ def test_a_log_is_read_by_its_consumers_or_is_its_own_subscription(folder: Folde
         "streams.s": ("delivery.one", "delivery.two"),
         "streams.lonely": ("streams.lonely",),
         "delivery.direct": ("delivery.direct",),
+    }
+
+
+def test_a_backup_reads_the_same_log_as_its_delivery_which_reads_its_own(folder: Folder) -> None:
+    text = """\
+name: shop
+streams: {s: {}}
+delivery:
+  direct: {to: lake.shop/direct/, backup: lake.shop/copies/}
+  reading: {from: streams.s, to: lake.shop/reading/, backup: {to: lake.shop/more/, compression: gzip}}
+"""
+    project = effective(folder.good(text), None, SECTIONS)
+    assert subscriptions(project, SECTIONS) == {
+        "streams.s": ("delivery.reading", "delivery.reading-backup"),
+        "delivery.direct": ("delivery.direct", "delivery.direct-backup"),
     }
 
 

@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import gzip
-import io
 import json
-import zipfile
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.harness import System, request
-from tests.wire.s3 import read
+from tests.wire.firehose import FUNCTION, PROJECT, S3, delivered, refused
 from tests.wire.sdk import client, serving
 
-PROJECT = """\
-name: shop
-delivery:
-  own: {to: lake.shop/own/, compression: gzip}
-functions:
-  shout: functions/shout.handler
-lake:
-  landing: {}
-"""
-FUNCTION = """\
-import base64
-import contextlib
-
-def handler(event, context):
-    out = []
-    for record in event["records"]:
-        data = base64.b64decode(record["data"]).upper() + b"\\n"
-        out.append({"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(data).decode()})
-    return {"records": out}
-"""
-S3 = {"RoleARN": "arn:aws:iam::000000000000:role/firehose", "BucketARN": "arn:aws:s3:::landing"}
-
 system = serving(PROJECT, files={"functions/shout.py": FUNCTION})
-
-
-def delivered(system: System, name: str) -> bytes:
-    """Flush, and what its objects hold, decompressed and joined in order."""
-    system.flush(name)
-    with contextlib.closing(client(system, "s3")) as s3:
-        found = s3.list_objects_v2(Bucket="landing", Prefix=f"{name}/").get("Contents", [])
-        bodies = [read(s3, "landing", key) for key in sorted(item["Key"] for item in found)]
-    return b"".join(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body for body in bodies)
-
-
-def refused(call: Any, **arguments: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_what_is_put_is_delivered_byte_by_byte(system: System, firehose: Any) -> None:
@@ -156,64 +113,6 @@ def test_a_function_on_the_way(system: System, firehose: Any) -> None:
     )
     firehose.put_record_batch(DeliveryStreamName="shouted", Records=[{"Data": b"a"}, {"Data": b"b"}])
     assert delivered(system, "shouted") == b"A\nB\n"
-
-
-def test_fields_as_folders(system: System, firehose: Any) -> None:
-    extraction = {
-        "Type": "MetadataExtraction",
-        "Parameters": [
-            {
-                "ParameterName": "MetadataExtractionQuery",
-                "ParameterValue": '{sort: .a.kind, day: (.at | strftime("%d"))}',
-            },
-            {"ParameterName": "JsonParsingEngine", "ParameterValue": "JQ-1.6"},
-        ],
-    }
-    firehose.create_delivery_stream(
-        DeliveryStreamName="folders",
-        ExtendedS3DestinationConfiguration={
-            **S3,
-            "Prefix": "folders/kind=!{partitionKeyFromQuery:sort}/!{partitionKeyFromQuery:day}/",
-            "ErrorOutputPrefix": "bad/!{firehose:error-output-type}/",
-            "DynamicPartitioningConfiguration": {"Enabled": True},
-            "ProcessingConfiguration": {
-                "Enabled": True,
-                "Processors": [
-                    extraction,
-                    {
-                        "Type": "AppendDelimiterToRecord",
-                        "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
-                    },
-                ],
-            },
-        },
-    )
-    records = [{"Data": json.dumps({"a": {"kind": kind}, "at": 0}).encode()} for kind in ("x", "y", "x")]
-    firehose.put_record_batch(DeliveryStreamName="folders", Records=records)
-    keys = sorted(each["key"].rpartition("/")[0] for each in system.flush("folders"))
-    assert keys == ["folders/kind=x/01", "folders/kind=y/01"]
-
-
-def test_objects_are_archives_with_a_name_and_a_clock_of_their_own(system: System, firehose: Any) -> None:
-    firehose.create_delivery_stream(
-        DeliveryStreamName="zipped",
-        ExtendedS3DestinationConfiguration={
-            **S3,
-            "Prefix": "zipped/!{timestamp:z}/",
-            "ErrorOutputPrefix": "bad/",
-            "CompressionFormat": "ZIP",
-            "FileExtension": ".txt.zip",
-            "CustomTimeZone": "Asia/Tokyo",
-        },
-    )
-    firehose.put_record_batch(DeliveryStreamName="zipped", Records=[{"Data": b"a"}, {"Data": b"b"}])
-    (made,) = system.flush("zipped")
-    assert made["key"].startswith("zipped/JST/zipped-1-")
-    assert made["key"].endswith(".txt.zip")
-    with contextlib.closing(client(system, "s3")) as s3:
-        archive = zipfile.ZipFile(io.BytesIO(read(s3, "landing", made["key"])))
-    (entry,) = archive.namelist()
-    assert archive.read(entry) == b"ab"
 
 
 @pytest.mark.parametrize(

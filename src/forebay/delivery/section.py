@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from forebay.delivery.backup import BackupSpec, BufferSpec, backup_name, with_backups
 from forebay.delivery.keys import compile_query
 from forebay.delivery.prefix import compile_prefix
 from forebay.errors import UsageError
@@ -17,6 +18,8 @@ from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Project, Ref, Spec
 from forebay.project.section import Section
 from forebay.project.walk import walk_project
+
+__all__ = ["SECTION", "BackupSpec", "BufferSpec", "DeliverySpec", "TransformSpec"]
 
 
 class TransformSpec(Spec, frozen=True, kw_only=True):
@@ -69,26 +72,6 @@ class TransformSpec(Spec, frozen=True, kw_only=True):
         if self.handler is None:
             return "sql"
         return "function" if ".py:" in self.handler else "lambda"
-
-
-class BufferSpec(Spec, frozen=True, kw_only=True):
-    """When what is buffered becomes an object: whichever comes first."""
-
-    seconds: Annotated[
-        float,
-        Field("The oldest event waits this long.", example="60", kind="seconds", minimum=0, maximum=86400),
-    ] = 60.0
-    bytes: Annotated[
-        int,
-        Field(
-            "This much is buffered.",
-            example="64",
-            yaml="megabytes",
-            kind="megabytes",
-            minimum=1,
-            maximum=4 << 30,
-        ),
-    ] = 64 << 20
 
 
 class DeliverySpec(Spec, frozen=True, kw_only=True):
@@ -151,7 +134,7 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
         Field(
             "A jq query that gives an object of partition keys, for `!{partitionKeyFromQuery:...}` in `prefix`. "
             "Without it, they are fields of the event.",
-            example='{customer: .customer.id, day: (.at | strftime("%d"))}',
+            example="'{customer: .customer.id, kind: .event.type}'",
         ),
     ] = None
     partition: Annotated[
@@ -174,6 +157,10 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
             example="{id: string, price: double}",
             kind="type",
         ),
+    ] = None
+    backup: Annotated[
+        BackupSpec | None,
+        Field("A copy of what comes in, before any code has seen it.", example="lake.shop/as-it-came/"),
     ] = None
     retry: Annotated[
         float,
@@ -295,6 +282,10 @@ def _prefixes(check: Check, here: Part, spec: DeliverySpec) -> None:
             for key in compile_prefix(spec.prefix or "").fields:
                 if key not in given:
                     check.add("BadPrefix", (*here, "prefix"), f"the query `keys` gives no {key}")
+    if spec.backup is not None and backup_name(str(here[1])) in check.project.sections["delivery"]:
+        check.add(
+            "BackupTaken", (*here, "backup"), f"there is a delivery {backup_name(str(here[1]))} already"
+        )
     if spec.compression == "zip" and spec.format == "parquet":
         check.add("BadCompression", (*here, "compression"), "Parquet cannot be compressed with zip")
 
@@ -390,6 +381,8 @@ clicks:
     spec=DeliverySpec,
     holds=lambda _: True,
     log=lambda spec: spec.from_ is None,
+    reads=True,
+    parts=lambda entries, _: with_backups(entries),
     retypes=_retypes,
     resolve=_resolve,
     check=_check,

@@ -81,7 +81,9 @@ def subscriptions(project: Project, sections: Sequence[Section]) -> dict[str, tu
         for name, entry in project.sections.get(section.noun, {}).items():
             if section.log(entry):
                 log = Ref(section.noun, name)
-                readers = dict.fromkeys(reader(e) for e in edges if e.source == log and e.pulled)
+                own = [str(log)] if section.reads else []
+                others = [reader(e) for e in edges if e.source == log and e.pulled]
+                readers = dict.fromkeys([*own, *others])
                 found[str(log)] = tuple(readers) or (str(log),)
     return found
 

@@ -28,7 +28,7 @@ class Section:
     `later` is why `forebay run` refuses a project that uses the section. `holds` says whether
     an entry holds data; what does is parked, never removed. `retypes(old, new)` gives the reasons why
     a change would rewrite or lose what an entry holds. `log` says whether an entry has a log of its own,
-    `layout.log("<noun>.<name>")`. `resolve` completes an entry from the rest of
+    `layout.log("<noun>.<name>")`, and `reads` that it reads that itself, whoever else does. `resolve` completes an entry from the rest of
     the project, after parsing; `check` adds findings that types cannot express. `parts` adds to entries what
     was made over the wire apart from them, by id: documents of the kind `<noun>.part`.
     """
@@ -47,6 +47,7 @@ class Section:
     holds: Callable[[Any], bool] = lambda _: False
     retypes: Callable[[Any, Any], list[str]] = lambda _old, _new: []
     log: Callable[[Any], bool] = lambda _: False
+    reads: bool = False
     resolve: Callable[[Any, Project], Spec] | None = None
     check: Callable[[Check], None] | None = None
     parts: Callable[[Mapping[str, Spec], Iterable[tuple[str, Any]]], dict[str, Spec]] | None = None

@@ -72,26 +72,28 @@ class Documents:
         return ((row[0], orjson.loads(row[1])) for row in rows)
 
 
-def effective(project: Project, documents: Documents, sections: Sequence[Decoder]) -> Project:
-    """`project` with the resources that were made over the wire; what it declares itself wins."""
+def effective(project: Project, documents: Documents | None, sections: Sequence[Decoder]) -> Project:
+    """`project` with the resources that were made over the wire, if any; what it declares itself wins."""
     merged: dict[str, dict[str, Spec]] = {}
     for section in sections:
         noun = section.noun
         declared = project.sections.get(noun, {})
-        made = {id: section.decode(doc["spec"]) for id, doc in documents.all(noun) if id not in declared}
-        merged[noun] = section.extended({**declared, **made}, documents.all(f"{noun}.part"))
-    parts = {name: getattr(project, name) for name in project.__struct_fields__ if name != "sections"}
-    return Project(**parts, sections={**project.sections, **merged})
+        kept = () if documents is None else documents.all(noun)
+        parts = () if documents is None else documents.all(f"{noun}.part")
+        made = {id: section.decode(doc["spec"]) for id, doc in kept if id not in declared}
+        merged[noun] = section.extended({**declared, **made}, parts)
+    rest = {name: getattr(project, name) for name in project.__struct_fields__ if name != "sections"}
+    return Project(**rest, sections={**project.sections, **merged})
 
 
 def effective_at(path: Path, project: Project, sections: Sequence[Decoder]) -> Project:
-    """`effective`, for who does not own the database at `path`; `project` itself if there is none."""
+    """`effective`, for who does not own the database at `path`, or where there is none yet."""
     if not path.exists():
-        return project
+        return effective(project, None, sections)
     db = open_db(path, readonly=True)
     try:
         if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'documents'").get:
-            return project
+            return effective(project, None, sections)
         return effective(project, Documents(db), sections)
     except apsw.Error as error:
         raise told(error, path) from error

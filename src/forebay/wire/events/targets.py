@@ -89,6 +89,11 @@ def target_ref(asked: Asked, id: str, arn: str) -> Ref:
             "ValidationException",
             f"Target {id} cannot be reached: {arn} reads {there.from_} and is not put to.",
         )
+    if isinstance(there, DeliverySpec) and there.backup is not None:
+        raise Unreachable(
+            "ValidationException",
+            f"Target {id} cannot be reached: {arn} keeps copies of what is put to it, and would have none of this.",
+        )
     return ref
 
 

@@ -13,13 +13,13 @@ import msgspec
 
 from forebay.delivery.keys import KeyQuery, compile_query
 from forebay.delivery.prefix import compile_prefix
-from forebay.delivery.section import BufferSpec, DeliverySpec, TransformSpec
+from forebay.delivery.section import BackupSpec, BufferSpec, DeliverySpec, TransformSpec
 from forebay.errors import ForebayError, UsageError
 from forebay.project.model import Location, Ref
 from forebay.wire.firehose.base import invalid
 from forebay.wire.service import Asked, Json
 
-COMPRESSION = {
+COMPRESSION: dict[str, Any] = {
     "UNCOMPRESSED": "none",
     "GZIP": "gzip",
     "HADOOP_SNAPPY": "snappy",
@@ -33,10 +33,7 @@ _SERDE_COMPRESSION = {"SNAPPY": "snappy", "GZIP": "gzip", "UNCOMPRESSED": "none"
 async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec:
     """The delivery that an (extended) S3 configuration describes. Raises AwsError `InvalidArgumentException`."""
     bucket = str(given["BucketARN"]).removeprefix("arn:aws:s3:::")
-    hints = given.get("BufferingHints") or {}
     compression = given.get("CompressionFormat") or "UNCOMPRESSED"
-    if given.get("S3BackupMode") == "Enabled":
-        raise invalid("S3BackupMode Enabled is not offered: a rule or a second delivery keeps a copy")
     zone = given.get("CustomTimeZone") or "UTC"
     if zone not in available_timezones():
         raise invalid(f"CustomTimeZone {zone} is not a valid time zone")
@@ -55,14 +52,36 @@ async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec
             zone=None if zone == "UTC" else zone,
             extension=given.get("FileExtension") or None,
             error_prefix=_error_prefix(given),
-            buffer=BufferSpec(
-                seconds=float(hints.get("IntervalInSeconds", 300)), bytes=int(hints.get("SizeInMBs", 5)) << 20
-            ),
+            buffer=_buffer(given),
             transform=transform,
+            backup=_backup(given),
             **changes,
         )
     except ValueError as error:
         raise invalid(f"BucketARN: {error}") from None
+
+
+def _backup(given: Json) -> BackupSpec | None:
+    """The copies of what comes in. Raises ValueError for a bucket that cannot be one."""
+    if given.get("S3BackupMode") != "Enabled":
+        return None
+    wanted = given.get("S3BackupConfiguration")
+    if wanted is None:
+        raise invalid("S3BackupConfiguration must be specified when S3BackupMode is Enabled")
+    _prefixes(wanted, set())
+    return BackupSpec(
+        to=Location.parse(f"s3://{str(wanted['BucketARN']).removeprefix('arn:aws:s3:::')}/"),
+        buffer=_buffer(wanted),
+        compression=COMPRESSION[wanted.get("CompressionFormat") or "UNCOMPRESSED"],
+        prefix=wanted.get("Prefix") or None,
+    )
+
+
+def _buffer(given: Json) -> BufferSpec:
+    hints = given.get("BufferingHints") or {}
+    return BufferSpec(
+        seconds=float(hints.get("IntervalInSeconds", 300)), bytes=int(hints.get("SizeInMBs", 5)) << 20
+    )
 
 
 def _prefixes(given: Json, keys: set[str]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+from forebay.bus.section import BusSpec
+from forebay.delivery.backup import backup_name
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import UsageError
+from forebay.project.model import Ref
 from forebay.runtime.documents import refuse_declared
 from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
+from forebay.wire.firehose.base import names as known
 from forebay.wire.firehose.convert import configuration_of, encoded, spec_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -44,7 +48,7 @@ def _declared(asked: Asked, name: str) -> bool:
 
 
 @SERVICE.operation(
-    "CreateDeliveryStream", partial="S3 destinations; jq without definitions and loops; no S3 backup, no ORC"
+    "CreateDeliveryStream", partial="S3 destinations; jq without definitions and loops; no ORC"
 )
 async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     """Make a delivery stream."""
@@ -61,6 +65,7 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     configuration = next(given[key] for key in _S3 if key in given)
     source = _source(asked, given)
     spec = await spec_of(asked, configuration, source)
+    _check_backup(asked, name, spec)
     now = time.time()
     meta = {
         "created": now,
@@ -76,6 +81,17 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
     await asked.system.apply()
     return {"DeliveryStreamARN": arn_of(asked, name)}
+
+
+def _check_backup(asked: Asked, name: str, spec: DeliverySpec) -> None:
+    """Raise where copies could not be kept of all that comes in."""
+    if spec.backup is None:
+        return
+    if backup_name(name) in known(asked):
+        raise invalid(f"S3BackupMode: the name {backup_name(name)}, which keeps the copies, is taken")
+    for bus in asked.system.project().of(BusSpec).values():
+        if any(target.to == Ref(KIND, name) for rule in bus.rules.values() for target in rule.to):
+            raise invalid("S3BackupMode: what rules of event buses send here has no copies")
 
 
 def _source(asked: Asked, given: Json) -> str | None:
@@ -130,6 +146,10 @@ async def describe_delivery_stream(asked: Asked, given: Json) -> Json:
         "S3DestinationDescription": {key: shown[key] for key in plain_names if key in shown},
         "ExtendedS3DestinationDescription": {"S3BackupMode": "Disabled", **shown},
     }
+    if copies := shown.pop("S3BackupConfiguration", None):
+        extended = destination["ExtendedS3DestinationDescription"]
+        del extended["S3BackupConfiguration"]
+        extended["S3BackupDescription"] = {**_DEFAULTS, **copies}
     source = reads(spec)
     description: Json = {
         "DeliveryStreamName": name,
@@ -163,11 +183,11 @@ async def describe_delivery_stream(asked: Asked, given: Json) -> Json:
 async def list_delivery_streams(asked: Asked, given: Json) -> Json:
     """Their names, in order."""
     project = asked.system.project()
-    kind = given.get("DeliveryStreamType")
+    kind, own = given.get("DeliveryStreamType"), known(asked)
     names = sorted(
         name
         for name, spec in project.of(DeliverySpec).items()
-        if kind is None or (kind == "KinesisStreamAsSource") == (reads(spec) is not None)
+        if name in own and (kind is None or (kind == "KinesisStreamAsSource") == (reads(spec) is not None))
     )
     after = given.get("ExclusiveStartDeliveryStreamName")
     names = [name for name in names if after is None or name > after]
@@ -193,6 +213,8 @@ async def delete_delivery_stream(asked: Asked, given: Json) -> Json:
     name = given["DeliveryStreamName"]
     _own(asked, name)
     await asked.system.flow.call("flush", name=name, timeout=60)
+    if delivery(asked, name).backup is not None:
+        await asked.system.flow.call("flush", name=backup_name(name), timeout=60)
     asked.system.documents.delete(KIND, name)
     await asked.system.apply()
     return {}
@@ -219,9 +241,14 @@ async def update_destination(asked: Asked, given: Json) -> Json:
     if given["CurrentDeliveryStreamVersionId"] != str(meta["version"]):
         message = f"Cannot update firehose: {name} since the current version id: {meta['version']} and specified version id: {given['CurrentDeliveryStreamVersionId']} do not match"
         raise AwsError("ConcurrentModificationException", message, http=400)
-    configuration = {**meta["configuration"], **given[updates[0]]}
+    update = dict(given[updates[0]])
+    if "S3BackupUpdate" in update:
+        kept = meta["configuration"].get("S3BackupConfiguration") or {}
+        update["S3BackupConfiguration"] = {**kept, **update.pop("S3BackupUpdate")}
+    configuration = {**meta["configuration"], **update}
     source = (meta.get("source") or {}).get("KinesisStreamARN")
     spec = await spec_of(asked, configuration, source.rpartition("/")[2] if source else None)
+    _check_backup(asked, name, spec)
     meta |= {"configuration": configuration, "version": meta["version"] + 1, "updated": time.time()}
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
     await asked.system.apply()
