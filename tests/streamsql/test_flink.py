@@ -22,3 +22,21 @@ def test_every_shape_has_rows_of_flink() -> None:
 def test_the_rows_are_those_of_flink_however_events_are_cut_into_batches(stored: dict, cut: int) -> None:  # type: ignore[type-arg]
     given = case(stored["name"], stored["seed"], stored["count"])
     assert ours(given, cut) == in_order(stored["rows"])
+
+
+def test_a_row_may_say_where_its_event_stands() -> None:
+    """Metadata columns are the shard's, the offset's and the arrival's; no file that Flink reads has them."""
+    given = {
+        "ddl": [
+            "CREATE TABLE activity (a BIGINT, at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', s STRING METADATA FROM 'shard-id', "
+            "`sequence-number` STRING METADATA, b AS a * 2) WITH ('connector' = 'kinesis', 'stream' = 'activity')",
+            "CREATE TABLE found (b BIGINT, at TIMESTAMP(3), s STRING, n STRING) WITH ('connector' = 'kinesis', 'stream' = 'found')",
+        ],
+        "insert": "INSERT INTO found SELECT b, at, s, `sequence-number` FROM activity",
+        "events": ['{"a": 1}', '{"a": "2"}'],
+    }
+    at, shard = "1970-01-01 00:00:00", "shardId-000000000000"
+    assert ours(given, 2) == [
+        {"b": 2, "at": at, "s": shard, "n": "0"},
+        {"b": 4, "at": at, "s": shard, "n": "1"},
+    ]

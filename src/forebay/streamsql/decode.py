@@ -55,7 +55,9 @@ def chunk_sql(
     time, mark = "NULL::BIGINT", "NULL::BIGINT"
     if source.rowtime is not None:
         time, mark = f"epoch_ms({quoted(source.rowtime)})", f"epoch_ms({source.watermark})"
-    hidden = "__row, __shard, __arrival, 'shardId-' || lpad(CAST(__shard AS VARCHAR), 12, '0') AS __shard_id"
+    hidden = "__row, __shard, __arrival"
+    if any("__shard_id" in sql for _, sql in source.computed):
+        hidden += ", 'shardId-' || lpad(CAST(__shard AS VARCHAR), 12, '0') AS __shard_id"
     timed = " WHERE __ts IS NOT NULL" if source.rowtime is not None else ""
     before = _before(marks, shards, now, idle) if source.rowtime is not None else "NULL::BIGINT"
     return f"""
