@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ class QueryEngine:
         self._timeout = timeout
         layout.lake.mkdir(parents=True, exist_ok=True)
         layout.cache.mkdir(parents=True, exist_ok=True)
+        self._warming = threading.Lock()
+        self._closed = False
         self._root = connect(layout, memory_bytes=memory_bytes, threads=threads)
         self._planner = Planner(self._root)
         self._catalog = Catalog(layout.catalog, layout.root.absolute())
@@ -138,6 +141,11 @@ class QueryEngine:
 
     def warm(self) -> None:
         """Decode what is new of the tables that were asked of late. Cheap where nothing is."""
+        with self._warming:
+            if not self._closed:
+                self._warm()
+
+    def _warm(self) -> None:
         if not self._asked or (version := self._catalog.version()) == self._warmed:
             return
         self._warmed = version
@@ -157,6 +165,8 @@ class QueryEngine:
 
     def close(self) -> None:
         """End the background work and close everything."""
+        with self._warming:  # in a thread that nobody can stop
+            self._closed = True
         self._watchdog.close()
         self._copies.close()
         self._catalog.close()
