@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.harness import System
 
 Running = Callable[..., System]
+
+settings.register_profile("forebay", deadline=None)  # the machine may be busy with others
+settings.load_profile("forebay")
 
 
 @pytest.fixture
