@@ -18,6 +18,8 @@ from forebay.dashboards.values import is_time, label, natural, number, time_labe
 
 Option = dict[str, Any]
 
+LEGEND = 5
+"""Slices that a narrow pie's legend names one below the other; more are turned like pages."""
 _GREY = OTHER_COLOUR["light"]
 _BASE: Option = {
     "animationDuration": 250,
@@ -248,11 +250,15 @@ def _pie(tile: Tile, result: Result, zone: ZoneInfo) -> Option:
         text = written(total, tile.format, tile.unit)
         style = {"fontSize": 20 if len(text) < 9 else 15, "fontWeight": 600}
         option["title"] = {"text": text, "left": "center", "top": "middle", "textStyle": style}
+    many = len(slices) > LEGEND
     narrow: Option = {
-        "legend": {"show": True, "type": "scroll", "bottom": 0, "icon": "circle", "itemWidth": 9, "itemHeight": 9, "itemGap": 8},
-        "title": {"top": "37%"} if donut else {},
+        "legend": {
+            "show": True, "type": "scroll" if many else "plain", "bottom": 0,
+            "icon": "circle", "itemWidth": 9, "itemHeight": 9, "itemGap": 8,
+        },
+        "title": {"top": "37%" if many else "32%"} if donut else {},
         "series": [
-            {"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "42%"],
+            {"label": {"show": False}, "labelLine": {"show": False}, "center": ["50%", "42%" if many else "37%"],
              "radius": ["40%", "62%"] if donut else ["0%", "62%"]}
         ],
     }  # fmt: skip
