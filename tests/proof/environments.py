@@ -40,7 +40,7 @@ def made(name: str, within: Path = HERE, purpose: str = "proof") -> Path:
 def _install_python(lock: Path, folder: Path) -> None:
     _run([sys.executable, "-m", "venv", str(folder)], lock.parent)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--require-hashes", "-r", str(lock)], lock.parent)
+    _run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], lock.parent)  # a lock holds everything
 
 
 def _install_node(source: Path, folder: Path) -> None:
