@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.harness import System
+from tests.wire.lambdas import zipped
 
 Receipts = Mapping[str, str | None]
 """What was acknowledged of a call: id → receipt."""
@@ -189,7 +190,7 @@ class Builder(threading.Thread):
         self.open: set[Made] = set()
         self.rounds = 0
         self.stopped = threading.Event()
-        names = ("kinesis", "events", "s3", "glue", "logs", "iam")
+        names = ("kinesis", "events", "s3", "glue", "logs", "iam", "lambda", "firehose", "athena")
         self.clients = {name: aws(system, name) for name in names}
 
     def run(self) -> None:
@@ -201,11 +202,16 @@ class Builder(threading.Thread):
             "table": self._table,
             "group": self._group,
             "role": self._role,
+            "function": self._function,
+            "delivery": self._delivery,
+            "query": self._query,
         }
         removers: dict[str, Callable[[str], object]] = {
             "stream": lambda name: self.clients["kinesis"].delete_stream(StreamName=name),
             "object": lambda name: self.clients["s3"].delete_object(Bucket="storm", Key=name),
             "table": lambda name: self.clients["glue"].delete_table(DatabaseName="storm", Name=name),
+            "function": lambda name: self.clients["lambda"].delete_function(FunctionName=name),
+            "delivery": lambda name: self.clients["firehose"].delete_delivery_stream(DeliveryStreamName=name),
         }
         for number in count():
             for sort, make in makers.items():
@@ -238,6 +244,9 @@ class Builder(threading.Thread):
     def _rule(self, name: str) -> None:
         pattern = json.dumps({"source": [name]})
         self.clients["events"].put_rule(Name=name, EventBusName="storm", EventPattern=pattern)
+        target = {"Id": name, "Arn": "arn:aws:firehose:us-east-1:000000000000:deliverystream/odd"}
+        put = self.clients["events"].put_targets(EventBusName="storm", Rule=name, Targets=[target])
+        assert put["FailedEntryCount"] == 0, put
 
     def _object(self, name: str) -> None:
         self.clients["s3"].put_object(Bucket="storm", Key=name, Body=name.encode() * 500)
@@ -260,6 +269,24 @@ class Builder(threading.Thread):
     def _role(self, name: str) -> None:
         self.clients["iam"].create_role(RoleName=name, AssumeRolePolicyDocument=_TRUST)
 
+    def _function(self, name: str) -> None:
+        self.clients["lambda"].create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/storm",
+            Handler="index.handler",
+            Code={"ZipFile": zipped(f"def handler(event, context): return {name!r}")},
+        )
+
+    def _delivery(self, name: str) -> None:
+        bucket = {"RoleARN": "arn:aws:iam::000000000000:role/storm", "BucketARN": "arn:aws:s3:::storm"}
+        self.clients["firehose"].create_delivery_stream(
+            DeliveryStreamName=name, ExtendedS3DestinationConfiguration=bucket
+        )
+
+    def _query(self, name: str) -> None:
+        self.clients["athena"].create_named_query(Name=name, Database="storm", QueryString=f"select '{name}'")
+
     def verify(self) -> collections.Counter[str]:
         """All that was acknowledged is there, as it was made, and nothing that was removed; how many of each sort."""
         seen = set(self._seen())
@@ -276,7 +303,9 @@ class Builder(threading.Thread):
         for page in of["events"].get_paginator("list_rules").paginate(EventBusName="storm"):
             for rule in page["Rules"]:
                 if json.loads(rule["EventPattern"]) == {"source": [rule["Name"]]}:
-                    yield Made("rule", rule["Name"])
+                    targets = of["events"].list_targets_by_rule(EventBusName="storm", Rule=rule["Name"])
+                    if [target["Id"] for target in targets["Targets"]] == [rule["Name"]]:
+                        yield Made("rule", rule["Name"])
         for page in of["s3"].get_paginator("list_objects_v2").paginate(Bucket="storm"):
             for each in page.get("Contents", []):
                 sort, name = each["Key"].partition("-")[0], each["Key"]
@@ -291,6 +320,24 @@ class Builder(threading.Thread):
             yield from (Made("group", group["logGroupName"]) for group in page["logGroups"])
         for page in of["iam"].get_paginator("list_roles").paginate():
             yield from (Made("role", role["RoleName"]) for role in page["Roles"])
+        for page in of["lambda"].get_paginator("list_functions").paginate():
+            for name in [each["FunctionName"] for each in page["Functions"]]:
+                if name.startswith("function-"):
+                    said = of["lambda"].invoke(FunctionName=name)["Payload"].read()
+                    assert json.loads(said) == name
+                    yield Made("function", name)
+        more = True
+        last: dict[str, str] = {}
+        while more:
+            answer = of["firehose"].list_delivery_streams(**last)
+            names = answer["DeliveryStreamNames"]
+            yield from (Made("delivery", name) for name in names)
+            more, last = answer["HasMoreDeliveryStreams"], {"ExclusiveStartDeliveryStreamName": names[-1]}
+        for page in of["athena"].get_paginator("list_named_queries").paginate():
+            for id in page["NamedQueryIds"]:
+                found = of["athena"].get_named_query(NamedQueryId=id)["NamedQuery"]
+                if found["QueryString"] == f"select '{found['Name']}'":
+                    yield Made("query", found["Name"])
         for client in of.values():
             client.close()
 

@@ -238,7 +238,7 @@ class Storm:
         self._seen()
         self._ledger(found)
         made = self.builder.verify()
-        assert len(made) == 7, made
+        assert len(made) == 10, made
 
     def of(self, *kinds: type[Producer]) -> tuple[dict[str, str | None], set[str]]:
         """What producers of these kinds were told of, with receipts; and what was left open."""
