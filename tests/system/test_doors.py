@@ -127,10 +127,10 @@ def test_the_aws_port_says_what_it_does_not_do(running: Running, tmp_path: Path)
         system.urls["aws"] + "/",
         "POST",
         b"{}",
-        {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},
+        {"X-Amz-Target": "DynamoDB_20120810.ExecuteStatement", "Content-Type": "application/x-amz-json-1.0"},
     )
     assert answer.status == 501
-    assert b"ListTables" in answer.body
+    assert b"ExecuteStatement" in answer.body
 
 
 def test_a_foreign_host_is_refused_unless_it_was_allowed(running: Running, tmp_path: Path) -> None:
