@@ -23,8 +23,9 @@ from forebay.bus.operators import (
     Scalar,
     Suffix,
     Wildcard,
+    comparable,
     identity,
-    is_number,
+    lowered,
 )
 
 MOST_REMEMBERED = 65_536
@@ -92,9 +93,9 @@ class ValueIndex:
         bits = self._always | self._exact.get(identity(value), 0)
         if isinstance(value, str):
             if self._folded:
-                bits |= self._folded.get(value.lower(), 0)
+                bits |= self._folded.get(lowered(value), 0)
             bits |= self._prefix.hits(value) | self._suffix.hits(value)
-        elif self._ranges and is_number(value):
+        elif self._ranges and comparable(value):
             bits |= self._in_ranges(float(value))  # type: ignore[arg-type]
         for test, bit in self._others.items():
             if test.accepts(value):
@@ -137,7 +138,7 @@ class _Affixes:
     def hits(self, value: str) -> int:
         """The bits of the affixes that `value` has."""
         bits = 0
-        for tables, text in ((self._exact, value), (self._folded, value.lower() if self._folded else value)):
+        for tables, text in ((self._exact, value), (self._folded, lowered(value) if self._folded else value)):
             for length, table in tables.items():
                 piece = (text[-length:] if length else "") if self._from_end else text[:length]
                 bits |= table.get(piece, 0)

@@ -16,6 +16,7 @@ from forebay.bus.operators import (
     Equals,
     EqualsIgnoreCase,
     Exists,
+    Folded,
     InvalidPattern,
     Number,
     Operator,
@@ -25,8 +26,26 @@ from forebay.bus.operators import (
     Suffix,
     Wildcard,
     address_of,
+    comparable,
     identity,
+    like_address,
 )
+
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+
+
+class Members(dict[str, Any]):
+    """A JSON object that has kept all of its members, also those of the same name, in their order."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def first_of(value: Members) -> tuple[str | None, Any, bool]:
+    """The name and the value of the first member, if any, and whether there are more."""
+    name, inner = value.pairs[0] if value.pairs else (None, None)
+    return name, inner, len(value.pairs) > 1
 
 
 def plain(value: Scalar) -> Operator:
@@ -47,17 +66,29 @@ def text_of(value: Any, what: str) -> str:
 
 def affix(kind: type[Prefix] | type[Suffix], name: str, value: Any) -> Operator:
     """A prefix or suffix, possibly without regard to case. Raises InvalidPattern."""
-    if isinstance(value, dict):
-        inner, *more = value or [None]
+    if isinstance(value, Members):
+        inner, value, more = first_of(value)
         if inner is None:
             raise InvalidPattern(f"{name.capitalize()} expression name not found")
         if inner != "equals-ignore-case":
             raise InvalidPattern(f"Unsupported {name} pattern: {inner}")
-        text = text_of(value[inner], "equals-ignore-case")
+        text = text_of(value, "equals-ignore-case")
         if more:
             raise InvalidPattern("Only one key allowed in match expression")
-        return kind(text.lower(), ignore_case=True)
+        if text.isascii():
+            return kind(text.lower(), ignore_case=True)
+        return _folded(text, "{}.*" if kind is Prefix else ".*{}")
     return kind(text_of(value, name))
+
+
+def equals_ignore_case(text: str) -> Operator:
+    """Equality without regard to case."""
+    return EqualsIgnoreCase(text.lower()) if text.isascii() else _folded(text, "{}")
+
+
+def _folded(text: str, form: str) -> Folded:
+    either = "".join(f"(?:{re.escape(char.lower())}|{re.escape(char.upper())})" for char in text)
+    return Folded(re.compile(form.format(either), re.DOTALL))
 
 
 def wildcard(value: Any) -> Operator:
@@ -70,12 +101,12 @@ def wildcard(value: Any) -> Operator:
         char = text[at]
         if char == "\\":
             if text[at + 1 : at + 2] not in ("*", "\\"):
-                raise InvalidPattern(f"Invalid escape character at pos {at + 1}")
+                raise InvalidPattern(f"Invalid escape character at pos {_byte(text, at)}")
             parts.append(re.escape(text[at + 1]))
             at += 1
         elif char == "*":
             if text[at + 1 : at + 2] == "*":
-                raise InvalidPattern(f"Consecutive wildcard characters at pos {at + 1}")
+                raise InvalidPattern(f"Consecutive wildcard characters at pos {_byte(text, at)}")
             stars += 1
             parts.append(".*")
         else:
@@ -91,22 +122,26 @@ def wildcard(value: Any) -> Operator:
     return Wildcard(text, re.compile("".join(parts), re.DOTALL))
 
 
+def _byte(text: str, at: int) -> int:
+    """Where a character is, in bytes and after an opening quote."""
+    return len(text[:at].encode("utf-8", "surrogatepass")) + 1
+
+
 def cidr(value: Any) -> Operator:
     """An address block. Raises InvalidPattern."""
     if not isinstance(value, str):
         raise InvalidPattern("prefix match pattern must be a string")  # AWS's own words
-    host, slash, mask = value.partition("/")
-    if not slash or "/" in mask:
+    host, _, mask = value.partition("/")
+    if not mask.rstrip("/") or "/" in mask.rstrip("/"):
         raise InvalidPattern("Malformed CIDR, one '/' required")
-    try:
-        bits = int(mask)
-    except ValueError:
-        raise InvalidPattern("Malformed CIDR, mask bits must be an integer") from None
+    if not _INTEGER.fullmatch(mask.rstrip("/")):
+        raise InvalidPattern("Malformed CIDR, mask bits must be an integer")
+    bits = int(mask.rstrip("/"))
     if bits < 0:
         raise InvalidPattern("Malformed CIDR, mask bits must not be negative")
     address = address_of(host)
     if address is None:
-        raise InvalidPattern(f"Nonstandard IP address: {host}")
+        raise InvalidPattern(f"{'Invalid' if like_address(host) else 'Nonstandard'} IP address: {host}")
     if bits >= address.max_prefixlen:
         raise InvalidPattern(f"IPv{address.version} mask bits must be < {address.max_prefixlen}")
     high = int(address) | ((1 << (address.max_prefixlen - bits)) - 1)
@@ -117,7 +152,7 @@ def _operand(operator: str, value: Any) -> float:
     if not isinstance(value, Number):
         name = "equals" if operator == "=" else operator
         raise InvalidPattern(f"Value of {name} must be numeric")
-    if not math.isfinite(value):
+    if not comparable(value):
         raise InvalidPattern(f"Cannot compare number : {value.text}")
     return float(value)
 
@@ -158,13 +193,12 @@ def numeric(value: Any) -> Operator:
 def anything_but(value: Any) -> Operator:
     """Everything except. Raises InvalidPattern."""
     inner = None
-    if isinstance(value, dict):
-        inner, *more = value or [None]
+    if isinstance(value, Members):
+        inner, value, more = first_of(value)
         if inner is None:
             raise InvalidPattern("Anything-But expression name not found")
         if inner not in ("equals-ignore-case", "prefix", "suffix", "wildcard"):
             raise InvalidPattern(f"Unsupported anything-but pattern: {inner}")
-        value = value[inner]
         if more:
             raise InvalidPattern("Too many elements in numeric expression")  # AWS's own words
     if isinstance(value, dict | bool) or value is None:
@@ -175,7 +209,7 @@ def anything_but(value: Any) -> Operator:
     for item in values:
         if not isinstance(item, str | Number):
             raise InvalidPattern("Inside anything but list, start|null|boolean is not supported.")
-        if isinstance(item, Number) and not math.isfinite(item):
+        if isinstance(item, Number) and not comparable(item):
             raise InvalidPattern(f"Cannot compare number : {item.text}")
     if len({isinstance(item, str) for item in values}) != 1:
         raise InvalidPattern(
@@ -190,7 +224,7 @@ def _but(inner: str, value: Any) -> Operator:
             raise InvalidPattern(
                 "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
             )
-        return EqualsIgnoreCase(value.lower())
+        return equals_ignore_case(value)
     if inner == "wildcard":
         return wildcard(value)
     if not isinstance(value, str):
@@ -211,7 +245,7 @@ OPERATORS: dict[str, Any] = {
     "exactly": lambda value: Equals(("str", text_of(value, "exact"))),
     "prefix": lambda value: affix(Prefix, "prefix", value),
     "suffix": lambda value: affix(Suffix, "suffix", value),
-    "equals-ignore-case": lambda value: EqualsIgnoreCase(text_of(value, "equals-ignore-case").lower()),
+    "equals-ignore-case": lambda value: equals_ignore_case(text_of(value, "equals-ignore-case")),
     "wildcard": wildcard,
     "numeric": numeric,
     "cidr": cidr,

@@ -9,13 +9,19 @@ event-ruler.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from forebay.errors import ForebayError
 
 Scalar = str | int | float | bool | None
+
+_WHOLE = re.compile(r"-?\d{1,20}")
+_V4 = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)", re.ASCII)
+_V6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 
 
 class InvalidPattern(ForebayError):
@@ -52,11 +58,27 @@ def is_number(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_EXACT = 1 << 53
+
+
+def comparable(value: Scalar) -> bool:
+    """Is it a number that compares? One that a double does not hold to its last digit equals only itself."""
+    if isinstance(value, Number):
+        return math.isfinite(value) and Decimal(repr(float(value))) == Decimal(value.text)
+    if type(value) is int and not -_EXACT <= value <= _EXACT:
+        return abs(value) < 10**300 and Decimal(repr(float(value))) == value
+    return is_number(value)
+
+
 def identity(value: Scalar) -> tuple[str, Any]:
     """A key under which equal JSON values meet: 1 and 1.0 do, 1 and "1" and true do not."""
-    if is_number(value):
-        return ("n", float(value))  # type: ignore[arg-type]
-    return (type(value).__name__, value)
+    if not is_number(value):
+        return (type(value).__name__, value)
+    whole = int(value.text) if isinstance(value, Number) and _WHOLE.fullmatch(value.text) else value
+    # What is wider than this has lost its digits where events are read.
+    if type(whole) is int and not -_EXACT <= whole <= _EXACT and -(1 << 63) <= whole < 1 << 64:
+        return ("n", float(whole)) if comparable(whole) else ("whole", whole)
+    return ("n", float(value))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +115,7 @@ class Prefix:
         """Does it start so?"""
         if not isinstance(value, str):
             return False
-        return (value.lower() if self.ignore_case else value).startswith(self.text)
+        return (lowered(value) if self.ignore_case else value).startswith(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +129,7 @@ class Suffix:
         """Does it end so?"""
         if not isinstance(value, str):
             return False
-        return (value.lower() if self.ignore_case else value).endswith(self.text)
+        return (lowered(value) if self.ignore_case else value).endswith(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +140,18 @@ class EqualsIgnoreCase:
 
     def accepts(self, value: Scalar) -> bool:
         """Equal but for case."""
-        return isinstance(value, str) and value.lower() == self.text
+        return isinstance(value, str) and lowered(value) == self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Text beyond ASCII, in whole or as an affix: each character's lower or its upper case."""
+
+    regex: re.Pattern[str]
+
+    def accepts(self, value: Scalar) -> bool:
+        """Equal but for case."""
+        return isinstance(value, str) and self.regex.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +177,7 @@ class Range:
 
     def accepts(self, value: Scalar) -> bool:
         """Is it a number inside?"""
-        if not is_number(value):
+        if not comparable(value):
             return False
         n = float(value)  # type: ignore[arg-type]
         above = n > self.low if self.low_open else n >= self.low
@@ -188,11 +221,31 @@ class Exists:
         return self.wanted
 
 
+_LOWERED = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def lowered(value: str) -> str:
+    """In lower case as far as it is ASCII."""
+    return value.lower() if value.isascii() else value.translate(_LOWERED)
+
+
 def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a text writes; None for any other text."""
+    """The IP address that a text writes, if it does: an IPv4 address also with zeros before, or mapped to IPv6."""
     if ":" not in text and not text[-1:].isdigit():  # most values, quickly
         return None
+    found = _V4.fullmatch(text)
+    if found is not None:
+        octets = [int(octet) for octet in found.groups()] if len(text) <= 15 else [256]
+        return None if max(octets) > 255 else ipaddress.IPv4Address(bytes(octets))
+    if not _V6.fullmatch(text):
+        return None
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         return None
+    return address.ipv4_mapped or address
+
+
+def like_address(text: str) -> bool:
+    """Has it an address's form, whether or not it is one?"""
+    return bool(_V4.fullmatch(text) or _V6.fullmatch(text))

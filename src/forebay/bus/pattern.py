@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.bus.operator_syntax import OPERATORS, plain
+from forebay.bus.operator_syntax import OPERATORS, Members, first_of, plain
 from forebay.bus.operators import Exists, InvalidPattern, Operator, Scalar, number
 
 MOST_ALTERNATIVES = 1000
@@ -37,6 +37,11 @@ _RESERVED_IN_OR = frozenset(
         "equals-ignore-case",
         "wildcard",
         "cidr",
+        "html",
+        *("=", "<", "<=", ">", ">="),
+        *("regex", "not-wildcard", "not-equals-ignore-case"),
+        *("date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range"),
+        *("ip-address-in-range", "ip-address-not-in-range"),
     }
 )
 
@@ -58,13 +63,20 @@ def compile_pattern(text: str | bytes | Mapping[str, Any]) -> Pattern:
     if isinstance(text, Mapping):
         text = json.dumps(text)
     try:
-        parsed = json.loads(text, parse_float=number, parse_int=number, parse_constant=_no_constant)
+        parsed = json.loads(
+            text,
+            parse_float=number,
+            parse_int=number,
+            parse_constant=_no_constant,
+            object_pairs_hook=Members,
+        )
     except (ValueError, RecursionError) as error:
         raise InvalidPattern(str(error)) from None
-    if not isinstance(parsed, dict):
+    if not isinstance(parsed, Members):
         raise InvalidPattern("Filter is not an object")
     alternatives = _object([{}], (), parsed, inside_or=False)
-    return Pattern(tuple(alternatives))
+    # In the order of their paths: what an `{"exists": false}` is about depends on those before it.
+    return Pattern(tuple(dict(sorted(one.items())) for one in alternatives))
 
 
 def _no_constant(name: str) -> float:
@@ -74,17 +86,17 @@ def _no_constant(name: str) -> float:
 
 
 def _object(
-    alternatives: list[dict[str, Tests]], path: tuple[str, ...], node: dict[str, Any], *, inside_or: bool
+    alternatives: list[dict[str, Tests]], path: tuple[str, ...], node: Members, *, inside_or: bool
 ) -> list[dict[str, Tests]]:
     if not node:
         raise InvalidPattern("Empty objects are not allowed")
-    for name, value in node.items():
+    for name, value in node.pairs:
         if name == "$or":
             alternatives = _or(alternatives, path, value)
             continue
         if inside_or and name in _RESERVED_IN_OR:
             raise InvalidPattern(f"{name} is Ruler reserved fieldName which cannot be used inside $or.")
-        if isinstance(value, dict):
+        if isinstance(value, Members):
             alternatives = _object(alternatives, (*path, name), value, inside_or=inside_or)
         elif isinstance(value, list):
             tests = tuple(_test(item) for item in value)
@@ -102,7 +114,7 @@ def _or(alternatives: list[dict[str, Tests]], path: tuple[str, ...], value: Any)
         raise InvalidPattern("It must be an Array followed with $or.")
     forked: list[dict[str, Tests]] = []
     for branch in value:
-        if not isinstance(branch, dict):
+        if not isinstance(branch, Members):
             raise InvalidPattern("Only JSON object is allowed in array of $or relationship.")
         forked += _object([dict(a) for a in alternatives], path, branch, inside_or=True)
         if len(forked) > MOST_ALTERNATIVES:
@@ -117,14 +129,14 @@ def _or(alternatives: list[dict[str, Tests]], path: tuple[str, ...], value: Any)
 def _test(item: Any) -> Operator:
     if isinstance(item, list):
         raise InvalidPattern("Match value must be String, number, true, false, or null")
-    if not isinstance(item, dict):
+    if not isinstance(item, Members):
         return plain(item)
     if not item:
         raise InvalidPattern("Match expression name not found")
-    name, *more = item
+    name, value, more = first_of(item)
     if name not in OPERATORS:
         raise InvalidPattern(f"Unrecognized match type {name}")
-    test: Operator = OPERATORS[name](item[name])
+    test: Operator = OPERATORS[name](value)
     if more:
         too_many = "Too many elements in numeric expression"
         raise InvalidPattern(
@@ -156,26 +168,41 @@ def flatten(event: Mapping[str, Any]) -> Leaves:
 
 
 def satisfied(conjunction: Conjunction, leaves: Leaves) -> bool:
-    """Do the leaves pass every path's tests, within one consistent choice of array elements?"""
-    choices: list[list[Membership]] = []
+    """Do the leaves pass every path's tests, within one consistent choice of array elements?
+
+    A path is absent where no leaf of it lies in the elements chosen for the paths before it.
+    """
+    steps: list[_Step] = []
     for path, tests in conjunction.items():
+        absence = any(isinstance(test, Exists) and not test.wanted for test in tests)
         found = leaves.get(path)
         if found is None:
-            if not any(isinstance(test, Exists) and not test.wanted for test in tests):
+            if not absence:
                 return False
             continue
         passing = list({m for value, m in found if any(test.accepts(value) for test in tests)})
-        if not passing:
+        if not passing and not absence:
             return False
         if () not in passing:  # a leaf in no array is consistent with everything
-            choices.append(passing)
-    return not choices or any(True for _ in _consistent(choices, {}))
+            steps.append((passing, [m for _, m in found] if absence else None))
+    return not steps or _consistent(steps, {})
 
 
-def _consistent(choices: list[list[Membership]], taken: dict[int, int]) -> Iterator[None]:
-    if not choices:
-        yield None
-        return
-    for membership in choices[0]:
-        if all(taken.get(array, index) == index for array, index in membership):
-            yield from _consistent(choices[1:], {**taken, **dict(membership)})
+_Step = tuple[list[Membership], list[Membership] | None]
+"""Where a path's tests are passed, and where it has leaves at all if it may have none."""
+
+
+def _consistent(steps: list[_Step], taken: dict[int, int]) -> bool:
+    if not steps:
+        return True
+    passing, there = steps[0]
+    if there is not None and not any(_agree(membership, taken) for membership in there):
+        return _consistent(steps[1:], taken)
+    return any(
+        _agree(membership, taken) and _consistent(steps[1:], {**taken, **dict(membership)})
+        for membership in passing
+    )
+
+
+def _agree(membership: Membership, taken: dict[int, int]) -> bool:
+    return all(taken.get(array, index) == index for array, index in membership)

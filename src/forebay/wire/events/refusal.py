@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from forebay.bus.operators import InvalidPattern
@@ -9,7 +10,7 @@ from forebay.bus.pattern import compile_pattern
 from forebay.wire.events.jackson import Malformed, Node, located, read
 
 _HEAD = "Event pattern is not valid. Reason: "
-_PLACELESS = ("Malformed CIDR", "Nonstandard IP", "IPv", "Rule is too complex")
+_PLACELESS = ("Malformed CIDR", "Nonstandard IP", "Invalid IP", "IPv", "Rule is too complex")
 _ITEM = (
     "prefix/suffix match",
     "wildcard match",
@@ -74,7 +75,7 @@ def _wrong(node: Node, *, in_or: bool = False) -> Iterator[Found]:
 
 
 def _reserved(name: str) -> bool:
-    return _said({"$or": [{name: ["x"]}, {"x": ["x"]}]}) is not None
+    return _said(json.dumps({"$or": [{name: ["x"]}, {"x": ["x"]}]})) is not None
 
 
 def _wrong_or(value: Node) -> Iterator[Found]:
@@ -94,38 +95,23 @@ def _wrong_tests(value: Node) -> Iterator[Found]:
         if item.kind == "array":
             yield "Match value must be String, number, true, false, or null", item.lazy
         elif item.kind == "object":
-            reason = _said({"field": [_plain(item)]})
+            reason = _said(f'{{"field": [{_text(item)}]}}')
             if reason is not None:
                 yield reason, _place(item, reason)
     if not value.items:
         yield "Empty arrays are not allowed", value.done
 
 
-def _plain(node: Node) -> object:
-    """A node as JSON; numbers are written again as they were, which messages show."""
-    if node.kind == "number":
-        return _Written(node.value)
+def _text(node: Node) -> str:
+    """A node as JSON, with its numbers as they were written, which messages show."""
     if node.kind == "object":
-        return {name: _plain(inner) for name, inner in node.fields}
-    return [_plain(inner) for inner in node.items] if node.kind == "array" else node.value
+        return "{" + ",".join(f"{json.dumps(name)}:{_text(inner)}" for name, inner in node.fields) + "}"
+    if node.kind == "array":
+        return "[" + ",".join(map(_text, node.items)) + "]"
+    return str(node.value) if node.kind == "number" else json.dumps(node.value)
 
 
-class _Written(float):
-    """A number that is written as it was read."""
-
-    def __new__(cls, text: str) -> _Written:
-        """Of this text."""
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def _said(pattern: dict[str, object]) -> str | None:
+def _said(pattern: str) -> str | None:
     """Why a pattern is refused; None where it is not."""
     try:
         compile_pattern(pattern)
