@@ -3,7 +3,9 @@
 forebay listens on loopback, and on anything else only with keys and TLS. A container's loopback is its own,
 so a published port would lead nowhere. Here the three ports are opened on the container's addresses too, for
 whoever is in the same network: the other containers, and the machine itself, which comes as the network's
-gateway. A connection from anywhere else is closed, however the ports are published.
+gateway. A connection from anywhere else is closed, however the ports are published. Where the network is the
+machine's own (`--network host`) or a part of the one it is in (macvlan), nothing more is opened: there loopback
+leads to forebay, or other machines would.
 
     python serve.py [--listen ADDRESS/BITS]... ARGUMENTS
 """
@@ -16,17 +18,30 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
 
 PORTS = {"--ingest-port": 8000, "--aws-port": 4566, "--console-port": 8080}
 ADDRESS, NETMASK = 0x8915, 0x891B  # SIOCGIFADDR, SIOCGIFNETMASK
 PIECE = 1 << 16
 
 
+def inner(net=Path("/sys/class/net")):
+    """The names of the interfaces that lead to nothing but other containers and the machine itself.
+
+    None of them has a device, as the machine's own have, nor a type, as what shares one of those has.
+    """
+    if any((folder / "device").exists() for folder in net.iterdir()):
+        return []
+    return sorted(
+        folder.name for folder in net.iterdir() if "DEVTYPE=" not in (folder / "uevent").read_text()
+    )
+
+
 def interfaces():
     """The container's IPv4 addresses with their networks, besides loopback."""
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        for _, name in socket.if_nameindex():
+        for name in inner():
             request = struct.pack("256s", name.encode()[:15])
             try:
                 address, mask = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -75,3 +76,23 @@ def test_who_comes_from_elsewhere_is_not_answered(ports: list[int]) -> None:
     for port in ports:
         with socket.create_connection(("127.0.0.3", port), 10, ("127.0.0.1", 0)) as connection:
             assert connection.recv(1) == b""
+
+
+def net(folder: Path, **interfaces: str) -> Path:
+    """What the kernel says of interfaces: `device`, or the type if it has one."""
+    for name, kind in interfaces.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "uevent").write_text(
+            f"{kind}\nINTERFACE={name}\n" if "=" in kind else "INTERFACE=x\n"
+        )
+        if kind == "device":
+            (folder / name / "device").mkdir()
+    return folder
+
+
+def test_only_what_leads_to_containers_is_opened(tmp_path: Path) -> None:
+    """Not the machine's own network, nor a part of it: other machines are there, and no key is asked for."""
+    inner = runpy.run_path(str(ROOT / "packaging" / "serve.py"))["inner"]
+    assert inner(net(tmp_path / "bridge", lo="", eth0="")) == ["eth0", "lo"]
+    assert inner(net(tmp_path / "host", lo="", enp3s0="device", tun0="", docker0="DEVTYPE=bridge")) == []
+    assert inner(net(tmp_path / "macvlan", lo="", eth0="DEVTYPE=macvlan")) == ["lo"]
