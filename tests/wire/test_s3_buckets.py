@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -296,3 +297,10 @@ def test_files_put_into_the_folder_by_hand_are_objects(s3: Any, system: System) 
 
     until(lambda: names().count("ObjectRemoved:Delete") == 2)
     assert names().count("ObjectCreated:Put") == 4
+
+
+def test_a_signature_for_no_region_is_taken_for_the_first(system: System) -> None:
+    """s3cmd signs for `US` where it makes a bucket."""
+    with contextlib.closing(client(system, "s3", region="US")) as made:
+        made.create_bucket(Bucket="signed-for-us")
+        assert made.get_bucket_location(Bucket="signed-for-us")["LocationConstraint"] is None

@@ -28,6 +28,12 @@ HOME = "us-east-1"
 DOCUMENT = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
+def region_of(asked: Asked, name: str) -> str:
+    """Where a bucket is."""
+    region: str = _meta(asked, name).get("region", HOME)
+    return region
+
+
 def check_name(name: str) -> None:
     """Raise AwsError `InvalidBucketName` for what is no bucket's name on S3."""
     wrong = not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or ".." in name
@@ -65,7 +71,7 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
     place = _place(region, constraint)
     tags = (given.get("CreateBucketConfiguration") or {}).get("Tags")
     if name in bucket_names(asked.system):
-        if tags or region != HOME or _meta(asked, name).get("region", HOME) != HOME:
+        if tags or region != HOME or region_of(asked, name) != HOME:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
         return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
@@ -90,6 +96,8 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
 
 def _place(region: str, constraint: str | None) -> str:
     """The region of a new bucket. Raises AwsError where the two do not fit."""
+    if not _REGION.fullmatch(region):
+        region = HOME  # `US`, for one, as s3cmd signs
     if region == HOME and constraint is None:
         return HOME
     if region == HOME and (constraint == HOME or not _REGION.fullmatch(constraint or "")):
@@ -209,7 +217,7 @@ async def head_bucket(asked: Asked, given: Json) -> Json:
         raise no_such_bucket(given["Bucket"])
     name = need_bucket(asked, given)
     return {
-        "BucketRegion": _meta(asked, name).get("region", HOME),
+        "BucketRegion": region_of(asked, name),
         "BucketArn": f"arn:aws:s3:::{name}",
         "AccessPointAlias": False,
         "_headers": {"content-type": "application/xml"},
@@ -219,7 +227,7 @@ async def head_bucket(asked: Asked, given: Json) -> Json:
 @operation("GetBucketLocation")
 async def get_bucket_location(asked: Asked, given: Json) -> Json:
     """Where a bucket is said to be; nothing for us-east-1, as on S3."""
-    region: Any = _meta(asked, need_bucket(asked, given)).get("region", HOME)
+    region: Any = region_of(asked, need_bucket(asked, given))
     text = escape("" if region == HOME else region)
     body = f"{DOCUMENT}<LocationConstraint xmlns={quoteattr(S3_NAMESPACE)}>{text}</LocationConstraint>"
     return {"_body": body.encode(), "_headers": {"content-type": "application/xml"}}
