@@ -19,6 +19,7 @@ PROGRAMS = {
     "producers.mjs": ("javascript", "javascript"),
     "pyathena_cursors.py": ("pyathena", "sqlalchemy"),
     "storage.mjs": ("javascript", "javascript"),
+    "stores.py": ("files", "s3fs"),
 }
 """By program: its locked environment, and the tool whose exports of `forebay connect` it runs with."""
 
