@@ -87,6 +87,20 @@ def test_conditions_that_s3_does_not_take(s3: Any, bucket: str) -> None:
     assert (error["Header"], "of If-Match header" in error["additionalMessage"]) == ("If-Match", True)
 
 
+def test_a_delete_may_have_a_condition(s3: Any, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="kept", Body=b"x")["ETag"]
+    this = {"Bucket": bucket, "Key": "kept"}
+    refused("PreconditionFailed", s3.delete_object, 412, **this, IfMatch='"other"')
+    error = refused("NotImplemented", s3.delete_object, 501, **this, IfMatchSize=3)
+    assert error["Header"] == "x-amz-if-match-size"
+    for condition, code in (({"ETag": "other"}, "PreconditionFailed"), ({"Size": 3}, "NotImplemented")):
+        done = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "kept", **condition}]})
+        assert [each["Code"] for each in done["Errors"]] == [code]
+    assert read(s3, bucket, "kept") == b"x"
+    s3.delete_object(**this, IfMatch=etag)
+    refused("NoSuchKey", s3.delete_object, 404, **this, IfMatch=etag)
+
+
 def test_a_presigned_url_carries_metadata(system: System, s3: Any, bucket: str) -> None:
     given = {"Bucket": bucket, "Key": "signed", "Metadata": {"venue": "123"}, "StorageClass": "STANDARD_IA"}
     url = s3.generate_presigned_url("put_object", Params=given)

@@ -83,6 +83,8 @@ def test_a_rule_for_everybody_lets_nobody_in_who_has_no_right(system: System, s3
     status, headers, body = raw(system, "GET", f"/{bucket}/k", None, {"Origin": SHOP})
     assert (status, body, headers["access-control-allow-origin"]) == (200, b"hello", "*")
     assert raw(system, "PUT", f"/{bucket}/k", b"1", {"Origin": SHOP, "Content-Length": "1"})[0] == 403
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True})
+    assert raw(system, "GET", f"/{bucket}/k", None, {"Origin": SHOP})[0] == 403
 
 
 def test_other_services_are_never_shared(system: System, s3: Any, bucket: str) -> None:

@@ -131,6 +131,8 @@ IN_TIME = {"expiration": "2999-01-01T00:00:00Z"}
         ({**IN_TIME, "conditions": [{"key": "k", "acl": "private"}]}, 400, "exactly one property"),
         ({"conditions": []}, 400, "Policy missing expiration."),
         (IN_TIME, 400, "Policy missing conditions."),
+        ({"expiration": "2999-01-01 00:00:00+00:00", "conditions": []}, 400, "Invalid 'expiration' value"),
+        ({**IN_TIME, "conditions": [["content-length-range", -1, 2]]}, 400, "content-length-range"),
     ],
 )
 def test_what_a_policy_does_not_allow(
@@ -142,6 +144,7 @@ def test_what_a_policy_does_not_allow(
             {"x-amz-algorithm": "AWS4-HMAC-SHA256"},
             ["starts-with", "$x-amz-credential", "test/"],
             ["starts-with", "$x-amz-date", ""],
+            {"bucket": bucket},
         ]
     found, _, body = posted(system, bucket, {"key": "k", "x-amz-meta-more": "1", **signed(policy)})
     assert (found, message in failure(body)[1]) == (status, True), body

@@ -7,6 +7,7 @@ never pays for either.
 from __future__ import annotations
 
 import logging
+import time
 from importlib import import_module
 
 from botocore.exceptions import UnknownServiceError
@@ -51,24 +52,34 @@ def load(service: str) -> Service | None:
 async def dispatch(system: System, request: Request) -> Response:
     """Answer `request`; whatever goes wrong is an AWS error in the protocol that was spoken."""
     call = Call("kinesis", "", "json")
+    asked, service = None, None
+    started = time.monotonic()
     try:
         call = detect(request)
-        return await _answer(system, request, call)
+        service = load(call.service)
+        name = call.operation or _rest_name(call, request)
+        region = signed_region(request)
+        asked = Asked(request, call.service, name, system, region=region, protocol=call.protocol)
+        answer = await _answer(asked, call, service)
     except ForebayError as error:
-        return _error(call, translated(call.service, error), request)
+        answer = _error(call, translated(call.service, error), request)
     except Exception:
         logger.exception("%s.%s failed", call.service, call.operation)
         failure = AwsError("InternalFailure", "An internal error occurred; the front's log has it", http=500)
-        return _error(call, failure, request)
+        answer = _error(call, failure, request)
+    if asked is not None and service is not None and service.answered is not None and service.has(asked):
+        try:
+            await service.answered(asked, answer, time.monotonic() - started)
+        except Exception:  # it is done, and is answered so
+            logger.exception("%s.%s was not noted", call.service, call.operation)
+    return answer
 
 
-async def _answer(system: System, request: Request, call: Call) -> Response:
-    service = load(call.service)
-    name = call.operation or _rest_name(call, request)
+async def _answer(asked: Asked, call: Call, service: Service | None) -> Response:
+    request, name = asked.request, asked.operation
     bare = service.bare.get(name) if service is not None else None
     if service is None or (bare is None and name not in service.streaming):
         await request.load()
-    asked = Asked(request, call.service, name, system, region=signed_region(request), protocol=call.protocol)
     if bare is not None:
         return await bare(asked)
     if service is None or name not in service.operations:

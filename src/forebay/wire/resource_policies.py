@@ -30,6 +30,10 @@ async def _bucket(asked: Asked, bucket: str) -> tuple[Statement, ...]:
         return ()
     from forebay.wire.s3.base import setting  # noqa: PLC0415 - only who asks S3 needs it
 
+    if asked.identity.kind == "anonymous":
+        blocked = await setting(asked, bucket, "public_access") or {}
+        if blocked.get("RestrictPublicBuckets"):
+            return ()  # what is public is so for nobody outside the account
     return _parsed(await setting(asked, bucket, "policy"))
 
 

@@ -55,6 +55,7 @@ class Asked:
 Operation = Callable[[Asked, Json], Awaitable[Json | Response | None]]
 Fast = Callable[[Asked], Awaitable[Response | None]]
 Bare = Callable[[Asked], Awaitable[Response]]
+Answered = Callable[[Asked, Response, float], Awaitable[None]]
 
 
 class Service:
@@ -62,7 +63,7 @@ class Service:
 
     `validation` is the error code for broken constraints of the model; `partial` says, per operation,
     what differs from AWS, for the generated docs. Operations in `streaming` read their body themselves
-    (`Request.pieces`), of any size.
+    (`Request.pieces`), of any size. `answered` is told of each answer, also of refusals, and the seconds it took.
     """
 
     def __init__(self, name: str, *, validation: str = "ValidationException") -> None:
@@ -73,6 +74,11 @@ class Service:
         self.fast: dict[str, Fast] = {}
         self.streaming: set[str] = set()
         self.bare: dict[str, Bare] = {}
+        self.answered: Answered | None = None
+
+    def has(self, asked: Asked) -> bool:
+        """Whether what is asked is offered."""
+        return asked.operation in self.operations or asked.operation in self.bare
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the constraints of the model; a service with words of its own overrides this."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forebay.wire.s3 import (
+    access_log,
     acl,
     attributes,
     buckets,
@@ -25,6 +26,7 @@ from forebay.wire.s3.base import SERVICE
 
 __all__ = [
     "SERVICE",
+    "access_log",
     "acl",
     "attributes",
     "buckets",

@@ -198,13 +198,6 @@ def is_public(text: str) -> bool:
 # What has one answer only.
 
 
-@operation("GetBucketLogging")
-async def get_bucket_logging(asked: Asked, given: Json) -> Json:
-    """There is none."""
-    need_bucket(asked, given)
-    return {}
-
-
 def _never(name: str, code: str, message: str) -> None:
     @operation(name)
     async def get(asked: Asked, given: Json) -> Json:

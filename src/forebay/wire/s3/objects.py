@@ -46,8 +46,9 @@ BLOCK = 1 << 20
 MAX_DELETED = 1000
 ENCRYPTED = (
     "x-amz-server-side-encryption is answered as S3 does, but forebay does not encrypt files: the disk may. "
-    "Customer keys (SSE-C) and object lock are refused."
+    "Customer keys (SSE-C) are refused."
 )
+FOR_DIRECTORIES = "A header you provided implies functionality that is not implemented"
 
 SERVICE.streaming |= {"PutObject", "UploadPart"}
 
@@ -265,6 +266,9 @@ async def delete_object(asked: Asked, given: Json) -> Json:
     }
     if given.get("IfMatch") is not None:
         args["if_match"] = unquoted(given["IfMatch"])
+    for name, header in (("IfMatchLastModifiedTime", "last-modified-time"), ("IfMatchSize", "size")):
+        if given.get(name) is not None:
+            raise AwsError("NotImplemented", FOR_DIRECTORIES, http=501, Header=f"x-amz-if-match-{header}")
     done = await change(asked, "object_delete", **args)
     answer: Json = {"_status": 204}
     if done["version"] is not None:
@@ -294,7 +298,11 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
         for item in items
     ]
     errors: list[Json] = []
-    for item in list(wanted):
+    for item, asked_for in zip(list(wanted), items, strict=True):
+        if asked_for.get("LastModifiedTime") is not None or asked_for.get("Size") is not None:
+            wanted.remove(item)
+            errors.append({"Key": item["key"], "Code": "NotImplemented", "Message": FOR_DIRECTORIES})
+            continue
         action = "s3:DeleteObject" if item["version"] is None else "s3:DeleteObjectVersion"
         refusals = (
             asked.denied.get((each, item["key"])) for each in (action, "s3:BypassGovernanceRetention")

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from forebay.wire.s3.base import invalid
 
 V4 = ("x-amz-signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date")
 V2 = ("signature", "awsaccesskeyid")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 _FREE = {"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"}
 _SPELLED = {"signature": "Signature", "awsaccesskeyid": "AWSAccessKeyId"}
 
@@ -48,7 +50,7 @@ class Policy:
             fits = found == value if kind == "eq" else (found or "").startswith(value)
             if not fits or (found is None and value != ""):
                 raise _refused(f"Policy Condition failed: {json.dumps(written)}")
-        extra = [name for name in fields if name not in named | _FREE and not name.startswith("x-ignore-")]
+        extra = [name for name in known if name not in named | _FREE and not name.startswith("x-ignore-")]
         if extra:
             raise _refused(f"Extra input fields: {', '.join(extra)}")
 
@@ -83,10 +85,12 @@ def read_policy(text: str) -> Policy:
     if not isinstance(doc.get("conditions"), list):
         raise _wrong("Policy missing conditions.")
     try:
+        if not _MOMENT.fullmatch(str(doc["expiration"])):
+            raise ValueError(doc["expiration"])
         expires = dt.datetime.fromisoformat(str(doc["expiration"]))
     except ValueError:
         raise _wrong(f"Invalid 'expiration' value: '{doc['expiration']}'") from None
-    policy = Policy(expires if expires.tzinfo is not None else expires.replace(tzinfo=dt.UTC))
+    policy = Policy(expires)
     for each in doc["conditions"]:
         _add(policy, each)
     return policy
@@ -108,6 +112,8 @@ def _add(policy: Policy, condition: Any) -> None:
                 policy.least, policy.most = int(least), int(most)
             except (TypeError, ValueError):
                 raise _wrong("Invalid content-length-range.") from None
+            if policy.least < 0 or policy.most < 0:
+                raise _wrong("Invalid content-length-range.")
         case _:
             raise _wrong(f"Invalid Condition: {json.dumps(condition)[:200]}")
 
