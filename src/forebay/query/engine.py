@@ -248,7 +248,7 @@ class QueryEngine:
         if permit is not None:
             for found in gathered.values():
                 permit.files(found.table, found.places())
-        paths = {use.name: use.path for use in plan.rewritten.uses}
+        paths = {use.name: use.needs_path for use in plan.rewritten.uses}
         bodies = {name: f'SELECT * FROM "{name}_rows"' for name in plan.virtual}
         for name, found in gathered.items():
             body = self._sources.body(found, name, path=paths[name], check=check)

@@ -100,7 +100,6 @@ class Sources:
         Decodes objects that are new; `check` raises when that is to end.
         """
         table, wanted = gathered.table, gathered.wanted
-        path = path or not table.all_columns  # a table whose columns are still to be inferred: SQL wants one
         body = Body("", scanned=sum(item.size for item, _ in wanted))
         selects: list[str] = []
         columns = ", ".join(quote(name) for name in [*table.all_columns, *([PATH] if path else [])])

@@ -40,6 +40,11 @@ class Use:
     path: bool = False
     conditions: list[Condition] = field(default_factory=list)
 
+    @property
+    def needs_path(self) -> bool:
+        """Whether `"$path"` is among its columns: asked for, or the only one while others are to be inferred."""
+        return self.path or not self.relation.columns
+
 
 @dataclass(slots=True)
 class Rewritten:
@@ -72,7 +77,7 @@ class Rewritten:
 def empty_body(use: Use) -> str:
     """A relation of the use's columns and no rows."""
     columns = dict(use.relation.columns)
-    if use.path or not columns:  # what has no columns yet has rows all the same: see sources.py
+    if use.needs_path:
         columns["$path"] = "VARCHAR"
     listed = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     return f"SELECT {listed} WHERE false"
