@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from forebay.beat import Beat
+from forebay.beat import RETRY_FIRST, Attempts, Beat
 from forebay.errors import Unavailable
 from tests.harness import until
 
@@ -67,3 +67,29 @@ def test_a_look_that_is_under_way_is_told_to_end_and_waited_for() -> None:
 
 def test_one_that_never_began_can_be_stopped() -> None:
     Beat("the shop", lambda: 0.0).stop()
+
+
+class Trying(Attempts):
+    """Fails three times before it works, fails then, and works on; how long it waited before each attempt."""
+
+    def __init__(self) -> None:
+        super().__init__("the shop")
+        self.delays: list[float] = []
+
+    def attempt(self) -> None:
+        self.delays.append(self._delay)
+        if len(self.delays) == 4:
+            self.works()
+        if len(self.delays) < 6:
+            raise OSError("closed")
+        self.stopping.wait(NEVER)
+
+
+def test_failures_in_a_row_wait_longer_and_what_worked_in_between_makes_a_first_one_again() -> None:
+    trying = Trying()
+    trying.start()
+    until(lambda: len(trying.delays) == 6)
+    assert trying.trouble == "OSError: closed"
+    assert trying.stop(30)
+    first = RETRY_FIRST
+    assert trying.delays == [first, 2 * first, 4 * first, 8 * first, 2 * first, 4 * first]

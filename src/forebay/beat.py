@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from forebay.errors import ForebayError
+from forebay.errors import ForebayError, NoServer, Throttled, Unavailable
 
 log = logging.getLogger(__name__)
+
+RETRY_FIRST, RETRY_MOST = 0.1, 5.0
 
 
 class Beat:
@@ -70,3 +73,51 @@ class Beat:
                 pause = self._retry
             if not self.stopping:
                 self._wake.wait(pause)
+
+
+class Attempts(ABC):
+    """Makes one attempt after another, between `start` and `stop`; after one that fails it waits longer each time.
+
+    `trouble` is what ails it, None while nothing does.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.trouble: str | None = None
+        self.stopping = threading.Event()
+        self._delay = RETRY_FIRST
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @abstractmethod
+    def attempt(self) -> None:
+        """Work until `stopping` is set. Whatever it raises has it called again."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Finish what is under way; whether that was done in `timeout` seconds."""
+        self.stopping.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def works(self) -> None:
+        """Within an attempt: it works, so that the next failure is a first one again."""
+        self._delay = RETRY_FIRST
+
+    def say(self, text: str, *, exc_info: bool = False) -> None:
+        """Log what ails it, once."""
+        if text != self.trouble:
+            log.warning("%s: %s", self._thread.name, text, exc_info=exc_info)
+        self.trouble = text
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.attempt()
+            except Exception as error:  # whatever it was, the others go on and this one tries again
+                expected = isinstance(error, Unavailable | Throttled | NoServer)
+                code = error.code if isinstance(error, ForebayError) else type(error).__name__
+                self.say(f"{code}: {error}", exc_info=not expected)
+                self.stopping.wait(self._delay)
+                self._delay = min(self._delay * 2, RETRY_MOST)

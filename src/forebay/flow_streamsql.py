@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from forebay import ipc
-from forebay.errors import ForebayError, NoServer, Throttled, Unavailable
+from forebay.beat import Attempts
+from forebay.errors import Unavailable
 from forebay.event import Batch
 from forebay.layout import Layout
 from forebay.project.model import Project
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 READ_BYTES = 4 << 20
 IDLE = 0.05
 COMMIT_EVERY = 1.0
-RETRY_FIRST, RETRY_MOST = 0.1, 5.0
 STOP_SECONDS = 1.5
 
 
@@ -87,30 +87,18 @@ class StreamSql:
             query.stop(max(0.0, deadline - time.monotonic()))
 
 
-class Query:
+class Query(Attempts):
     """One INSERT, between `start` and `stop`. `needed` is the offset from which its open windows are made."""
 
     def __init__(self, consumer: str, plan: Plan, layout: Layout) -> None:
+        super().__init__(consumer)
         self.consumer = consumer
         self.plan = plan
         self.log_name = str(plan.source.table.ref)
         self.position = self.needed = self.head = 0
         self.begun = False
-        self.trouble: str | None = None
         self._layout = layout
         self._figures: dict[str, Any] = {"late": 0, "unreadable": 0, "watermark": None, "held": 0}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=consumer, daemon=True)
-
-    def start(self) -> None:
-        """Read."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """Finish what is under way; whether that was done in time."""
-        self._stopping.set()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
         """How far it is, in events and in time, what came too late and what ails it."""
@@ -125,32 +113,16 @@ class Query:
 
     # --- its thread ---
 
-    def _run(self) -> None:
-        delay = RETRY_FIRST
-        while not self._stopping.is_set():
-            try:
-                with closing(ipc.Client(self._layout.socket("front"), "front")) as front:
-                    Run(self, front, self._layout, self._stopping).go()
-                return
-            except Exception as error:  # whatever it was, the others go on and this one tries again
-                expected = isinstance(error, Unavailable | Throttled | NoServer)
-                self.say(
-                    f"{error.code if isinstance(error, ForebayError) else type(error).__name__}: {error}",
-                    exc_info=not expected,
-                )
-                self._stopping.wait(delay)
-                delay = RETRY_FIRST if self.trouble is None else min(delay * 2, RETRY_MOST)
-
-    def say(self, text: str, *, exc_info: bool = False) -> None:
-        """Log what ails it, once."""
-        if text != self.trouble:
-            log.warning("%s: %s", self.consumer, text, exc_info=exc_info)
-        self.trouble = text
+    def attempt(self) -> None:
+        """Have the open windows again and go on from there."""
+        with closing(ipc.Client(self._layout.socket("front"), "front")) as front:
+            Run(self, front, self._layout, self.stopping).go()
 
     def tell(self, figures: dict[str, Any], position: int, needed: int) -> None:
         """It came this far."""
         self._figures, self.position, self.needed = figures, position, needed
         self.begun, self.trouble = True, None
+        self.works()
 
 
 class SpanReader(Reader):

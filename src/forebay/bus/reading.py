@@ -7,24 +7,21 @@ A target that cannot be reached holds up nobody but itself: each has a thread, a
 
 from __future__ import annotations
 
-import logging
-import threading
-from abc import ABC, abstractmethod
+import contextlib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from forebay.beat import Attempts
 from forebay.bus.router import Route, TargetSieve
-from forebay.errors import ForebayError, NoServer, Throttled, Unavailable
+from forebay.errors import Unavailable
 from forebay.event import Batch
 from forebay.ports import LogReader, Origin
-
-log = logging.getLogger(__name__)
 
 READ_BYTES = 4 << 20
 IDLE = 0.1
 QUIET = 1.0  # a position that passed nothing on is told this often
-RETRY_FIRST, RETRY_MOST = 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Handover:
         return len(self.items) - self.inputs
 
 
-class Target(ABC):
+class Target(Attempts):
     """Reads on behalf of one target, between `start` and `stop`.
 
     `begin` gives the offset of its first event, once known. `position` is what is committed, `seen` how far
@@ -63,17 +60,15 @@ class Target(ABC):
         open_log: Callable[[], LogReader],
         begin: Callable[[], int | None],
     ) -> None:
+        super().__init__(consumer)
         self.consumer = consumer
         self.log_name = log_name
         self.position = 0
         self.seen = 0
         self.head = 0
-        self.trouble: str | None = None
         self._sieve = sieve
         self._open = open_log
         self._begin = begin
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=consumer, daemon=True)
 
     @abstractmethod
     def attach(self, start: int) -> int:
@@ -82,16 +77,6 @@ class Target(ABC):
     @abstractmethod
     def hand_over(self, given: Handover) -> None:
         """Give the target what is its own and commit that with the position. Raises to have it tried again."""
-
-    def start(self) -> None:
-        """Read."""
-        self._thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """Finish what is under way; whether that was done in time."""
-        self._stopping.set()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
         """How far it is and what ails it."""
@@ -102,39 +87,20 @@ class Target(ABC):
             "last_error": self.trouble,
         }
 
-    @property
-    def stopping(self) -> threading.Event:
-        """Set once it is to stop."""
-        return self._stopping
-
-    def _run(self) -> None:
-        delay = RETRY_FIRST
-        while not self._stopping.is_set():
-            reader: LogReader | None = None
-            try:
-                reader = self._open()
-                begin = self._begin()
-                if begin is None:
-                    raise Unavailable("NotDeclared", f"{self.log_name} does not know yet that it is read")
-                self.position = self.seen = self.attach(begin)
-                delay = RETRY_FIRST
-                self._read(reader)
-            except Exception as error:  # whatever it was, the others go on and this one tries again
-                expected = isinstance(error, Unavailable | Throttled | NoServer)
-                self.say(
-                    f"{error.code if isinstance(error, ForebayError) else type(error).__name__}: {error}",
-                    exc_info=not expected,
-                )
-                self._stopping.wait(delay)
-                delay = min(delay * 2, RETRY_MOST)
-            finally:
-                if reader is not None:
-                    reader.close()
+    def attempt(self) -> None:
+        """Read from the committed position on."""
+        with contextlib.closing(self._open()) as reader:
+            begin = self._begin()
+            if begin is None:
+                raise Unavailable("NotDeclared", f"{self.log_name} does not know yet that it is read")
+            self.position = self.seen = self.attach(begin)
+            self.works()
+            self._read(reader)
 
     def _read(self, reader: LogReader) -> None:
         position = self.position
         quiet = 0.0
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             self.head = reader.head()
             batches = reader.read(position, max_bytes=READ_BYTES) if self.head > position else []
             if not batches:
@@ -142,7 +108,7 @@ class Target(ABC):
                 if position > self.position and quiet >= QUIET:
                     self._give(Handover(self.position, position, (), (), ()))
                     quiet = 0.0
-                self._stopping.wait(IDLE)
+                self.stopping.wait(IDLE)
                 continue
             records, origins = taken(self.log_name, batches, position)
             items = self._sieve.match(records, origins)
@@ -156,12 +122,6 @@ class Target(ABC):
         self.hand_over(given)
         self.position = given.after
         self.trouble = None
-
-    def say(self, text: str, *, exc_info: bool = False) -> None:
-        """Log what ails it, once."""
-        if text != self.trouble:
-            log.warning("%s: %s", self.consumer, text, exc_info=exc_info)
-        self.trouble = text
 
 
 def taken(log_name: str, batches: Sequence[Batch], position: int) -> tuple[list[bytes], list[Origin]]:
