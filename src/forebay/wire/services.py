@@ -14,4 +14,5 @@ MODULES: dict[str, str] = {
     "iam": "forebay.wire.iam",
     "sts": "forebay.wire.sts",
     "dynamodb": "forebay.wire.dynamodb",
+    "cloudwatch": "forebay.wire.cloudwatch",
 }

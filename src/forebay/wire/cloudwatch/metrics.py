@@ -1,0 +1,1 @@
+"""Metrics: put, asked for and listed."""
