@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 import orjson
@@ -24,7 +24,7 @@ _MARK = re.compile(rb'^\{"version":"0","id":"[^"]*","replay-name":"((?:[^"\\]|\\
 
 def new_id() -> str:
     """An id for an event."""
-    return str(uuid.uuid4())
+    return new_ids(1)[0]
 
 
 def new_ids(count: int) -> list[str]:
@@ -39,7 +39,12 @@ def new_ids(count: int) -> list[str]:
 
 def moment(micros: int) -> str:
     """UTC microseconds as an event's `time`: to the second."""
-    return datetime.fromtimestamp(micros // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(micros // SECOND)
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def compact(detail: bytes) -> bytes:

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import re
 import uuid
+from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any, cast
 from urllib.parse import quote
@@ -26,7 +27,10 @@ from forebay.wire.protocol.message import MAX_BODY, Request, Response
 logger = logging.getLogger("forebay.wire")
 
 HEALTH = "/_forebay/health"
+SMALL = 1 << 17
 MAX_DRAINED = 16 << 20
+_BODILESS = {"GET", "HEAD"}
+_BODY_HEADERS = {"content-length", "transfer-encoding"}
 DRAIN_TIMEOUT = 5.0
 BODY_TIMEOUT = 30.0
 _BUCKET_HOST = re.compile(
@@ -76,10 +80,11 @@ class WireApp:
                 _refuse(proto, refusal, id)
                 return
         # What is put may be large, and is not read before it is known what is asked, and of what.
-        streamed = scope.method == "PUT" or request.is_form
-        if streamed:
-            request.stream = aiter(proto)
-        else:
+        if scope.method == "PUT" or request.is_form:
+            length = request.headers.get("content-length", "")
+            small = length.isdigit() and int(length) <= SMALL
+            request.stream = _at_once(proto) if small else aiter(proto)
+        elif scope.method not in _BODILESS or not request.headers.keys().isdisjoint(_BODY_HEADERS):
             body = await _body(proto, headers)
             if body is None:
                 said = {"__type": "RequestEntityTooLarge", "message": f"the body passes {MAX_BODY:,} bytes"}
@@ -170,6 +175,11 @@ async def _drain(request: Request) -> None:
 
 def _json(proto: Any, status: int, body: dict[str, Any]) -> None:
     proto.response_bytes(status, [("content-type", "application/json")], msgspec.json.encode(body))
+
+
+async def _at_once(proto: Any) -> AsyncIterator[bytes]:
+    """A little body in one piece: every piece that is waited for costs a turn of the loop."""
+    yield await proto()
 
 
 async def _body(proto: Any, headers: Any) -> bytes | None:

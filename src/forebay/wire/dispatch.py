@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cache
 from importlib import import_module
 
 from botocore.exceptions import UnknownServiceError
@@ -40,6 +41,7 @@ _RENAMED = {
 _STAND_IN = {"query": "sns", "rest-json": "lambda", "rest-xml": "s3", "smithy-rpc-v2-cbor": "cloudwatch"}
 
 
+@cache
 def load(service: str) -> Service | None:
     """What forebay offers of `service`; None if nothing."""
     module = MODULES.get(service)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from forebay.bus.envelope import compact, envelope, head, moment, new_id
+from forebay.bus.envelope import compact, envelope, head, moment, new_ids
 from forebay.clock import now_us
 from forebay.errors import ForebayError
 from forebay.streams.writer import Once
@@ -55,8 +55,9 @@ class _Bound:
     events: list[bytes] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
 
-    def add(self, index: int, entry: _Entry, detail: bytes, now: int, region: str) -> None:
-        """One more."""
+    def add(self, index: int, entry: _Entry, event: tuple[str, bytes], now: int, region: str) -> None:
+        """One more; `event` is its id and its detail."""
+        id, detail = event
         key = (entry.Source, entry.DetailType, region)
         shared = _heads.get(key) if not entry.Resources else None
         if shared is None:
@@ -65,7 +66,6 @@ class _Bound:
                 if len(_heads) >= MOST_HEADS:
                     _heads.clear()
                 _heads[key] = shared
-        id = new_id()
         at = now if entry.Time is None else int(entry.Time * 1_000_000)
         self.indexes.append(index)
         self.ids.append(id)
@@ -101,7 +101,7 @@ async def quick_events(asked: Asked) -> Response | None:
     if not 0 < len(given.Entries) <= 10 or given.EndpointId is not None:
         return None
     SERVICE.locate(asked)
-    now = now_us()
+    now, fresh = now_us(), new_ids(len(given.Entries))
     bounds: dict[str, _Bound] = {}
     for index, entry in enumerate(given.Entries):
         bus = (
@@ -118,7 +118,7 @@ async def quick_events(asked: Asked) -> Response | None:
         detail = _detail(entry.Detail)
         if detail is None:
             return None
-        bounds.setdefault(bus, _Bound()).add(index, entry, detail, now, asked.region)
+        bounds.setdefault(bus, _Bound()).add(index, entry, (fresh[index], detail), now, asked.region)
     ids = [""] * len(given.Entries)
     for bus, bound in bounds.items():
         for index, id in zip(bound.indexes, await _put(asked, bus, bound), strict=True):
@@ -177,7 +177,7 @@ async def put_events(asked: Asked, given: Json) -> Json:
         raise invalid("Total size of the entries in the request is over the limit.")
     answers: list[Json] = [{} for _ in entries]
     bounds: dict[str, _Bound] = {}
-    now = now_us()
+    now, fresh = now_us(), new_ids(len(entries))
     for index, given_entry in enumerate(entries):
         wrong = _wrong(given_entry)
         bus = bus_name(given_entry.get("EventBusName"))
@@ -197,7 +197,7 @@ async def put_events(asked: Asked, given: Json) -> Json:
             Resources=given_entry.get("Resources"),
         )
         detail = _detail(entry.Detail) or b"{}"
-        bounds.setdefault(bus, _Bound()).add(index, entry, detail, now, asked.region)
+        bounds.setdefault(bus, _Bound()).add(index, entry, (fresh[index], detail), now, asked.region)
     for bus, bound in bounds.items():
         try:
             ids = await _put(asked, bus, bound)
