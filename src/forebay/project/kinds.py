@@ -34,7 +34,7 @@ _RATE = re.compile(rf"({_NUMBER})\s*/\s*(s|min|m|h)")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~@-]+")
 _PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\+?)\}")
-_CONDITION = re.compile(rf"(=|==|!=|>=|<=|>|<)\s*-?{_NUMBER}")
+_CONDITION = re.compile(rf"(?:(?:=|==|!=|>=|<=|>|<)\s*-?|(?:outside|above|below)\s+){_NUMBER}")
 
 
 def duration(text: str) -> float:
@@ -148,7 +148,10 @@ def _near_zone(text: str) -> str:
 def condition(text: str) -> str:
     """`> 10`, checked."""
     if not _CONDITION.fullmatch(text):
-        raise Unfit(f"{text!r} is no condition", fix='an operator and a number: "> 10"')
+        raise Unfit(
+            f"{text!r} is no condition",
+            fix='an operator and a number: "> 10"; or the width of a learned band: "outside 3"',
+        )
     return text
 
 
