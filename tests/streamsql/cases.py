@@ -22,6 +22,7 @@ def sink(columns: str) -> str:
 TUMBLE = "TABLE(TUMBLE(TABLE activity, DESCRIPTOR(ts), INTERVAL '10' SECOND))"
 HOP = "TABLE(HOP(TABLE activity, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '15' SECOND))"
 CUMULATE = "TABLE(CUMULATE(TABLE activity, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '20' SECOND))"
+SESSION = "TABLE(SESSION(TABLE activity PARTITION BY {}, DESCRIPTOR(ts), INTERVAL '{}' SECOND))"
 EDGES = "s TIMESTAMP(3), e TIMESTAMP(3)"
 LEGACY = "TUMBLE(ts, INTERVAL '10' SECOND)"
 
@@ -97,6 +98,27 @@ SHAPES: dict[str, tuple[str, str]] = {
         f"{EDGES}, kind STRING, n BIGINT, place BIGINT",
         "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, kind) AS place FROM ("
         f"SELECT window_start, window_end, kind, COUNT(*) AS n FROM {TUMBLE} GROUP BY window_start, window_end, kind)) WHERE place <= 2",
+    ),
+    "session": (
+        f"{EDGES}, user_id BIGINT, n BIGINT, total DOUBLE, kinds BIGINT",
+        "SELECT window_start, window_end, user_id, COUNT(*), SUM(price), COUNT(DISTINCT kind) "
+        f"FROM {SESSION.format('user_id', 4)} GROUP BY window_start, window_end, user_id",
+    ),
+    "session-keys": (
+        f"{EDGES}, r TIMESTAMP(3), user_id BIGINT, kind STRING, n BIGINT, first_units INT",
+        "SELECT window_start, window_end, window_time, user_id, kind, COUNT(*), MIN(units) "
+        f"FROM {SESSION.format('(user_id, kind)', 12)} GROUP BY window_start, window_end, window_time, kind, user_id",
+    ),
+    "session-legacy": (
+        f"{EDGES}, r TIMESTAMP(3), kind STRING, n BIGINT, a INT",
+        "SELECT SESSION_START(ts, INTERVAL '5' SECOND), SESSION_END(ts, INTERVAL '5' SECOND), "
+        "SESSION_ROWTIME(ts, INTERVAL '5' SECOND), kind, COUNT(*), AVG(units) FROM activity "
+        "GROUP BY SESSION(ts, INTERVAL '5' SECOND), kind HAVING COUNT(*) > 1",
+    ),
+    "session-all": (
+        f"{EDGES}, n BIGINT",
+        "SELECT SESSION_START(ts, INTERVAL '1' SECOND), SESSION_END(ts, INTERVAL '1' SECOND), COUNT(*) FROM activity "
+        "WHERE units > 2 GROUP BY SESSION(ts, INTERVAL '1' SECOND)",
     ),
     "ratio": (
         "s TIMESTAMP(3), a DECIMAL(38, 18), b DOUBLE, c BIGINT",

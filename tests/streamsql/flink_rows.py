@@ -58,7 +58,13 @@ def main() -> None:
             try:
                 found.append({"rows": rows(tables, case, Path(folder))})
             except Exception as error:  # what Flink says of a case is an answer too
-                found.append({"error": str(error)[-2000:]})
+                found.append(
+                    {
+                        "error": " | ".join(
+                            re.findall(r"(?m)^(?:Caused by: )?\S*(?:Exception|Error): .*", str(error))
+                        )
+                    }
+                )
     json.dump(found, sys.stdout)
 
 

@@ -34,6 +34,11 @@ WITH ('connector' = 'kinesis', 'stream' = 'dear', 'format' = 'json');
 INSERT INTO sums SELECT window_start, window_end, user_id, COUNT(*), COUNT(DISTINCT kind), SUM(CAST(units AS BIGINT))
 FROM TABLE(HOP(TABLE activity, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '30' SECOND))
 GROUP BY window_start, window_end, user_id;
+CREATE TABLE visits (s TIMESTAMP(3), e TIMESTAMP(3), user_id BIGINT, n BIGINT, kinds BIGINT)
+WITH ('connector' = 'kinesis', 'stream' = 'visits', 'format' = 'json');
+INSERT INTO visits SELECT window_start, window_end, user_id, COUNT(*), COUNT(DISTINCT kind)
+FROM TABLE(SESSION(TABLE activity PARTITION BY user_id, DESCRIPTOR(ts), INTERVAL '3' SECOND))
+GROUP BY window_start, window_end, user_id;
 INSERT INTO dear SELECT user_id, price, ts FROM activity WHERE price > 4;
 """
 PROJECT = """\
@@ -42,6 +47,7 @@ streams:
   activity: {shards: 2}
   sums: {}
   dear: {}
+  visits: {}
 streamsql:
   both: {file: streams/both.sql, idle: 1s}
 """
@@ -130,16 +136,18 @@ def test_the_rows_are_those_of_an_undisturbed_run_whatever_is_killed(
     def settled() -> bool:
         ledger = system.status()["ledger"]
         own = [line for name, line in ledger.items() if name.startswith("streamsql.")]
-        return len(own) == 2 and all(line["lag"] == 0 for line in own) and bool(ledger["total"]["adds_up"])
+        return len(own) == 3 and all(line["lag"] == 0 for line in own) and bool(ledger["total"]["adds_up"])
 
     system.until(settled)
     reader = Reader(tmp_path / "state0" / "streams" / "streams.activity.db", "streams.activity")
     batches = reader.read(0, max_bytes=1 << 30)
     reader.close()
     assert len({batch.shard for batch in batches}) == 2
-    sums, dear = undisturbed(batches, SQL, 1000)
+    sums, visits, dear = undisturbed(batches, SQL, 1000)
     assert sum(sums.values()) > 100
     assert written(system, "sums") == sums
+    assert written(system, "visits") == visits
     assert written(system, "dear") == dear
+    assert max(visits.values()) == 1
     assert max(sums.values()) == 1
     assert json.loads(next(iter(sums)))["n"] > 0

@@ -47,8 +47,9 @@ def said(insert: str, *before: str) -> UsageError:
         ("SELECT user_id, SOUNDEX(kind) FROM activity", "the function SOUNDEX"),
         ("SELECT user_id, 1 FROM activity MATCH_RECOGNIZE (x)", "MATCH_RECOGNIZE"),
         (
-            "SELECT user_id, COUNT(*) FROM activity GROUP BY SESSION(ts, INTERVAL '5' SECOND), user_id",
-            "SESSION",
+            "SELECT user_id, COUNT(*) FROM TABLE(SESSION(TABLE activity PARTITION BY kind, DESCRIPTOR(ts), "
+            "INTERVAL '5' SECOND)) GROUP BY window_start, window_end, user_id",
+            "a SESSION that is partitioned by other columns than it is grouped by",
         ),
         ("SELECT user_id, UNIX_TIMESTAMP() FROM activity", "the function UNIX_TIMESTAMP"),
     ],

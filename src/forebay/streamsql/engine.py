@@ -20,6 +20,7 @@ from forebay.streamsql.decode import NEVER, ShardSpan, chunk_sql
 from forebay.streamsql.encode import events, keys_of, output_sql
 from forebay.streamsql.marks import Marks
 from forebay.streamsql.plan import Plan
+from forebay.streamsql.sessions import Sessions
 from forebay.streamsql.state import Windows
 from forebay.streamsql.types import MACROS
 
@@ -59,7 +60,10 @@ class Engine:
         )
         self._db.execute(MACROS)
         self._output = output_sql(plan)
-        self._windows = Windows(self._db, plan.windowed) if plan.windowed is not None else None
+        self._windows: Windows | Sessions | None = None
+        if plan.windowed is not None:
+            made = Sessions if plan.windowed.window.kind == "SESSION" else Windows
+            self._windows = made(self._db, plan.windowed)
         self._points: list[tuple[int, Marks]] = []
 
     def feed(self, given: Events, shards: Sequence[ShardSpan], *, quiet: bool = False) -> Fed:

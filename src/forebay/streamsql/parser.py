@@ -305,9 +305,12 @@ class _Parser(Expressions):
                 self.need("=>")
             if self.take("TABLE"):
                 table = TableRef(self._table_name(), at=self.now.at)
-                if self.take("PARTITION", "BY"):
+                if self.take("PARTITION", "BY", "("):
+                    self._index -= 1
+                    keys += self._names()
+                elif self.take("PARTITION", "BY"):
                     keys.append(self.name())
-                    while self.take(","):
+                    while self.ahead(2).upper not in ("(", "=>") and self.take(","):
                         keys.append(self.name())
             elif self.take("DESCRIPTOR"):
                 time = self._names()[0]

@@ -169,6 +169,14 @@ class Builder:
                     "a window function without GROUP BY", at, "GROUP BY window_start, window_end"
                 )
             group = [each for each in group if not (isinstance(each, Column) and each.name in TVF)]
+            if ref.kind == "SESSION" and set(ref.keys) != {
+                each.name if isinstance(each, Column) else "" for each in group
+            }:
+                self.problem.refuse(
+                    "a SESSION that is partitioned by other columns than it is grouped by",
+                    at,
+                    "PARTITION BY the columns of GROUP BY besides window_start and window_end",
+                )
         rows = Scalars(self.problem, relation.columns, relation.names)
         where = f" WHERE {rows.boolean(select.where)}" if select.where is not None else ""
         self.whole = f"(SELECT * FROM {relation.sql}{where})"
@@ -239,8 +247,6 @@ class Builder:
                 self.problem.fail("CUMULATE is a table function", at, "FROM TABLE(CUMULATE(TABLE ...))")
         if any(size <= 0 for size in sizes):
             self.problem.fail("a window's size is a positive interval of days to seconds", at)
-        if kind == "SESSION":
-            self.problem.refuse("SESSION", at)
         step, size = (sizes[0], sizes[-1]) if len(sizes) == 2 else (sizes[0], sizes[0])
         if kind == "CUMULATE" and size % step:
             self.problem.fail("CUMULATE's size is a multiple of its step", at)
