@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST_LOG = 200
+SEALED = ".sealed"
+"""How the files end that are encrypted under a key which is kept nowhere: nobody reads them but with that key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ class Layout:
     def keyvalue(self) -> Path:
         """Key-value tables and their items; front owns it."""
         return self.root / "keyvalue.db"
+
+    @property
+    def metrics(self) -> Path:
+        """Metrics and their points by period; front owns it."""
+        return self.root / "metrics.db"
 
     @property
     def run(self) -> Path:

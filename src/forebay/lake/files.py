@@ -58,26 +58,26 @@ class Files:
                 count += 1
         return count
 
-    def fresh(self) -> tuple[Path, str]:
+    def fresh(self, ending: str = "") -> tuple[Path, str]:
         """Where an object's bytes may lie that nobody has yet, and what `objects.path` says of it."""
-        name = uuid.uuid4().hex
+        name = uuid.uuid4().hex + ending
         folder = self.lake / STORE / name[:2]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / name[2:]
         return path, str(path.relative_to(self.lake.parent))
 
-    def ready(self) -> tuple[Path, str]:
+    def ready(self, ending: str = "") -> tuple[Path, str]:
         """As `fresh`, but the file is there, empty, and its name is on disk where names were made in advance.
 
         Names are made in advance, many with one sync of their folder, while files are being asked for.
         """
         now = time.monotonic()
         with self._lock:
-            while self._ready:
+            while self._ready and not ending:
                 made, path, relative = self._ready.pop()
                 if now - made < READY_FOR:
                     return path, relative
-        path, relative = self.fresh()
+        path, relative = self.fresh(ending)
         path.touch(mode=0o600, exist_ok=False)
         self.sync_folders(path)
         return path, relative

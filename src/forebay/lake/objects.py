@@ -246,7 +246,7 @@ def put(change: Change) -> Json:
         meta["version"] = shown = version
     lock.by_default(change.world.settings.get(change.bucket, lock.LOCK), meta, change.now)
     encrypted = (change.world.settings.get(change.bucket, ENCRYPTION) or {}).get("told", {})
-    if "sse" in meta:
+    if "sse" in meta or "ssec" in meta:
         encrypted = {}
     meta |= encrypted
     change.make_room(version)

@@ -19,7 +19,8 @@ from typing import Any
 import apsw
 
 from forebay.db import open_db, refuse_newer, stored_format, told
-from forebay.errors import ForebayError, Unavailable
+from forebay.errors import ForebayError, QueryFailed, Unavailable
+from forebay.layout import SEALED
 from forebay.query.decode.shape import Shape, shape
 from forebay.query.types import Type, parse_type
 
@@ -214,6 +215,12 @@ class Snapshot:
             " WHERE bucket = ? AND key >= ? AND key < ? AND state = 'live' ORDER BY key",
             (bucket, prefix, after(prefix)),
         )
+        for key, _, _, path, *_ in rows:
+            if path is not None and path.endswith(SEALED):
+                message = (
+                    f"s3://{bucket}/{key} is encrypted under a key of its owner's (SSE-C): SQL cannot read it"
+                )
+                raise QueryFailed("HIVE_FILESYSTEM_ERROR", f"HIVE_FILESYSTEM_ERROR: {message}")
         return [
             Object(
                 bucket,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay.lake.shelf import Object
-from forebay.wire.s3 import sums
+from forebay.wire.s3 import customer_key, sums
 from forebay.wire.s3.base import found_version, in_thread, invalid, need_bucket, operation, shelf
 from forebay.wire.s3.headers import checksums, moment
 from forebay.wire.service import Asked, Json
@@ -16,6 +16,7 @@ async def get_object_attributes(asked: Asked, given: Json) -> Json:
     """The attributes that are asked for by name."""
     bucket = need_bucket(asked, given)
     found = await found_version(asked, bucket, given)
+    customer_key.opened_by(given, found.meta)
     wanted = {name.strip() for each in given.get("ObjectAttributes") or () for name in each.split(",")}
     known = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
     if not wanted or wanted - known:

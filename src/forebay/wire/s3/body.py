@@ -19,11 +19,12 @@ from typing import Any
 
 from forebay.crash import crash_point
 from forebay.lake.files import Files
-from forebay.layout import Layout
+from forebay.layout import SEALED, Layout
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
 from forebay.wire.s3.base import THREADS, in_thread
 from forebay.wire.s3.chunked import Chunked, incomplete
+from forebay.wire.s3.customer_key import Sealing
 from forebay.wire.service import Asked, Json
 
 MAX_PUT = 5 << 30
@@ -40,7 +41,7 @@ def files_of(layout: Layout) -> Files:
 
 @dataclass(slots=True)
 class Received:
-    """A body on disk. `path` as in `objects.path`; `stamp` is the file's mtime in ns."""
+    """A body on disk. `path` as in `objects.path`; `stamp` is the file's mtime in ns; `nonce` if it is encrypted."""
 
     place: Path
     path: str
@@ -49,10 +50,11 @@ class Received:
     sums: dict[str, str]
     stamp: int
     tail: str | None = None
+    nonce: str | None = None
 
     @property
     def etag(self) -> str:
-        """The ETag of an object that is this body: its MD5, or what the parts it was joined of say (`tail`)."""
+        """The ETag of an object that is this body: its MD5, or what is to be said in its place (`tail`)."""
         return self.tail or self.md5.hex()
 
 
@@ -60,11 +62,12 @@ class Sink:
     """A new file of the lake, and the hashes of what is written to it. Its methods block."""
 
     def __init__(self, files: Files, expected: Expected) -> None:
-        self.place, self.path = files.ready()
+        self.place, self.path = files.ready(SEALED if expected.sealing is not None else "")
         self._fd = os.open(self.place, os.O_WRONLY | os.O_CLOEXEC)
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.hashes = {name: sums.new(name) for name in expected.algorithms}
         self.sha256 = hashlib.sha256() if expected.sha256 is not None else None
+        self._cipher = expected.sealing.context if expected.sealing is not None else None
         self.size = 0
         self.stamp = 0
         self._hashing: Future[None] | None = None
@@ -78,7 +81,7 @@ class Sink:
             self._hashing = _HASHING.submit(self.md5.update, block)
         else:
             self.md5.update(block)
-        view = memoryview(block)
+        view = memoryview(block if self._cipher is None else self._cipher.update(block))
         while view:
             view = view[os.write(self._fd, view) :]
         for each in self.hashes.values():
@@ -125,6 +128,7 @@ class Expected:
     stated: str | None
     sha256: str | None
     algorithms: list[str]
+    sealing: Sealing | None = None
 
     def check(self, sink: Sink, trailers: Mapping[str, str]) -> dict[str, str]:
         """Hold all of it against what was written. The checksums that were computed. Raises AwsError."""
@@ -148,7 +152,7 @@ class Expected:
         return found
 
 
-def _expected(asked: Asked, given: Json, more: tuple[str, ...]) -> Expected:
+def _expected(asked: Asked, given: Json, more: tuple[str, ...], sealing: Sealing | None) -> Expected:
     headers = asked.request.headers
     algorithm, stated = sums.asked_for(given, headers)
     payload = headers.get("x-amz-content-sha256", "")
@@ -159,16 +163,19 @@ def _expected(asked: Asked, given: Json, more: tuple[str, ...]) -> Expected:
         stated,
         payload if len(payload) == 64 else None,
         list(dict.fromkeys([algorithm or "CRC64NVME", *more])),
+        sealing,
     )
 
 
-async def receive(asked: Asked, given: Json, more: tuple[str, ...] = ()) -> Received:
+async def receive(
+    asked: Asked, given: Json, more: tuple[str, ...] = (), sealing: Sealing | None = None
+) -> Received:
     """The request's body on disk, held against every length, hash and checksum that came with it.
 
-    Without a checksum asked for CRC64NVME is computed, as S3 does; beside it, those of `more`.
+    With `sealing` the file has it encrypted; the hashes are of what came. Without a checksum asked for CRC64NVME is computed, as S3 does; beside it, those of `more`.
     """
     request = asked.request
-    expected = _expected(asked, given, more)
+    expected = _expected(asked, given, more, sealing)
     chunked = None
     pieces = request.pieces()
     payload = request.headers.get("x-amz-content-sha256", "")
@@ -210,8 +217,14 @@ def _write_whole(files: Files, expected: Expected, body: bytes, trailers: Mappin
 
 
 def _checked(sink: Sink, expected: Expected, trailers: Mapping[str, str]) -> Received:
-    found = expected.check(sink, trailers)
-    return Received(sink.place, sink.path, sink.size, sink.md5.digest(), found, sink.stamp)
+    return written(sink, expected, expected.check(sink, trailers))
+
+
+def written(sink: Sink, expected: Expected, found: dict[str, str]) -> Received:
+    """What was written, with the checksums that were `found` of it."""
+    sealing, md5 = expected.sealing, sink.md5.digest()
+    nonce, tail = (None, None) if sealing is None else (sealing.nonce, sealing.etag(md5))
+    return Received(sink.place, sink.path, sink.size, md5, found, sink.stamp, tail, nonce)
 
 
 async def _bounded(pieces: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
@@ -266,6 +279,14 @@ async def _fill(sink: Sink, pieces: AsyncIterator[bytes]) -> None:
     if writing is not None:
         await writing
     await in_thread(sink.end, b"".join(block))
+
+
+def noted(meta: Json, received: Received) -> Json:
+    """`meta` of the object that a body becomes."""
+    found = meta | {"sums": received.sums, "stat": received.stamp}
+    if received.nonce is not None:
+        found["ssec"] = {**meta["ssec"], "pieces": [[received.size, received.nonce]]}
+    return found
 
 
 def discard(received: Received) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from forebay.lake.files import Files
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, sums
+from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.base import (
     bucket_names,
     in_thread,
@@ -49,6 +49,7 @@ class Source:
     found: Object
     fd: int
     versioned: bool
+    opened_by: customer_key.Opened | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -93,20 +94,27 @@ async def read_source(asked: Asked, given: Json) -> Source:
     try:
         check_active(found, source=True)
         check_source(given, found)
+        source.opened_by = customer_key.opened_by(given, found.meta, source=True)
     except BaseException:
         source.close()
         raise
     return source
 
 
-def copied(files: Files, source: Source, algorithms: list[str], span: tuple[int, int]) -> body.Received:
-    """A durable file with a range of the source's bytes, and their hashes."""
-    size = span[1] - span[0]
-    sink = body.Sink(files, body.Expected(size, None, None, None, None, algorithms))
+def copied(
+    files: Files,
+    source: Source,
+    algorithms: list[str],
+    span: tuple[int, int],
+    sealing: customer_key.Sealing | None = None,
+) -> body.Received:
+    """A durable file with a range of the source's bytes, encrypted anew if it is to be, and their hashes."""
+    expected = body.Expected(span[1] - span[0], None, None, None, None, algorithms, sealing)
+    sink = body.Sink(files, expected)
     try:
         at, beyond = span
         while at < beyond:
-            block = os.pread(source.fd, min(BLOCK, beyond - at), at)
+            block = customer_key.read(source.fd, min(BLOCK, beyond - at), at, source.opened_by)
             if not block:
                 raise OSError("the file ended before its object does")
             sink.write(block)
@@ -116,7 +124,7 @@ def copied(files: Files, source: Source, algorithms: list[str], span: tuple[int,
         sink.discard()
         raise
     found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
-    return body.Received(sink.place, sink.path, sink.size, sink.md5.digest(), found, sink.stamp)
+    return body.written(sink, expected, found)
 
 
 @operation("CopyObject", partial=ENCRYPTED)
@@ -148,11 +156,16 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         if algorithm not in sums.SIZES:
             raise invalid("Invalid checksum algorithm", "x-amz-checksum-algorithm", algorithm)
         received = await in_thread(
-            copied, body.files_of(asked.system.layout), source, [algorithm], (0, found.size)
+            copied,
+            body.files_of(asked.system.layout),
+            source,
+            [algorithm],
+            (0, found.size),
+            customer_key.sealing(given, meta),
         )
     finally:
         source.close()
-    meta |= {"sums": received.sums, "stat": received.stamp}
+    meta = body.noted(meta, received)
     done = await register(asked, bucket, key, received, meta, op="object_put", how="Copy", **conditions)
     made = Object(key, received.size, received.etag, done["modified"], received.place, meta)
     summed = checksums(meta)
@@ -184,8 +197,10 @@ def _meta(given: Json, found: Object, asked: Json, directives: dict[str, str]) -
 
 async def _check_changed(asked: Asked, given: Json, source: Source, directives: dict[str, str]) -> None:
     """Raise AwsError `InvalidRequest` for a copy of an object onto itself that changes nothing."""
-    names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption")
+    names = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSECustomerKey")
     if directives["MetadataDirective"] == "REPLACE" or any(given.get(name) for name in names):
         return
-    if "restored" not in source.found.meta and not await setting(asked, source.bucket, "default_encryption"):
+    if not {"restored", "ssec"} & source.found.meta.keys() and not await setting(
+        asked, source.bucket, "default_encryption"
+    ):
         raise AwsError("InvalidRequest", SAME, http=400)

@@ -14,7 +14,7 @@ from forebay.clock import to_datetime
 from forebay.lake.lifecycle import expiry
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import sums
+from forebay.wire.s3 import customer_key, sums
 from forebay.wire.s3.acl import acl_of
 from forebay.wire.s3.base import invalid
 from forebay.wire.s3.tagset import check_tags
@@ -55,6 +55,8 @@ def meta_of(asked: Asked, given: Json) -> Json:
     """An object's `meta`, as a request to make it says. Raises AwsError for what S3 refuses."""
     refuse_unbuilt(given)
     meta: Json = {}
+    if (customers := customer_key.key_of(given)) is not None:
+        meta["ssec"] = customer_key.sealed(customers)
     for name, key in _KEPT.items():
         value = given.get(name)
         if value:
@@ -104,9 +106,7 @@ def meta_of(asked: Asked, given: Json) -> Json:
 
 
 def refuse_unbuilt(given: Json) -> None:
-    """Refuse what would have to be done, and is not: keys of the caller's own, holds by events."""
-    if given.get("SSECustomerAlgorithm") or given.get("SSECustomerKey"):
-        raise AwsError("NotImplemented", "forebay does not encrypt with customer keys (SSE-C)", http=501)
+    """Refuse what would have to be done, and is not: holds by events."""
     if any(name.startswith("ObjectLockEventHold") for name in given):
         raise AwsError("NotImplemented", "forebay knows no event-based holds", http=501)
 
@@ -149,6 +149,8 @@ def key_arn(asked: Asked, key: str | None) -> str:
 
 def encryption(meta: Mapping[str, Any]) -> Json:
     """The members that say how an object is encrypted."""
+    if "ssec" in meta:
+        return customer_key.shown(meta)
     found: Json = {"ServerSideEncryption": meta.get("sse", DEFAULT_ENCRYPTION)}
     if "kms" in meta:
         found["SSEKMSKeyId"] = meta["kms"]

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from forebay.errors import NotFound
 from forebay.lake.files import append
 from forebay.lake.shelf import Object, Part, Upload
+from forebay.layout import SEALED
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, sums
+from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.base import (
     change,
     in_thread,
@@ -40,6 +41,8 @@ from forebay.wire.service import Asked, Json
 MIN_PART = 5 << 20
 MOST_PARTS = 10_000
 _CRCS = ("CRC32", "CRC32C", "CRC64NVME")
+_NONCE = "nonce"
+"""Beside a part's checksums: with what it is encrypted, under a key of the caller's."""
 
 
 @operation("CreateMultipartUpload", partial=ENCRYPTED)
@@ -47,7 +50,7 @@ async def create_multipart_upload(asked: Asked, given: Json) -> Json:
     """Begin an upload; what the object will carry is said now."""
     bucket = need_bucket(asked, given)
     meta = await new_meta(asked, bucket, given)
-    if "sse" not in meta:
+    if not {"sse", "ssec"} & meta.keys():
         meta |= (await setting(asked, bucket, "default_encryption") or {}).get("told", {})
     algorithm, kind = given.get("ChecksumAlgorithm"), given.get("ChecksumType")
     if algorithm is not None:
@@ -108,14 +111,18 @@ async def upload_part(asked: Asked, given: Json) -> Json:
             http=400,
         )
     # Of an upload that names none, the whole object's is CRC64NVME, whatever its parts came with.
-    received = await body.receive(asked, given, more=() if wanted else ("CRC64NVME",))
+    sealing = customer_key.sealing_part(given, upload.doc["meta"])
+    received = await body.receive(asked, given, () if wanted else ("CRC64NVME",), sealing)
     await _add(asked, upload, number, received)
     shown = {} if algorithm is None else {sums.member(algorithm): received.sums[algorithm]}
     return {"ETag": f'"{received.etag}"', **shown, **encryption(upload.doc["meta"])}
 
 
 async def _add(asked: Asked, upload: Upload, number: int, received: body.Received) -> None:
-    args: Json = {"size": received.size, "etag": received.etag, "path": received.path, "sums": received.sums}
+    found = dict(received.sums)
+    if received.nonce is not None:
+        found[_NONCE] = received.nonce
+    args: Json = {"size": received.size, "etag": received.etag, "path": received.path, "sums": found}
     await change(asked, "upload_part", upload=upload.id, number=number, **args)
 
 
@@ -125,12 +132,14 @@ async def upload_part_copy(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     upload = await need_upload(asked, bucket, given)
     number = _check_number(given)
+    sealing = customer_key.sealing_part(given, upload.doc["meta"])
     source = await read_source(asked, given)
     try:
         first, beyond = _range(given.get("CopySourceRange"), source.found)
         algorithm = upload.doc.get("algorithm")
         names = [algorithm] if algorithm else ["CRC64NVME"]
-        received = await in_thread(copied, body.files_of(asked.system.layout), source, names, (first, beyond))
+        files = body.files_of(asked.system.layout)
+        received = await in_thread(copied, files, source, names, (first, beyond), sealing)
     finally:
         source.close()
     await _add(asked, upload, number, received)
@@ -194,9 +203,11 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     if given.get("MpuObjectSize") not in (None, size):
         message = f"The provided 'x-amz-mp-object-size' header value {given['MpuObjectSize']} does not match what was computed: {size}"
         raise AwsError("InvalidRequest", message, http=400)
+    if "ssec" in meta:
+        meta["ssec"] = {**meta["ssec"], "pieces": [[part.size, part.sums[_NONCE]] for part in parts]}
     meta["parts"] = [[part.size, _own(upload, part)] for part in parts]
     etag = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False).hexdigest()
-    received = await in_thread(joined, body.files_of(asked.system.layout), parts)
+    received = await in_thread(joined, body.files_of(asked.system.layout), parts, sealed="ssec" in meta)
     received.tail = f"{etag}-{len(parts)}"
     meta |= {"stat": received.stamp, "upload": upload.id}
     more = {**conditions, "upload": upload.id, "how": "CompleteMultipartUpload"}
@@ -293,6 +304,8 @@ def _sums(given: Json, upload: Upload, parts: Sequence[Part]) -> Json:
     if given.get("ChecksumType") is not None and algorithm is not None and given["ChecksumType"] != kind:
         message = f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum mode."
         raise AwsError("InvalidRequest", message, http=400)
+    if algorithm is None and "ssec" in upload.doc["meta"]:
+        return {}
     if algorithm is None:
         algorithm, kind = "CRC64NVME", "FULL_OBJECT"
     if any(algorithm not in part.sums for part in parts):
@@ -311,9 +324,9 @@ def _sums(given: Json, upload: Upload, parts: Sequence[Part]) -> Json:
     return {"sums": {algorithm: found}}
 
 
-def joined(files: Any, parts: Sequence[Part]) -> body.Received:
+def joined(files: Any, parts: Sequence[Part], *, sealed: bool) -> body.Received:
     """One durable file of all the parts' bytes."""
-    place, path = files.fresh()
+    place, path = files.fresh(SEALED if sealed else "")
     fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     size = 0
     try:

@@ -10,7 +10,7 @@ from forebay.errors import ForebayError, Unavailable
 from forebay.lake.objects import is_version
 from forebay.lake.shelf import Object, Shelf
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, sums
+from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
@@ -33,7 +33,6 @@ from forebay.wire.s3.headers import (
     meta_of,
     not_modified,
     overrides,
-    refuse_unbuilt,
     unquoted,
     write_conditions,
 )
@@ -45,8 +44,8 @@ SMALL = 1 << 18
 BLOCK = 1 << 20
 MAX_DELETED = 1000
 ENCRYPTED = (
-    "x-amz-server-side-encryption is answered as S3 does, but forebay does not encrypt files: the disk may. "
-    "Customer keys (SSE-C) are refused."
+    "x-amz-server-side-encryption is answered as S3 does, but forebay encrypts no files with keys of its own: the disk "
+    "may. Under customer keys (SSE-C) files are encrypted: SQL, crawlers and functions' copies by hand find noise."
 )
 FOR_DIRECTORIES = "A header you provided implies functionality that is not implemented"
 
@@ -59,8 +58,8 @@ async def put_object(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     meta = await new_meta(asked, bucket, given)
     conditions = write_conditions(given)
-    received = await body.receive(asked, given)
-    meta |= {"sums": received.sums, "stat": received.stamp}
+    received = await body.receive(asked, given, sealing=customer_key.sealing(given, meta))
+    meta = body.noted(meta, received)
     done = await register(
         asked, bucket, given["Key"], received, meta, op="object_put", how="Put", **conditions
     )
@@ -162,7 +161,6 @@ async def head_object(asked: Asked, given: Json) -> Json:
 async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     """What is answered to who reads an object; `wanted` with its bytes. Raises ForebayError, AwsError among them."""
     bucket = need_bucket(asked, given)
-    refuse_unbuilt(given)
     version = version_of(given)
     try:
         return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
@@ -181,6 +179,7 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wa
     try:
         if wanted:
             check_active(found)
+        opened_by = customer_key.opened_by(given, found.meta)
         answer = described(found) | shown_locks(found.meta) | shown_restore(found) | overrides(given)
         settings = at.settings(bucket)
         if "versioning" in settings:
@@ -197,9 +196,9 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wa
         if given.get("ChecksumMode") == "ENABLED" and (first, beyond) == (0, found.size):
             answer |= checksums(found.meta)
         if wanted and beyond - first <= SMALL:
-            answer["Body"] = os.pread(fd, beyond - first, first)
+            answer["Body"] = customer_key.read(fd, beyond - first, first, opened_by)
         elif wanted:
-            answer["Body"] = _pieces(fd, first, beyond)
+            answer["Body"] = _pieces(fd, first, beyond, opened_by)
             keep = True
         return answer
     finally:
@@ -241,10 +240,10 @@ def _part(found: Object, number: int, answer: Json) -> tuple[int, int]:
     return first, first + int(parts[number - 1][0])
 
 
-async def _pieces(fd: int, first: int, beyond: int) -> AsyncIterator[bytes]:
+async def _pieces(fd: int, first: int, beyond: int, by: customer_key.Opened | None) -> AsyncIterator[bytes]:
     try:
         while first < beyond:
-            piece = await in_thread(os.pread, fd, min(BLOCK, beyond - first), first)
+            piece = await in_thread(customer_key.read, fd, min(BLOCK, beyond - first), first, by)
             if not piece:
                 raise OSError("the file ended before its object does")
             first += len(piece)

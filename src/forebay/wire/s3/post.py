@@ -19,7 +19,7 @@ from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import service_model
 from forebay.wire.rights import authorise, note_change
-from forebay.wire.s3 import body, sums
+from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.base import SERVICE, check_key, invalid, malformed, need_bucket, raise_as_s3
 from forebay.wire.s3.form import Form, FormReader, boundary_of
 from forebay.wire.s3.headers import checksums, encryption, expiration, failed
@@ -41,6 +41,7 @@ _MEMBERS = {
     "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
     "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
     "x-amz-server-side-encryption-customer-key": "SSECustomerKey",
+    "x-amz-server-side-encryption-customer-key-md5": "SSECustomerKeyMD5",
     "x-amz-object-lock-mode": "ObjectLockMode",
     "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
 }
@@ -65,14 +66,16 @@ async def post_object(asked: Asked) -> Response:
         meta = await new_meta(asked, bucket, given)
         if "tagging" in form.fields:
             meta["tags"] = _tags(form.fields["tagging"])
-        received = await body.take(asked, _sized(reader.file(), policy), _expected(form))
+        expected = _expected(form)
+        expected.sealing = customer_key.sealing(given, meta)
+        received = await body.take(asked, _sized(reader.file(), policy), expected)
         if policy is not None:
             try:
                 policy.check_size(received.size)
             except AwsError:
                 body.discard(received)
                 raise
-        meta |= {"sums": received.sums, "stat": received.stamp}
+        meta = body.noted(meta, received)
         done = await register(asked, bucket, given["Key"], received, meta, op="object_put", how="Post")
     except AwsError:
         raise
@@ -180,7 +183,11 @@ def _headers(asked: Asked, bucket: str, found: Any, done: Json) -> dict[str, str
         "location": f"http://{host}/{bucket}/{quote(found.key, safe='')}",
     }
     kept = encryption(found.meta | done["encrypted"])
-    headers["x-amz-server-side-encryption"] = kept["ServerSideEncryption"]
+    if "ServerSideEncryption" in kept:
+        headers["x-amz-server-side-encryption"] = kept["ServerSideEncryption"]
+    else:
+        headers["x-amz-server-side-encryption-customer-algorithm"] = kept["SSECustomerAlgorithm"]
+        headers["x-amz-server-side-encryption-customer-key-md5"] = kept["SSECustomerKeyMD5"]
     if "SSEKMSKeyId" in kept:
         headers["x-amz-server-side-encryption-aws-kms-key-id"] = kept["SSEKMSKeyId"]
     if done["version"] is not None:

@@ -1,0 +1,159 @@
+"""Objects under a key of the caller's own (SSE-C): encrypted on disk, and read by who has the key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.harness import System
+from tests.wire.s3 import new_bucket, put, raw, read, refused
+from tests.wire.sdk import serving
+
+system = serving("name: keys\n")
+KEY = b"0123456789abcdef0123456789abcdef"
+OTHER = KEY[::-1]
+MIN_PART = 5 << 20
+HEADER = "x-amz-server-side-encryption-customer"
+
+
+def under(key: bytes, start: str = "SSECustomer") -> dict[str, Any]:
+    """The members that give a key, as the SDK itself makes them where it does so."""
+    md5 = base64.b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode()
+    text = base64.b64encode(key).decode()
+    return {f"{start}Algorithm": "AES256", f"{start}Key": text, f"{start}KeyMD5": md5}
+
+
+SOURCE = under(KEY, "CopySourceSSECustomer")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    return new_bucket(s3)
+
+
+def test_an_object_under_a_key_of_the_callers_is_encrypted_on_disk_and_read_with_the_key(
+    s3: Any, system: System, bucket: str
+) -> None:
+    body = b"a secret that is found nowhere " * 1000
+    done = s3.put_object(Bucket=bucket, Key="k", Body=body, **under(KEY))
+    md5 = base64.b64encode(hashlib.md5(KEY, usedforsecurity=False).digest()).decode()
+    assert (done["SSECustomerAlgorithm"], done["SSECustomerKeyMD5"]) == ("AES256", md5)
+    assert "ServerSideEncryption" not in done
+    assert done["ETag"].strip('"') != hashlib.md5(body, usedforsecurity=False).hexdigest()
+    head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED", **under(KEY))
+    assert (head["ContentLength"], head["SSECustomerKeyMD5"]) == (len(body), md5)
+    assert head["ChecksumCRC32"] == done["ChecksumCRC32"]
+    assert read(s3, bucket, "k", **under(KEY)) == body
+    for span in ("bytes=5-40", "bytes=16-31", "bytes=-7", "bytes=20000-"):
+        first, _, last = span.removeprefix("bytes=").partition("-")
+        wanted = body[int(first) : int(last) + 1 if last else None] if first else body[-int(last) :]
+        assert read(s3, bucket, "k", Range=span, **under(KEY)) == wanted
+    files = [path for path in system.layout.catalog.parent.rglob("*") if path.is_file()]
+    assert files
+    assert not any(b"found nowhere" in path.read_bytes() or KEY in path.read_bytes() for path in files)
+
+
+def test_without_the_key_an_object_is_not_read(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **under(KEY))
+    put(s3, bucket, "plain")
+    where = {"Bucket": bucket, "Key": "k"}
+    attributes = {**where, "ObjectAttributes": ["ETag"]}
+    copy = {"Bucket": bucket, "Key": "c", "CopySource": where}
+    stored = "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object."
+    for call, given in (
+        (s3.get_object, where),
+        (s3.get_object_attributes, attributes),
+        (s3.copy_object, copy),
+    ):
+        assert refused("InvalidRequest", call, 400, **given)["Message"] == stored
+    wrong = refused("AccessDenied", s3.get_object, 403, **where, **under(OTHER))
+    assert wrong["Message"].endswith("must provide the correct secret key.")
+    refused("AccessDenied", s3.get_object_attributes, 403, **attributes, **under(OTHER))
+    refused("AccessDenied", s3.copy_object, 403, **copy, **under(OTHER, "CopySourceSSECustomer"))
+    for more, status in (({}, 400), (under(OTHER), 403)):
+        with pytest.raises(ClientError) as raised:
+            s3.head_object(**where, **more)
+        assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    refused("InvalidRequest", s3.get_object, 400, Bucket=bucket, Key="plain", **under(KEY))
+    assert s3.get_object_attributes(**attributes, **under(KEY))["ETag"]
+
+
+def test_keys_that_are_none_are_refused(s3: Any, system: System, bucket: str) -> None:
+    def asked(**headers: str) -> str:
+        given = {f"{HEADER}-{name.replace('_', '-')}": value for name, value in headers.items()}
+        status, _, body = raw(system, "PUT", f"/{bucket}/k", b"x", given)
+        assert status == 400
+        return body.decode()
+
+    text = base64.b64encode(KEY).decode()
+    md5 = base64.b64encode(hashlib.md5(KEY, usedforsecurity=False).digest()).decode()
+    assert "valid encryption algorithm" in asked(key=text, key_MD5=md5)
+    assert "an appropriate secret key" in asked(algorithm="AES256")
+    assert "client calculated MD5" in asked(algorithm="AES256", key=text)
+    assert "did not match the hash" in asked(algorithm="AES256", key=text, key_MD5="A" * 22 + "==")
+    short = base64.b64encode(b"short").decode()
+    assert "The secret key was invalid" in asked(algorithm="AES256", key=short, key_MD5=md5)
+    assert "InvalidEncryptionAlgorithmError" in asked(algorithm="AES128", key=text, key_MD5=md5)
+    both = {"Bucket": bucket, "Key": "k", "ServerSideEncryption": "AES256", **under(KEY)}
+    assert "is incompatible" in refused("InvalidArgument", s3.put_object, 400, **both)["Message"]
+
+
+def test_copies_take_and_give_keys(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"once", **under(KEY))
+    source = {"Bucket": bucket, "Key": "k"}
+    s3.copy_object(Bucket=bucket, Key="bare", CopySource=source, **SOURCE)
+    assert read(s3, bucket, "bare") == b"once"
+    other = s3.copy_object(Bucket=bucket, Key="k", CopySource=source, **SOURCE, **under(OTHER))
+    assert "SSECustomerKeyMD5" in other
+    assert read(s3, bucket, "k", **under(OTHER)) == b"once"
+    refused("AccessDenied", s3.get_object, 403, **source, **under(KEY))
+
+
+def test_an_upload_in_parts_is_under_one_key(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="from", Body=b"copied-part", **under(OTHER))
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="k", **under(KEY))
+    assert begun["SSECustomerAlgorithm"] == "AES256"
+    part = {"Bucket": bucket, "Key": "k", "UploadId": begun["UploadId"]}
+    body = bytes(range(256)) * (MIN_PART // 256)
+    without = refused("InvalidRequest", s3.upload_part, 400, **part, PartNumber=1, Body=b"x")
+    assert without["Message"].startswith("The multipart upload initiate requested encryption.")
+    mixed = refused("InvalidRequest", s3.upload_part, 400, **part, PartNumber=1, Body=b"x", **under(OTHER))
+    assert mixed["Message"] == "The provided encryption parameters did not match the ones used originally."
+    tags = [s3.upload_part(**part, PartNumber=n, Body=body, **under(KEY))["ETag"] for n in (1, 2)]
+    source = {"CopySource": {"Bucket": bucket, "Key": "from"}, "CopySourceRange": "bytes=0-5"}
+    given = {**source, **under(OTHER, "CopySourceSSECustomer"), **under(KEY)}
+    tags.append(s3.upload_part_copy(**part, PartNumber=3, **given)["CopyPartResult"]["ETag"])
+    parts = [{"PartNumber": n, "ETag": tag} for n, tag in enumerate(tags, 1)]
+    done = s3.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+    assert done["ETag"].endswith('-3"')
+    assert read(s3, bucket, "k", **under(KEY)) == body * 2 + b"copied"
+    edge = f"bytes={2 * MIN_PART - 3}-{2 * MIN_PART + 2}"
+    assert read(s3, bucket, "k", Range=edge, **under(KEY)) == body[-3:] + b"cop"
+    assert read(s3, bucket, "k", PartNumber=3, **under(KEY)) == b"copied"
+    refused("InvalidRequest", s3.get_object, 400, Bucket=bucket, Key="k")
+
+
+def test_a_form_may_bring_a_key(s3: Any, system: System, bucket: str) -> None:
+    text = base64.b64encode(KEY).decode()
+    md5 = base64.b64encode(hashlib.md5(KEY, usedforsecurity=False).digest()).decode()
+    fields = {
+        "key": "posted",
+        f"{HEADER}-algorithm": "AES256",
+        f"{HEADER}-key": text,
+        f"{HEADER}-key-MD5": md5,
+    }
+    lines = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    form = (
+        f'{lines}--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhidden\r\n--x--\r\n'
+    )
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    status, headers, _ = raw(system, "POST", f"/{bucket}", form.encode(), kind)
+    assert (status, headers[f"{HEADER}-key-md5"]) == (204, md5)
+    assert read(s3, bucket, "posted", **under(KEY)) == b"hidden"
