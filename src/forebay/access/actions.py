@@ -47,6 +47,8 @@ def _own(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
         return [Need(*each) for each in s3(operation, given)]
     if service == "events" and operation == "PutEvents":
         return _entries(given, arn)
+    if service == "sns" and operation == "PublishBatch":
+        operation = "Publish"
     if service == "dynamodb" and isinstance(given.get("TransactItems"), list):
         return _transacted(given, arn) or [Need(f"dynamodb:{operation}", "*")]
     action = f"{service}:{operation}"
@@ -81,6 +83,9 @@ def _keys(service: str, operation: str, given: Given, arn: MakeArn) -> Mapping[s
             return {
                 "lambda:functionarn": next(iter(_lambda("", {"FunctionName": given["FunctionName"]}, arn)))
             }
+        case "sns", "Subscribe":
+            endpoint = {"sns:endpoint": str(given["Endpoint"])} if given.get("Endpoint") else {}
+            return {"sns:protocol": str(given.get("Protocol")), **endpoint}
         case "lambda", "AddPermission":
             return {"lambda:principal": str(given.get("Principal"))}
         case "iam", "AttachUserPolicy" | "AttachRolePolicy" | "DetachUserPolicy" | "DetachRolePolicy":
@@ -158,6 +163,9 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if full := _first(given, "ResourceArn"):
         yield full
         return
+    if "Registr" in operation or "Schema" in operation:
+        yield from _schemas(given, arn)
+        return
     if not any(each in operation for each in ("Database", "Table", "Partition", "Catalog", "UserDefined")):
         return
     yield arn("catalog")
@@ -175,6 +183,19 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
             table = _first(given, "Name") or (given.get("TableInput") or {}).get("Name") or ""
         tables = given.get("TablesToDelete") or ([table] if table else ["*"] if "Tables" in operation else [])
         yield from (arn(f"table/{database}/{each.lower()}") for each in tables)
+
+
+def _schemas(given: Given, arn: MakeArn) -> Iterable[str]:
+    """The registry, and the schema in it, that an operation of Glue's schema registry is about."""
+    home, schema = given.get("RegistryId") or {}, given.get("SchemaId") or {}
+    if full := home.get("RegistryArn") or schema.get("SchemaArn"):
+        yield str(full)
+        return
+    registry = home.get("RegistryName") or schema.get("RegistryName") or given.get("RegistryName")
+    registry = registry or "default-registry"
+    yield arn(f"registry/{registry}")
+    if name := schema.get("SchemaName") or given.get("SchemaName"):
+        yield arn(f"schema/{registry}/{name}")
 
 
 def _athena(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers."""
+"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers; the schema registry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from forebay.wire.glue import (
     indexes,
     jobs,
     partitions,
+    registries,
+    schema_evolution,
+    schema_metadata,
+    schema_versions,
+    schemas,
     statistics,
     tables,
     tags,
@@ -27,6 +32,11 @@ __all__ = [
     "indexes",
     "jobs",
     "partitions",
+    "registries",
+    "schema_evolution",
+    "schema_metadata",
+    "schema_versions",
+    "schemas",
     "statistics",
     "tables",
     "tags",

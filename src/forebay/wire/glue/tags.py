@@ -1,4 +1,4 @@
-"""Tags of databases, crawlers and classifiers, by ARN."""
+"""Tags of databases, crawlers, schemas and the like, by ARN."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from forebay.wire.service import Asked, Json
 
 KIND = "glue.tags"
 KINDS = ("database", "table", "crawler", "job", "trigger", "connection", "workflow", "registry", "schema")
+KEPT = {
+    "connection": "glue.connection",
+    "registry": "glue.registry",
+    "schema": "glue.schema",
+    "trigger": "glue.trigger",
+    "workflow": "glue.workflow",
+}
 MOST = 50
 
 
@@ -28,14 +35,15 @@ def put_tags(asked: Asked, resource: str, tags: dict[str, str]) -> None:
         asked.system.documents.delete(KIND, resource)
 
 
-def _resource(arn: str) -> str:
+def _resource(asked: Asked, arn: str) -> str:
     parts = arn.split(":", 5)
     if len(parts) != 6 or parts[0] != "arn" or parts[2] != "glue":
         raise invalid(f"Invalid ARN: {arn}")
     kind, slash, name = parts[5].partition("/")
     if not slash or not name or kind not in KINDS:
         raise invalid(f"Unsupported resource type: {parts[5]}")
-    if kind in ("job", "trigger", "connection", "workflow", "registry", "schema"):
+    kept = KEPT.get(kind)
+    if kind == "job" or (kept is not None and asked.system.documents.get(kept, name) is None):
         raise not_found(f"Resource {arn} not found")
     return f"{kind}/{name}"
 
@@ -43,7 +51,7 @@ def _resource(arn: str) -> str:
 @SERVICE.operation("TagResource")
 async def tag_resource(asked: Asked, given: Json) -> Json:
     """Add tags."""
-    resource = _resource(given["ResourceArn"])
+    resource = _resource(asked, given["ResourceArn"])
     put_tags(asked, resource, {**tags_of(asked, resource), **given["TagsToAdd"]})
     return {}
 
@@ -51,7 +59,7 @@ async def tag_resource(asked: Asked, given: Json) -> Json:
 @SERVICE.operation("UntagResource")
 async def untag_resource(asked: Asked, given: Json) -> Json:
     """Take tags away."""
-    resource = _resource(given["ResourceArn"])
+    resource = _resource(asked, given["ResourceArn"])
     gone = set(given["TagsToRemove"])
     put_tags(asked, resource, {k: v for k, v in tags_of(asked, resource).items() if k not in gone})
     return {}
@@ -60,4 +68,4 @@ async def untag_resource(asked: Asked, given: Json) -> Json:
 @SERVICE.operation("GetTags")
 async def get_tags(asked: Asked, given: Json) -> Json:
     """The tags."""
-    return {"Tags": tags_of(asked, _resource(given["ResourceArn"]))}
+    return {"Tags": tags_of(asked, _resource(asked, given["ResourceArn"]))}
