@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import psutil
 
 import forebay
-from benchmarks import asking, bus, clients, door, kinesis, system
+from benchmarks import asking, bus, clients, door, kinesis, streamsql, system
 from benchmarks.table import HEAD, into_readme, number, say
 
 MEASURES: dict[str, Callable[[], None]] = {
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "overhead": asking.overhead,
     "last_hour": asking.last_hour,
     "dashboards": system.dashboards,
+    "streamsql": streamsql.rows,
     "cold": system.cold,
     "memory": system.memory,
     "linear": lambda: system.linear([1, 10]),
