@@ -25,7 +25,7 @@ GROUPS = {
     "In a log": ("streams", "event", "db"),
     "On the way to the lake": ("functions", "delivery", "lake", "catalog", "flow"),
     "SQL": ("query",),
-    "Running": ("runtime", "cli", "sender", "ipc", "layout"),
+    "Running": ("runtime", "cli", "sender", "reading", "ipc", "layout"),
 }
 
 

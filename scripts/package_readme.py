@@ -25,6 +25,7 @@ GROUND = (
     "ipc",
     "ports",
     "sender",
+    "reading",
 )
 ABOVE = ("cli", "web", "wire", "deploy", "runtime", "flow")
 

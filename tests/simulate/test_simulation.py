@@ -20,12 +20,7 @@ from forebay.errors import DataRejected, ForebayError, NotFound, UsageError
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref, Spec
 from forebay.simulate.run import Progress, run_simulation
-
-
-class Simulator(Spec, frozen=True, kw_only=True):
-    function: str | None = None
-    rate: float = 1000.0
-    to: Ref = Ref("ingest", "clicks")
+from forebay.simulate.section import SimulatorSpec
 
 
 class Door(Spec, frozen=True, kw_only=True):
@@ -90,7 +85,8 @@ def server() -> Iterator[Server]:
 
 def project(root: Path, code: str, **spec: Any) -> Project:
     (root / "events.py").write_text(code)
-    simulator = Simulator(**{"function": "events.py:events", **spec})
+    given = {"function": "events.py:events", "rate": 1000.0, "to": Ref("ingest", "clicks"), **spec}
+    simulator = SimulatorSpec(**given)
     sections: dict[str, dict[str, Spec]] = {"ingest": {"clicks": Door()}, "simulate": {"guests": simulator}}
     return Project(name="shop", root=str(root), timezone="Europe/Berlin", sections=sections)
 
@@ -99,7 +95,11 @@ def run(
     root: Path, server: Server, code: str, spec: dict[str, Any] | None = None, **options: Any
 ) -> Progress:
     return run_simulation(
-        project(root, code, **(spec or {})), "guests", Layout(root / ".forebay"), server.url, **options
+        project(root, code, **(spec or {})),
+        "guests",
+        Layout(root / ".forebay"),
+        {"ingest": server.url},
+        **options,
     )
 
 
@@ -272,15 +272,9 @@ def test_no_address_but_a_local_one_is_ever_sent_to(tmp_path: Path, url: str) ->
         run(tmp_path, Server(url=url), FOREVER)
 
 
-def test_a_template_is_refused_for_now(tmp_path: Path, server: Server) -> None:
-    with pytest.raises(UsageError, match="template") as raised:
-        run(tmp_path, server, FOREVER, {"function": None})
-    assert raised.value.fix is not None
-
-
 def test_an_unknown_simulator_is_told_with_those_that_are(tmp_path: Path, server: Server) -> None:
     with pytest.raises(NotFound) as raised:
-        run_simulation(project(tmp_path, FOREVER), "gests", Layout(tmp_path / ".forebay"), server.url)
+        run_simulation(project(tmp_path, FOREVER), "gests", Layout(tmp_path / ".forebay"), {})
     assert raised.value.why == "it has: guests"
 
 

@@ -15,12 +15,12 @@ import click
 
 from forebay.cli.bar import Bar
 from forebay.cli.find import applied_project, find_running, front, json_option, state_option
-from forebay.cli.reading import FORMATS, Source, open_source
 from forebay.errors import DataRejected, NotFound, UsageError
 from forebay.ingest.section import RouteSpec
 from forebay.lake.files import Files
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.reading import FORMATS, Source, open_source
 from forebay.runtime.endpoints import Endpoints
 from forebay.sender import BATCH, Log, Outcome, Route, Target
 

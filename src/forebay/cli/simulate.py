@@ -59,7 +59,7 @@ def command(
                 project,
                 name.removeprefix("simulate."),
                 layout,
-                running.urls["ingest"],
+                running.urls,
                 rate=rate,
                 duration=duration,
                 events=events,

@@ -32,7 +32,7 @@ def main(layout: Layout, name: str) -> None:
         try:
             if running is None:
                 raise NoServer("NoServer", "the system has not said where it listens")
-            run_simulation(project, name, layout, running.urls["ingest"], stopped=lambda: stopped)
+            run_simulation(project, name, layout, running.urls, stopped=lambda: stopped)
         except NoServer as error:
             logger.info("%s; trying again", error.message)
             time.sleep(AGAIN)

@@ -12,31 +12,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import msgspec
 
 from forebay.errors import ForebayError, UsageError
+from forebay.simulate.events import Taken
 from forebay.simulate.source import LENGTH
 
 PATIENCE = 30.0
 """Seconds that a generator may take over its next events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Events that are due; `burst` ones do not count against the rate. `ended`: there are no more."""
-
-    events: list[bytes]
-    burst: bool
-    ended: bool
-
-
 class Generator:
     """The events of `function` (`simulate/evening.py:clicks`) of the project at `root`."""
+
+    own_pace = False
 
     def __init__(self, root: Path, function: str, *, seed: int, timezone: str, rate: float) -> None:
         file, colon, attribute = function.rpartition(":")
@@ -116,14 +108,6 @@ class Generator:
         self._process.wait()
         _pipe(self._process.stdin).close()
         _pipe(self._process.stdout).close()
-
-    def __enter__(self) -> Generator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

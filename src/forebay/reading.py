@@ -40,15 +40,20 @@ class Source:
     close: Callable[[], None]
 
 
+def kind_of(path: Path) -> str | None:
+    """What a file is, by its name."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    return _SUFFIXES.get(suffixes[-1] if suffixes else "")
+
+
 def open_source(name: str, format: str | None) -> Source:
     """Open a file, or stdin for `-`. Raises UsageError (`NoSuchFile`, `UnknownFormat`)."""
     if name == "-":
         stream: BinaryIO = sys.stdin.buffer
         return _source(name, stream, format or "ndjson", close=lambda: None)
     path = Path(name)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    kind = format or _SUFFIXES.get(suffixes[-2 if zipped and len(suffixes) > 1 else -1] if suffixes else "")
+    zipped = path.suffix.lower() == ".gz"
+    kind = format or kind_of(path)
     if kind is None:
         raise UsageError(
             "UnknownFormat",
