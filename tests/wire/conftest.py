@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
 import pytest
 
+from tests.wire.cloudwatch import Put, minute
 from tests.wire.sdk import speaking
 
 athena = speaking("athena", retries=0)
+cloudwatch = speaking("cloudwatch")
 events = speaking("events", retries=0)
 firehose = speaking("firehose", retries=0)
 functions = speaking("lambda")
@@ -36,3 +39,23 @@ def database(glue: Any) -> str:
     name = f"db_{uuid.uuid4().hex[:8]}"
     glue.create_database(DatabaseInput={"Name": name})
     return name
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"shop/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def put(cloudwatch: Any, namespace: str) -> Put:
+    """Puts values of a metric of the test's namespace, the first of them at `at`, the others a minute apart."""
+
+    def put(name: str, *values: float, at: dt.datetime | None = None, **more: Any) -> None:
+        begin = at or minute()
+        data = [
+            {"MetricName": name, "Value": value, "Timestamp": begin + dt.timedelta(minutes=n), **more}
+            for n, value in enumerate(values)
+        ]
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+
+    return put

@@ -36,7 +36,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sns", "Publish", {"Message": "m", "TopicArn": "arn:aws:sns:us-east-1:000000000000:t"}),
     ("sts", "DecodeAuthorizationMessage", {"EncodedMessage": "m"}),
     ("iam", "ListSAMLProviders", {}),
-    ("cloudwatch", "PutMetricData", {"Namespace": "n", "MetricData": [{"MetricName": "m", "Value": 1.0}]}),
+    ("cloudwatch", "PutDashboard", {"DashboardName": "n", "DashboardBody": "{}"}),
     ("lambda", "ListCodeSigningConfigs", {}),
     ("s3", "GetObjectTorrent", {"Bucket": "shop", "Key": "raw/a.csv"}),
     ("s3", "GetBucketMetadataConfiguration", {"Bucket": "shop"}),

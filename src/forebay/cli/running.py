@@ -34,6 +34,7 @@ from forebay.runtime.supervisor import Supervisor
 from forebay.sections import SECTIONS
 from forebay.telemetry import log
 from forebay.telemetry.groups import FORMAT as GROUPS_FORMAT
+from forebay.telemetry.metric_rows import FORMAT as METRICS_FORMAT
 from forebay.web.state import FORMAT as STATE_FORMAT
 
 logger = logging.getLogger("forebay.supervisor")
@@ -76,7 +77,8 @@ class Run:
         check_installed(project)
         prepare(self.layout)
         formats = {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT}
-        check_formats(self.layout, {**formats, self.layout.keyvalue: TABLES_FORMAT})
+        formats |= {self.layout.keyvalue: TABLES_FORMAT, self.layout.metrics: METRICS_FORMAT}
+        check_formats(self.layout, formats)
         lock = Lock(self.layout)
         lock.take()
         snapshots.finish(self.layout)

@@ -11,6 +11,7 @@ from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents
 from forebay.streams.writer import Log
+from forebay.telemetry.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class System:
     flow: AsyncClient
     query: AsyncClient
     tables: Tables
+    metrics: Metrics
     declared: Callable[[], Project]
     project: Callable[[], Project]
     apply: Callable[[], Awaitable[None]]

@@ -37,6 +37,7 @@ from forebay.web.groups import LogGroups
 from forebay.web.ingest import IngestApp, IngestOptions
 from forebay.web.key_operations import KeyOperations
 from forebay.web.logs import Logs
+from forebay.web.metrics import MetricOperations
 from forebay.web.rates import Rates
 from forebay.web.serve import Door
 from forebay.web.state import Doors, added, open_state, read_doors, save_doors
@@ -95,6 +96,7 @@ class Front:
         self._guard = _guard(self.project, options)
         self._groups = LogGroups(layout)
         self._tables = Tables(layout.keyvalue)
+        self._metrics = MetricOperations(layout.metrics)
         ways = IngestOptions(call=self._call_function, note=self._groups.access.note)
         self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard, ways)
         self._status = Status(
@@ -125,6 +127,7 @@ class Front:
                 "append": appends.append,
                 "attach": appends.attach,
                 "logs_put": self._groups.put,
+                **self._metrics.operations(),
                 "log_read": self._log_read,
                 "trim": self._trim,
                 **key_operations.operations(),
@@ -143,6 +146,7 @@ class Front:
             os.write(fds["ready"], b"1")
             os.close(fds["ready"])
         await asyncio.sleep(0)  # the door's first requests go before the imports below
+        self._metrics.conform(self.project)
         await self._groups.conform(self.project)
         await conform(self._tables, self.project, self._documents)
         from forebay.web.console import ConsoleContext, console_app  # noqa: PLC0415 - see the module's docstring
@@ -205,6 +209,7 @@ class Front:
         self.logs.close()
         await self._groups.close()
         await self._tables.close()
+        await self._metrics.close()
         self._db.close()
 
     async def _call_function(self, name: str, event: bytes, timeout: float) -> dict[str, Any]:
@@ -252,6 +257,7 @@ class Front:
             project = effective(declared, self._documents, SECTIONS)
             self._ingest.reload(project)  # first: it refuses without having changed anything
             await asyncio.to_thread(self.logs.open, project)
+            self._metrics.conform(project)
             await self._groups.conform(project)
             await conform(self._tables, project, self._documents)
             self._declared, self.project = declared, project
@@ -266,6 +272,7 @@ class Front:
             flow=self._wire[0],
             query=self._wire[1],
             tables=self._tables,
+            metrics=self._metrics.metrics,
             declared=lambda: self._declared,
             project=lambda: self.project,
             apply=self._apply,

@@ -90,6 +90,8 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
     asked.principal = asked.identity.arn if asked.identity.bounded else "root"
     if call.service == "s3":
         request.hoist()
+    elif not call.protocol.startswith("rest"):  # what was signed is what came
+        request.body = request.unpacked()
     if asked.identity.bounded:
         await authorise(asked, _given(call, name, request), asked.identity)
     if (fast := service.fast.get(name)) is not None:

@@ -81,7 +81,7 @@ def detect(request: Request) -> Call:
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or (
         request.method in ("GET", "POST") and request.path == "/" and "Action=" in request.query
     ):
-        form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)) | dict(
+        form = dict(parse_qsl(request.unpacked().decode("utf-8", "replace"), keep_blank_values=True)) | dict(
             request.parameters()
         )
         if "Action" in form:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from forebay.errors import ForebayError
+from forebay.ingest.gunzip import gunzip
 
 MAX_BODY = 64 << 20
 """What is read into memory of one body; a service's streaming operations take more."""
@@ -102,6 +103,12 @@ class Request:
         if size > most:
             raise AwsError("EntityTooLarge", f"the body passes {most:,} bytes", http=413)
         self.body = b"".join(parts)
+
+    def unpacked(self) -> bytes:
+        """The body as it was before its client made it smaller, as SDKs do with metrics. Raises ForebayError."""
+        if self.headers.get("content-encoding", "").lower() != "gzip":
+            return self.body
+        return gunzip(self.body, MAX_BODY)
 
     def parameters(self) -> list[tuple[str, str]]:
         """The query string's pairs, in order, decoded; a name without `=` has the value ''."""
