@@ -279,8 +279,44 @@ def test_a_policy_is_put_read_and_deleted(kinesis: Any) -> None:
     assert message == f"No resource policy found for resource ARN {of['ResourceARN']}."
     unknown = of["ResourceARN"] + "unknown"
     message = refused("ResourceNotFoundException", kinesis.get_resource_policy, ResourceARN=unknown)
-    assert message == f"Stream {unknown} under account {ACCOUNT} not found."
-    refused("InvalidArgumentException", kinesis.put_resource_policy, **of, Policy="{")
+    assert message == f"Stream {name}unknown under account {ACCOUNT} not found."
+    west = of["ResourceARN"].replace("us-east-1", "us-west-2")
+    message = refused("InvalidArgumentException", kinesis.get_resource_policy, ResourceARN=west)
+    assert message == f"The region specified in the ARN '{west}' does not match the endpoint region"
+
+
+def test_a_policy_is_of_its_stream_or_consumer_and_shares_what_can_be_shared(kinesis: Any) -> None:
+    stream = arn(kinesis, new_stream(kinesis))
+    made = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName="one")
+    consumer = made["Consumer"]["ConsumerARN"]
+
+    def policy(resource: str, action: str, start: str = "") -> str:
+        statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
+        return start + json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    resource = "The resource policy's resource must be the same as the resource ARN."
+    where = "Resource policy contains invalid statement at line 1, column 41: "
+    for of, document, message in (
+        (stream, "{", "This policy contains invalid Json"),
+        (stream, "[]", "This policy contains invalid Json"),
+        (stream, "{}", "Missing required field Version"),
+        (stream, '{"Version": "2012-10-17"}', "Missing required field Statement"),
+        (stream, policy(consumer, "kinesis:GetRecords"), where + resource),
+        (
+            consumer,
+            policy(consumer, "kinesis:GetRecords", "\n "),
+            where.replace("line 1, column 41", "line 2, column 42")
+            + 'The following action names are invalid: "kinesis:GetRecords"',
+        ),
+    ):
+        said = refused(
+            "InvalidArgumentException", kinesis.put_resource_policy, ResourceARN=of, Policy=document
+        )
+        assert said == f"Policy validation error: {message}"
+    shared = policy(consumer, "kinesis:SubscribeToShard")
+    kinesis.put_resource_policy(ResourceARN=consumer, Policy=shared)
+    assert kinesis.get_resource_policy(ResourceARN=consumer)["Policy"] == shared
+    assert kinesis.get_resource_policy(ResourceARN=stream)["Policy"] == "{}"
 
 
 def test_consumers_are_registered_listed_and_deregistered(kinesis: Any) -> None:

@@ -20,8 +20,11 @@ async def policy_of(asked: Asked, resource: str) -> tuple[Statement, ...]:
             return _parsed(_function(asked, rest.removeprefix("function:")))
         case "events" if rest.startswith("event-bus/"):
             return _parsed(_meta(asked, "bus", rest.removeprefix("event-bus/")))
+        case "sns":
+            name = rest.partition(":")[0]
+            return _parsed(_meta(asked, "topics", name) or _declared_topic(asked, name))
         case "kinesis" if rest.startswith("stream/"):
-            return _parsed(_meta(asked, "streams", rest.removeprefix("stream/").partition("/")[0]))
+            return _parsed(_stream(asked, rest.removeprefix("stream/")))
     return ()
 
 
@@ -43,9 +46,22 @@ def _function(asked: Asked, name: str) -> Any:
     return {"Version": "2012-10-17", "Statement": statements} if statements else None
 
 
+def _declared_topic(asked: Asked, name: str) -> Any:
+    return (asked.system.documents.get("sns.meta", name) or {}).get("policy")
+
+
 def _meta(asked: Asked, kind: str, name: str) -> Any:
     doc = asked.system.documents.get(kind, name) or {}
     return (doc.get("meta") or {}).get("policy")
+
+
+def _stream(asked: Asked, name: str) -> Any:
+    """The policy of a stream, or of its consumer where `name` is `stream/consumer/name:created`."""
+    name, _, consumer = name.partition("/consumer/")
+    if not consumer:
+        return _meta(asked, "streams", name)
+    doc = asked.system.documents.get("kinesis.consumer", f"{name}/{consumer.partition(':')[0]}") or {}
+    return doc.get("policy")
 
 
 def _parsed(given: Any) -> tuple[Statement, ...]:

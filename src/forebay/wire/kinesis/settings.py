@@ -1,11 +1,9 @@
-"""A stream's settings: retention, capacity mode, record size, encryption, monitoring, policy.
+"""A stream's settings: retention, capacity mode, record size, encryption, monitoring.
 
-Of `Stream.meta`: `mode`, `max_record_kib`, `encryption`, `metrics`, `policy` (and `created`, `tags`).
+Of `Stream.meta`: `mode`, `max_record_kib`, `encryption`, `metrics` (and `created`, `tags`).
 """
 
 from __future__ import annotations
-
-import orjson
 
 from forebay.wire.kinesis.base import (
     HOUR,
@@ -15,13 +13,10 @@ from forebay.wire.kinesis.base import (
     Stream,
     arn_of,
     changing,
-    find,
     invalid,
     save,
-    stream_in,
 )
 from forebay.wire.kinesis.streams import applied, with_spec
-from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
 SHORTEST, LONGEST = 24, 8760
@@ -145,42 +140,3 @@ async def disable_enhanced_monitoring(asked: Asked, given: Json) -> Json:
         have = list(METRICS)
     left = [] if "ALL" in gone else [name for name in have if name not in gone]
     return _monitored(asked, found, left)
-
-
-def _with_policy(asked: Asked, given: Json, *, change: bool) -> Stream:
-    arn = given["ResourceARN"]
-    found = find(asked, stream_in(arn))
-    if found is None:
-        raise AwsError("ResourceNotFoundException", f"Stream {arn} under account {asked.account} not found.")
-    return changing(asked, {"StreamName": found.name}) if change else found
-
-
-@SERVICE.operation("PutResourcePolicy")
-async def put_resource_policy(asked: Asked, given: Json) -> None:
-    """Set who else may call: it counts beside the policies of who does."""
-    found = _with_policy(asked, given, change=True)
-    try:
-        policy = orjson.loads(given["Policy"])
-    except orjson.JSONDecodeError:
-        policy = None
-    if not isinstance(policy, dict) or "Statement" not in policy:
-        raise invalid("The policy is not a valid JSON policy document.")
-    found.meta["policy"] = given["Policy"]
-    save(asked, found)
-
-
-@SERVICE.operation("GetResourcePolicy")
-async def get_resource_policy(asked: Asked, given: Json) -> Json:
-    """A stream's policy; `{}` where there is none."""
-    return {"Policy": _with_policy(asked, given, change=False).meta.get("policy", "{}")}
-
-
-@SERVICE.operation("DeleteResourcePolicy")
-async def delete_resource_policy(asked: Asked, given: Json) -> None:
-    """Forget a stream's policy."""
-    found = _with_policy(asked, given, change=True)
-    if found.meta.pop("policy", None) is None:
-        raise AwsError(
-            "ResourceNotFoundException", f"No resource policy found for resource ARN {given['ResourceARN']}."
-        )
-    save(asked, found)
