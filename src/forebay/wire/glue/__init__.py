@@ -1,4 +1,4 @@
-"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers; the schema registry."""
+"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers; the schema registry; what is only kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from forebay.wire.glue import (
     functions,
     indexes,
     jobs,
+    kept,
     partitions,
     registries,
     schema_evolution,
@@ -31,6 +32,7 @@ __all__ = [
     "functions",
     "indexes",
     "jobs",
+    "kept",
     "partitions",
     "registries",
     "schema_evolution",

@@ -8,7 +8,6 @@ from forebay.wire.glue.base import (
     ask,
     folded,
     invalid,
-    not_found,
     present,
     refuse_declared,
     seconds,
@@ -89,23 +88,6 @@ async def delete_database(asked: Asked, given: Json) -> Json:
 async def get_catalog_import_status(asked: Asked, given: Json) -> Json:
     """There never was an Athena-internal catalog here to import."""
     return {"ImportStatus": {"ImportCompleted": True}}
-
-
-@SERVICE.operation("GetResourcePolicy")
-async def get_resource_policy(asked: Asked, given: Json) -> Json:
-    """No policy can be put on the catalog, so there is none."""
-    raise not_found("Policy not found")
-
-
-@SERVICE.operation("GetDataCatalogEncryptionSettings")
-async def get_encryption(asked: Asked, given: Json) -> Json:
-    """Nothing in the catalog is encrypted."""
-    return {
-        "DataCatalogEncryptionSettings": {
-            "EncryptionAtRest": {"CatalogEncryptionMode": "DISABLED"},
-            "ConnectionPasswordEncryption": {"ReturnConnectionPasswordEncrypted": False},
-        }
-    }
 
 
 __all__ = ["database_of", "invalid"]
