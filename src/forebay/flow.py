@@ -7,6 +7,7 @@ What happens to an event, and where:
       │
     bus             rules: which events go where                     flow_bus.py, bus/router.py
     streamsql       windows and filters, into other logs             flow_streamsql.py, streamsql/engine.py
+    topics          what is published, to whom it concerns           flow_topics.py, topics/subscriber.py
       │
       │  a delivery reads its log at a position of its own           (process: flow, this module)
       ▼
@@ -53,6 +54,7 @@ from forebay.errors import ForebayError, UsageError
 from forebay.flow_bus import Buses
 from forebay.flow_streamsql import StreamSql
 from forebay.flow_tables import declare, qualified
+from forebay.flow_topics import Topics
 from forebay.flow_triggers import Functions, plain_host
 from forebay.flow_upkeep import Upkeep
 from forebay.functions.invoke import Host
@@ -95,6 +97,7 @@ class Flow:
         self.buses = Buses(layout, self._store, self.functions, self.lake.notices)
         self.buses.reading = self._positions
         self.streamsql = StreamSql(layout)
+        self.topics = Topics(layout, self._store, self.functions)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -132,6 +135,7 @@ class Flow:
         self.crawlers.start()
         self.functions.start()
         self.buses.start()
+        self.topics.start()
         for beat in self._beats:
             beat.start()
         self.lake.start()
@@ -159,6 +163,7 @@ class Flow:
                     self._add(name, spec)
             self.crawlers.apply(project)
             self.streamsql.apply(project)
+            self.topics.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
         spec = project.of(DeliverySpec)[delivery.name]
@@ -272,6 +277,7 @@ class Flow:
             "crawlers": self.crawlers.status(),
             "buses": self.buses.status(),
             "streamsql": self.streamsql.status(),
+            "topics": self.topics.status(),
             "functions": self.functions.status(),
             "trouble": self._store.trouble,
         }
@@ -303,6 +309,7 @@ class Flow:
         self._pool.shutdown(cancel_futures=True)
         self.streamsql.stop()
         self.buses.stop()
+        self.topics.stop()
         self.lake.stop()
         self.crawlers.stop()
         self._store.close()
@@ -326,6 +333,7 @@ class Flow:
             ]
             + self.buses.positions()
             + self.streamsql.positions()
+            + self.topics.positions()
             + self.functions.positions()
         )
 

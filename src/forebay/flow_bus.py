@@ -33,7 +33,7 @@ from forebay.streams.section import StreamSpec
 
 log = logging.getLogger(__name__)
 
-HANDED = ("streams", "bus", "functions", "telemetry")
+HANDED = ("streams", "bus", "functions", "telemetry", "topics")
 """The nouns that rules hand events to; deliveries read them themselves."""
 STOP_SECONDS = 1.5
 SETTLE = 2.0

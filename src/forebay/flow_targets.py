@@ -28,10 +28,11 @@ from forebay.flow_shards import Put
 from forebay.flow_triggers import Functions
 from forebay.functions.queue import enqueue
 from forebay.project.model import Location, Ref
+from forebay.topics.message import encode
 
 
 class Copier(Target):
-    """Copies what rules choose into a stream or another bus, exactly once."""
+    """Copies what rules choose into a stream, a topic or another bus, exactly once."""
 
     def __init__(self, *parts: Any, target: Ref, front: Path, key: Callable[[Ref], str | None]) -> None:
         super().__init__(*parts)
@@ -57,6 +58,8 @@ class Copier(Target):
                 for index, payload, route in given.items
             ]
             records = [payload for _, payload, _ in given.items]
+        elif self._target.noun == "topics":
+            records = [encode(payload.decode(errors="replace")) for _, payload, _ in given.items]
         else:
             records = [given.records[index] for index, _, _ in given.items]
         self._front.call(

@@ -23,6 +23,7 @@ kinesis = speaking("kinesis", retries=0, parameter_validation=False)
 dynamodb = speaking("dynamodb", retries=0)
 logs = speaking("logs")
 s3 = speaking("s3")
+sns = speaking("sns", retries=0)
 
 
 @pytest.fixture

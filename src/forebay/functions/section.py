@@ -14,7 +14,6 @@ from forebay.project.field import Field
 from forebay.project.model import Location, Ref, Spec
 from forebay.project.section import Section
 
-_TOPICS = "topics are not built yet"
 _WIRE = "it is made over the AWS wire"
 
 
@@ -38,7 +37,6 @@ class TriggerSpec(Spec, frozen=True, kw_only=True):
             example="ops",
             refs=("topics",),
             feeds="from",
-            later=_TOPICS,
         ),
     ] = None
     schedule: Annotated[

@@ -65,7 +65,7 @@ def reader(edge: Edge) -> str:
     """The name of who reads by a pulled edge: a delivery as itself, what a rule feeds as one of the two, a sink of SQL."""
     if edge.reader:
         return edge.reader
-    if edge.by == "rule" and edge.target.noun != "delivery":
+    if edge.source.noun == "topics" or (edge.by == "rule" and edge.target.noun != "delivery"):
         return f"{edge.source}/{edge.target}"
     return str(edge.target)
 
@@ -83,7 +83,7 @@ def subscriptions(project: Project, sections: Sequence[Section]) -> dict[str, tu
                 log = Ref(section.noun, name)
                 own = [str(log)] if section.reads else []
                 others = [reader(e) for e in edges if e.source == log and e.pulled]
-                readers = dict.fromkeys([*own, *others])
+                readers = dict.fromkeys([*own, *others, *section.readers(name, entry)])
                 found[str(log)] = tuple(readers) or (str(log),)
     return found
 

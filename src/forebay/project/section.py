@@ -30,7 +30,8 @@ class Section:
     a change would rewrite or lose what an entry holds. `log` says whether an entry has a log of its own,
     `layout.log("<noun>.<name>")`, and `reads` that it reads that itself, whoever else does. `resolve` completes an entry from the rest of
     the project, after parsing; `check` adds findings that types cannot express. `parts` adds to entries what
-    was made over the wire apart from them, by id: documents of the kind `<noun>.part`.
+    was made over the wire apart from them, by id: documents of the kind `<noun>.part`. `readers(name, entry)` are
+    who reads an entry's log beside those that the graph knows.
     """
 
     noun: str
@@ -51,6 +52,7 @@ class Section:
     resolve: Callable[[Any, Project], Spec] | None = None
     check: Callable[[Check], None] | None = None
     parts: Callable[[Mapping[str, Spec], Iterable[tuple[str, Any]]], dict[str, Spec]] | None = None
+    readers: Callable[[str, Any], Iterable[str]] = lambda _name, _entry: ()
 
     def extended(self, entries: dict[str, Spec], parts: Iterable[tuple[str, Any]]) -> dict[str, Spec]:
         """The entries with what was made over the wire apart from them."""

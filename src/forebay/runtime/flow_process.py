@@ -50,6 +50,7 @@ async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     flow = Flow(layout, applied(layout), transforms, transforms.host())
     flow.lake.watching = options.development
     flow.buses.reread = lambda: applied(layout)
+    flow.topics.url = lambda: aws_url(layout)
     try:
         await asyncio.to_thread(flow.start)
         server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
@@ -69,6 +70,12 @@ def applied(layout: Layout) -> Project:
     except FileNotFoundError:
         raise Unavailable("NoProject", "no project has been applied yet", where=str(layout.applied)) from None
     return effective_at(layout.state, Project.decode(raw, SECTIONS), SECTIONS)
+
+
+def aws_url(layout: Layout) -> str | None:
+    """The AWS port's address, once it is published."""
+    published = endpoints.read(layout)
+    return published.urls.get("aws") if published is not None else None
 
 
 class Transforms:
@@ -108,8 +115,7 @@ class Transforms:
 
     def _environment(self, name: str, spec: FunctionSpec | None) -> dict[str, str]:
         """How a function's own boto3 finds this system, and with whose rights. Raises Unavailable."""
-        published = endpoints.read(self._layout)
-        aws = published.urls.get("aws") if published is not None else None
+        aws = aws_url(self._layout)
         if aws is None:
             return {}
         front = Client(self._layout.socket("front"), "front")

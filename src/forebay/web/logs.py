@@ -18,6 +18,7 @@ from forebay.streams.section import StreamSpec
 from forebay.streams.sources import read_sources
 from forebay.streams.writer import RETENTION, Log, Source
 from forebay.streamsql.section import StreamSqlSpec
+from forebay.topics.section import TopicSpec
 from forebay.web.ledger import LogFacts, Row
 
 
@@ -40,7 +41,7 @@ class Logs(dict[str, Log]):
         for name, readers in wanted.items():
             spec = project.get(Ref.parse(name))
             shards = spec.shards if isinstance(spec, StreamSpec) else 1
-            retention = spec.retention if isinstance(spec, StreamSpec | BusSpec) else RETENTION
+            retention = spec.retention if isinstance(spec, StreamSpec | BusSpec | TopicSpec) else RETENTION
             log = self.get(name)
             if log is None:
                 log = Log(self._layout.log(name), name, shards, retention=retention)
@@ -76,8 +77,8 @@ class Logs(dict[str, Log]):
 
 
 def _ahead(name: str, declared: Iterable[str], project: Project) -> set[str]:
-    """Whose events begin with themselves: a rule's, and those of stream SQL that reads from the latest on."""
-    if name.startswith("bus."):
+    """Whose events begin with themselves: a rule's, a topic's subscriber's, and stream SQL's that reads from the latest on."""
+    if name.startswith(("bus.", "topics.")):
         return set(declared)
     latest = {
         f"{PREFIX}streamsql.{job}/{sink}"

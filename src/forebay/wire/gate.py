@@ -30,6 +30,7 @@ from forebay.wire.service import Asked
 
 logger = logging.getLogger("forebay.wire")
 
+_LINKS = (("sns", "ConfirmSubscription"), ("sns", "Unsubscribe"))
 _KEY = re.compile(r"Credential=([^/,&\s]{1,128})/")
 _SIGNED_BY_PAYLOAD = {"x-amz-content-sha256", "x-amz-security-token"}
 _LARGE = 1 << 20
@@ -103,6 +104,8 @@ def _stranger(asked: Asked, key_id: str) -> Identity:
         raise _refuse(asked, key_id, "unknown_key", "")
     if asked.service == "s3" and "authorization" not in asked.request.headers:
         return NOBODY
+    if (asked.service, asked.operation) in _LINKS:
+        return ROOT  # who has the link: it has a token, or an identifier that nobody guesses
     raise _refuse(asked, key_id, "missing", "")
 
 

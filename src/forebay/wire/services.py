@@ -14,5 +14,6 @@ MODULES: dict[str, str] = {
     "iam": "forebay.wire.iam",
     "sts": "forebay.wire.sts",
     "dynamodb": "forebay.wire.dynamodb",
+    "sns": "forebay.wire.sns",
     "cloudwatch": "forebay.wire.cloudwatch",
 }

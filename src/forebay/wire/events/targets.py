@@ -41,6 +41,7 @@ _NOUN = {
     "lambda": ("functions", "function:"),
     "events": ("bus", "event-bus/"),
     "logs": ("telemetry", "log-group:"),
+    "sns": ("topics", ""),
 }
 _SERVICE = {
     "streams": "kinesis",
@@ -176,7 +177,7 @@ def _check_template(id: str, template: str) -> None:
 
 @SERVICE.operation(
     "PutTargets",
-    partial="targets are streams, deliveries, functions, buses and log groups that exist; another, and one with "
+    partial="targets are streams, deliveries, functions, buses, topics and log groups that exist; another, and one with "
     "a dead-letter queue, is a failed entry. Dead letters are objects in a bucket",
 )
 async def put_targets(asked: Asked, given: Json) -> Json:

@@ -41,6 +41,9 @@ _QUERY_VERSIONS = {
     "2010-08-01": "cloudwatch",
     "2012-11-05": "sqs",
 }
+# What SNS's mails and notifications link to.
+_LINKS = {"ConfirmSubscription": "sns", "Unsubscribe": "sns"}
+_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
 _SCOPE = re.compile(r"(?:Credential=|^)[^/,\s]*/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
 _REGION = re.compile(r"Credential=[^,&\s]*?/\d{8}/([a-z0-9-]+)/[a-z0-9-]+/aws4_request")
 _SIGNED_AS = {"monitoring": "cloudwatch"}
@@ -64,6 +67,8 @@ def detect(request: Request) -> Call:
     """The call that `request` makes. Raises AwsError for a target that AWS itself does not know."""
     if request.website:
         return Call("s3", "WebsiteObject", "rest-xml")
+    if request.method == "GET" and _CERTIFICATE.fullmatch(request.path):
+        return Call("sns", "SigningCertificate", "query")
     target = request.headers.get("x-amz-target")
     if target:
         prefix, _, operation = target.rpartition(".")
@@ -85,7 +90,7 @@ def detect(request: Request) -> Call:
             request.parameters()
         )
         if "Action" in form:
-            service = signed or _QUERY_VERSIONS.get(form.get("Version", ""), "")
+            service = signed or _QUERY_VERSIONS.get(form.get("Version", "")) or _LINKS.get(form["Action"], "")
             return Call(service, form["Action"], "query")
     if signed not in ("", "s3"):
         return Call(signed, "", "rest-json")
