@@ -1,0 +1,5 @@
+SELECT player, count(*) AS deaths
+FROM crawled_plays
+WHERE event = 'death'
+GROUP BY player
+ORDER BY deaths DESC, player
