@@ -13,6 +13,7 @@ from forebay.errors import QueryFailed
 from forebay.query import copies, reading
 from forebay.query.copysql import Copy
 from forebay.query.engine import QueryEngine
+from forebay.streams.reader import opener
 from tests.query.world import World, line
 
 SUM = "SELECT count(*), sum(a) FROM t"
@@ -54,7 +55,7 @@ def test_copies_are_used_again_after_a_restart(world: World, monkeypatch: pytest
     world.ask(SUM)
     assert copied(world)
     world.engine.close()
-    world.engine = QueryEngine(world.layout)
+    world.engine = QueryEngine(world.layout, open_log=opener(world.layout))
     monkeypatch.setattr(reading, "decompress", lambda data, key: pytest.fail(f"{key} is decoded again"))
     assert world.cells("SELECT count(*), sum(a), min(k), max(k) FROM t") == [["8", "28", "0", "7"]]
 
@@ -78,7 +79,7 @@ def test_a_lost_or_torn_copy_is_made_again(world: World, harm: str) -> None:
     world.engine.close()
     for path in (world.layout.cache / "tables").rglob("*.parquet"):
         path.write_bytes(b"PAR1")
-    world.engine = QueryEngine(world.layout)
+    world.engine = QueryEngine(world.layout, open_log=opener(world.layout))
     assert world.cells(SUM) == expected
 
 
@@ -124,7 +125,7 @@ def test_copies_of_a_table_that_is_no_more_go(world: World) -> None:
     assert copied(world)
     world.db.execute("DELETE FROM tables")
     world.engine.close()
-    world.engine = QueryEngine(world.layout)
+    world.engine = QueryEngine(world.layout, open_log=opener(world.layout))
     assert not list((world.layout.cache / "tables").iterdir())
 
 
@@ -144,7 +145,7 @@ def test_two_copies_of_one_object_count_once(world: World, monkeypatch: pytest.M
     kept._retired.clear()  # killed before it removed them
     world.engine.close()
     assert len(list((world.layout.cache / "tables").rglob("*.parquet"))) > 1
-    world.engine = QueryEngine(world.layout)
+    world.engine = QueryEngine(world.layout, open_log=opener(world.layout))
     assert world.cells(SUM) == [["3", "3"]]
 
 
@@ -213,7 +214,7 @@ def test_a_large_object_is_decoded_in_parts(world: World, monkeypatch: pytest.Mo
     assert world.cells(sql) == expected
     assert len(copied(world)) == 1
     world.engine.close()
-    world.engine = QueryEngine(world.layout)
+    world.engine = QueryEngine(world.layout, open_log=opener(world.layout))
     assert world.cells(sql) == expected
 
 

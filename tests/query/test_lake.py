@@ -12,6 +12,7 @@ import pytest
 
 from forebay.errors import QueryFailed
 from forebay.event import encode_records
+from forebay.streams.reader import opener
 from tests.query.world import World, line
 
 EVENTS = [{"element_clicked": f"entree_{i}", "time_spent": i} for i in range(10)]
@@ -236,7 +237,8 @@ def test_a_lake_without_a_catalog_has_no_tables(tmp_path: Path) -> None:
     from forebay.layout import Layout
     from forebay.query.engine import QueryEngine
 
-    engine = QueryEngine(Layout(tmp_path / "state"))
+    layout = Layout(tmp_path / "state")
+    engine = QueryEngine(layout, open_log=opener(layout))
     try:
         assert list(engine.query("SELECT 1 + 1", "x").cells()) == [["2"]]
         with pytest.raises(QueryFailed, match="SCHEMA_NOT_FOUND"):

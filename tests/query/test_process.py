@@ -22,6 +22,7 @@ from forebay.ipc import AsyncClient, Client
 from forebay.query.engine import QueryEngine
 from forebay.runtime import query_process
 from forebay.runtime.options import Options
+from forebay.streams.reader import opener
 from tests.query.world import World, line
 
 Talk = Callable[[AsyncClient], Awaitable[Any]]
@@ -143,7 +144,7 @@ def test_a_cancelled_query_says_so(world: World) -> None:
 
 def test_a_query_that_needs_too_much_memory_is_refused_and_the_next_one_runs(world: World) -> None:
     greedy = "SELECT max(cardinality(a)) FROM (SELECT x % 3 AS k, array_agg(repeat('x', 1000)) AS a FROM UNNEST(sequence(1, 100000)) AS s(x) GROUP BY 1)"
-    engine = QueryEngine(world.layout, memory_bytes=48 << 20)
+    engine = QueryEngine(world.layout, memory_bytes=48 << 20, open_log=opener(world.layout))
     try:
         with pytest.raises(QueryFailed) as refused:
             engine.query(greedy, "shop")

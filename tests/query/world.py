@@ -18,6 +18,7 @@ from forebay.event import encode_records
 from forebay.layout import Layout
 from forebay.query.engine import QueryEngine
 from forebay.query.result import Result
+from forebay.streams.reader import opener
 
 CLICKS = [
     ("element_clicked", "string"),
@@ -49,7 +50,9 @@ class World:
         self.layout.make()
         self.db: apsw.Connection = open_versioned(self.layout.catalog, format=FORMAT, ddl=DDL)
         self.db.execute("PRAGMA synchronous = OFF")  # a test's lake need not survive
-        self.engine = QueryEngine(self.layout, memory_bytes=256 << 20, threads=2, timeout=30)
+        self.engine = QueryEngine(
+            self.layout, memory_bytes=256 << 20, threads=2, timeout=30, open_log=opener(self.layout)
+        )
         self._buffers = 0
         self.database("shop")
 

@@ -156,11 +156,12 @@ def _remote(layout: Layout, sql: str, database: str | None, timeout: float) -> A
 
 def _local(layout: Layout, sql: str, database: str | None, timeout: float) -> Answer:
     from forebay.query.engine import QueryEngine  # noqa: PLC0415 - half a second of imports
+    from forebay.streams.reader import opener  # noqa: PLC0415
 
     if database is None:
         project = _project(layout)
         database = project.database if project is not None else "default"
-    engine = QueryEngine(layout, timeout=timeout)
+    engine = QueryEngine(layout, timeout=timeout, open_log=opener(layout))
     try:
         result = engine.query(sql, database, MOST_ROWS)
     finally:

@@ -34,6 +34,7 @@ from forebay.query.permit import Permit
 from forebay.query.plan import Plan, Planner
 from forebay.query.prune import Pruner
 from forebay.query.result import Column, Result, Stats
+from forebay.query.retained import OpenLog, Retained
 from forebay.query.snapshot import Catalog, Snapshot, Table
 from forebay.query.sources import Gathered, Sources
 from forebay.query.store import Memory
@@ -62,11 +63,18 @@ class Ask:
 class QueryEngine:
     """Answers SQL over one state folder. Thread-safe; several queries run at once.
 
-    `memory_bytes` and `threads` bound all queries together, `timeout` (seconds) each one.
+    `memory_bytes` and `threads` bound all queries together, `timeout` (seconds) each one. `open_log` opens the log
+    of a stream, by its name, for the table over it.
     """
 
     def __init__(
-        self, layout: Layout, *, memory_bytes: int = 1 << 30, threads: int = 2, timeout: float = 60.0
+        self,
+        layout: Layout,
+        *,
+        memory_bytes: int = 1 << 30,
+        threads: int = 2,
+        timeout: float = 60.0,
+        open_log: OpenLog,
     ) -> None:
         self._timeout = timeout
         layout.lake.mkdir(parents=True, exist_ok=True)
@@ -78,8 +86,12 @@ class QueryEngine:
         self._catalog = Catalog(layout.catalog, layout.root.absolute())
         self._memory = Memory(max(memory_bytes // 2, 64 << 20))
         self._copies = Copies(layout.cache.absolute(), self._root.cursor)
+        self._retained = Retained(self._root.cursor, open_log)
         self._sources = Sources(
-            Listing(layout.lake.absolute()), Hot(self._memory, self._root.cursor), self._copies
+            Listing(layout.lake.absolute()),
+            Hot(self._memory, self._root.cursor),
+            self._copies,
+            self._retained,
         )
         self._pruner = Pruner()
         self._warmed: int | None = None
@@ -169,6 +181,7 @@ class QueryEngine:
             self._closed = True
         self._watchdog.close()
         self._copies.close()
+        self._retained.close()
         self._catalog.close()
         self._root.close()
 
@@ -244,10 +257,13 @@ class QueryEngine:
     ) -> str:
         """The SQL to run, its views registered with `cursor`."""
         assert plan.rewritten is not None
-        gathered, views = self._gather(plan, listed, cursor)
+        gathered, views = self._gather(plan, listed, cursor, check)
         if permit is not None:
             for found in gathered.values():
-                permit.files(found.table, found.places())
+                if found.table.log is not None:
+                    permit.log(found.table.log)
+                else:
+                    permit.files(found.table, found.places())
         paths = {use.name: use.needs_path for use in plan.rewritten.uses}
         bodies = {name: f'SELECT * FROM "{name}_rows"' for name in plan.virtual}
         for name, found in gathered.items():
@@ -261,7 +277,11 @@ class QueryEngine:
         return plan.rewritten.sql(bodies)
 
     def _gather(
-        self, plan: Plan, listed: Listed, cursor: duckdb.DuckDBPyConnection
+        self,
+        plan: Plan,
+        listed: Listed,
+        cursor: duckdb.DuckDBPyConnection,
+        check: Callable[[], None],
     ) -> tuple[dict[str, Gathered], dict[str, pa.Table]]:
         views: dict[str, pa.Table] = {}
         gathered: dict[str, Gathered] = {}
@@ -274,7 +294,7 @@ class QueryEngine:
                 self._asked[table.key] = (table, time.monotonic())
                 conditions = plan.conditions.get(name)
                 prune = self._pruner.of(cursor, table, conditions) if conditions else None
-                gathered[name] = self._sources.gather(snapshot, table, listed, prune)
+                gathered[name] = self._sources.gather(snapshot, table, listed, prune, check)
             for name, what in plan.virtual.items():
                 views[f"{name}_rows"] = show.information(what, snapshot)
         return gathered, views

@@ -28,3 +28,6 @@ class Permit(Protocol):
 
     def files(self, table: Table, places: Iterable[tuple[str, str]]) -> None:
         """Reads these objects (bucket and key) as rows of a table."""
+
+    def log(self, name: str) -> None:
+        """Reads what is retained of a stream (`streams.<name>`) as rows of a table."""

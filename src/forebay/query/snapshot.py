@@ -61,6 +61,12 @@ class Table:
         """Bucket and prefix (which ends in `/`, or is empty)."""
         return split_url(str(self.doc.get("location") or ""))
 
+    @property
+    def log(self) -> str | None:
+        """The log of the stream that it is over; None where its rows are files."""
+        scheme, _, rest = str(self.doc.get("location") or "").partition("://")
+        return rest.strip("/") if scheme == "kinesis" and rest.startswith("streams.") else None
+
     @cached_property
     def parameters(self) -> dict[str, str]:
         """Table properties, their names in lower case."""

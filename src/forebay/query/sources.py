@@ -3,6 +3,7 @@
 listing of foreign files ─ taken first
 snapshot ─ objects, hot segments, partitions, in one read transaction
 pruning ─ by what the query says of partition columns
+retained ─ a table over a stream has the log's events instead
 body ─ Parquet files, hidden copies, and one Arrow view of hot and not yet copied rows
 """
 
@@ -21,6 +22,7 @@ from forebay.query.hot import Hot
 from forebay.query.listing import Listing, hidden
 from forebay.query.partitions import Values
 from forebay.query.prune import Prune
+from forebay.query.retained import Retained
 from forebay.query.snapshot import Buffer, Object, Snapshot, Table
 from forebay.query.types import literal, quote
 
@@ -56,9 +58,10 @@ class Gathered:
 class Sources:
     """Plans tables. Shared by all queries; what it remembers is keyed by the state it holds for."""
 
-    def __init__(self, listing: Listing, hot: Hot, copies: Copies) -> None:
+    def __init__(self, listing: Listing, hot: Hot, copies: Copies, retained: Retained) -> None:
         self.finder = Finder(listing)
         self._hot = hot
+        self._retained = retained
         self._copies = copies
         self._lock = threading.Lock()
 
@@ -74,8 +77,18 @@ class Sources:
                     found.append((buffer, values))
         return found
 
-    def gather(self, snapshot: Snapshot, table: Table, listed: Listed, prune: Prune | None) -> Gathered:
-        """What a query wants of `table` at this moment; its hot rows already read."""
+    def gather(
+        self,
+        snapshot: Snapshot,
+        table: Table,
+        listed: Listed,
+        prune: Prune | None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Gathered:
+        """What a query wants of `table` at this moment; its hot rows already read. `check` raises when that is to end."""
+        if table.log is not None:
+            rows = self._retained.rows(table, table.log, check)
+            return Gathered(table, frozenset(), [], [(f"kinesis://{table.log}/", (), rows)])
         cold = self.finder.cold(snapshot, table, listed)
         buffers = self.buffers(snapshot, cold)
         keep: frozenset[Values] | None = None
@@ -83,13 +96,13 @@ class Sources:
             every = frozenset(cold.by_values) | {values for _, values in buffers}
             keep = prune(every) if every else None
         chosen = [(b, values) for b, values in buffers if keep is None or values in keep]
-        rows = self._hot.rows(snapshot, table, [buffer for buffer, _ in chosen])
+        parts = self._hot.rows(snapshot, table, [buffer for buffer, _ in chosen])
         hot = [
             (f"s3://{buffer.bucket}/{buffer.prefix}", values, part)
-            for (buffer, values), part in zip(chosen, rows, strict=True)
+            for (buffer, values), part in zip(chosen, parts, strict=True)
         ]
         if table.format != "parquet":
-            for (buffer, values), part in zip(chosen, rows, strict=True):
+            for (buffer, values), part in zip(chosen, parts, strict=True):
                 if buffer.becomes is not None:
                     self._copies.of(table).expect(f"s3://{buffer.bucket}/{buffer.becomes}", values, part)
         return Gathered(table, cold.live, cold.select(keep), hot)
@@ -131,6 +144,8 @@ class Sources:
 
     def mark(self, snapshot: Snapshot, table: Table, listed: Listed) -> tuple[object, ...]:
         """Changes whenever the table's rows may have."""
+        if table.log is not None:
+            return self._retained.mark(table, table.log)
         cold = self.finder.cold(snapshot, table, listed)
         hot = [snapshot.hot_mark(*root) for root in cold.partitioning.roots]
         return (table.key, cold.mark[:2], hot)

@@ -36,6 +36,7 @@ from forebay.query.result import Result
 from forebay.runtime.options import Options
 from forebay.runtime.query_export import Exports
 from forebay.runtime.query_rights import permit_of
+from forebay.streams.reader import opener
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,13 @@ class Desk:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._engine = QueryEngine(layout, memory_bytes=MEMORY, threads=os.cpu_count() or 2, timeout=TIMEOUT)
+        self._engine = QueryEngine(
+            layout,
+            memory_bytes=MEMORY,
+            threads=os.cpu_count() or 2,
+            timeout=TIMEOUT,
+            open_log=opener(layout),
+        )
         self._pool = ThreadPoolExecutor(WORKERS, "query")
         self._queries = 0
         self._failed = 0

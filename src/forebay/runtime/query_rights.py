@@ -96,6 +96,12 @@ class Rights(Permit):
             if not (open_[bucket] and (bucket != table.location[0] or key.startswith(prefix))):
                 self._need("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", {})
 
+    def log(self, name: str) -> None:
+        """`kinesis:GetRecords` of the stream."""
+        if self._caller.files:
+            stream = f"stream/{name.removeprefix('streams.')}"
+            self._need("kinesis:GetRecords", arn("kinesis", stream, region=self._caller.region), {})
+
     def _whole(self, bucket: str, prefix: str) -> bool:
         caller = self._caller
         place = f"arn:aws:s3:::{bucket}/{prefix}"

@@ -12,10 +12,17 @@ import apsw
 from forebay.db import open_db, refuse_newer, told
 from forebay.errors import ForebayError, Unavailable
 from forebay.event import Batch
+from forebay.layout import Layout
 from forebay.streams.keep import PREFIX
 from forebay.streams.schema import FORMAT
 
 T = TypeVar("T")
+
+
+def opener(layout: Layout) -> Callable[[str], Reader]:
+    """Opens the logs of a state folder by name, for who reads them."""
+    return lambda name: Reader(layout.log(name), name)
+
 
 PATIENCE = 10.0
 _RETRY = 0.01

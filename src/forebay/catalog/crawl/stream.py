@@ -2,7 +2,7 @@
 
 AWS's crawlers do not crawl Kinesis; the table is the one its console makes for a stream
 (`typeOfData` = kinesis), with the columns of the newest events that are kept. Its location is no place in
-the lake.
+the lake but the stream, whose retained events are its rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ def crawl_stream(
     store: Store, open_log: Callable[[str], LogReader], table: StreamTable, changes: dict[str, Any]
 ) -> None:
     """Register the table, and say in `changes` what came of it. Raises ForebayError if the log is not there."""
-    events = _newest(open_log(table.target))
+    log = open_log(table.target)
+    try:
+        events = newest(log)
+    finally:
+        log.close()
     found = json_.classify("\n".join(events), whole=True) if events else None
     if found is None:
         why = "its events are no JSON" if events else "it holds no event"
@@ -55,7 +59,7 @@ def crawl_stream(
         "location": f"kinesis://{table.target}/",
         "format": "json",
         "serde": "org.openx.data.jsonserde.JsonSerDe",
-        "serde_parameters": {"paths": ",".join(sorted(found.fields))},
+        "serde_parameters": {"paths": ",".join(sorted(found.fields)), "ignore.malformed.json": "true"},
         "parameters": {
             "UPDATED_BY_CRAWLER": table.crawler,
             "classification": "json",
@@ -83,21 +87,19 @@ def crawl_stream(
     store.write(write)
 
 
-def _newest(log: LogReader) -> list[str]:
-    try:
-        head = log.head()
-        position = max(log.start(), head - MOST_EVENTS)
-        events: list[str] = []
-        size = 0
-        while position < head and size < MOST_BYTES:
-            batches = log.read(position, max_bytes=MOST_BYTES)
-            if not batches:
-                break
-            for batch in batches:
-                for record in batch.columns().records()[max(0, position - batch.offset) :]:
-                    size += len(record)
-                    events.append(record.decode("utf-8", "replace"))
-                position = batch.end
-        return events[:MOST_EVENTS]
-    finally:
-        log.close()
+def newest(log: LogReader) -> list[str]:
+    """The newest events that are kept, as text: so many that they tell what all look like."""
+    head = log.head()
+    position = max(log.start(), head - MOST_EVENTS)
+    events: list[str] = []
+    size = 0
+    while position < head and size < MOST_BYTES:
+        batches = log.read(position, max_bytes=MOST_BYTES)
+        if not batches:
+            break
+        for batch in batches:
+            for record in batch.columns().records()[max(0, position - batch.offset) :]:
+                size += len(record)
+                events.append(record.decode("utf-8", "replace"))
+            position = batch.end
+    return events[:MOST_EVENTS]

@@ -86,8 +86,9 @@ class JsonDecoder:
         outputs = ", ".join(f"{self._output(name, kind)} AS {quote(name)}" for name, kind in columns)
         second = f", json_transform(line, {literal(doubles)}) AS d" if self.integers else ""
         self.sql = (
-            f"SELECT {outputs or 'NULL AS _'} FROM "
-            f"(SELECT json_transform(line, {literal(self.structure)}) AS s{second} FROM lines)"
+            f"SELECT {outputs} FROM (SELECT json_transform(line, {literal(self.structure)}) AS s{second} FROM lines)"
+            if outputs
+            else "SELECT NULL AS _ FROM lines"
         )
 
     def _output(self, name: str, kind: Type) -> str:
