@@ -25,6 +25,7 @@ What happens to an event, and where:
       ▼
     query           SQL over objects and hot rows in one snapshot    (process: query)
     dashboards      tiles over queries, pushed live                  (process: front)
+    alerts          conditions on metrics and SQL, who is told       flow_alerts.py, alerts/evaluate.py
 
 A position lives in the same commit as what came of the events before it, so there is nothing to
 reconcile after a crash: open, finish or undo the intents, read the positions, go on.
@@ -51,8 +52,8 @@ from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
+from forebay.flow_alerts import Alerts
 from forebay.flow_bus import Buses
-from forebay.flow_stream_tables import StreamTables
 from forebay.flow_streamsql import StreamSql
 from forebay.flow_tables import declare, qualified
 from forebay.flow_topics import Topics
@@ -99,6 +100,7 @@ class Flow:
         self.buses.reading = self._positions
         self.streamsql = StreamSql(layout)
         self.topics = Topics(layout, self._store, self.functions)
+        self.alerts = Alerts(layout, self.functions.keep_call)
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
         self._changing = threading.Lock()
         self._deliveries: dict[str, Delivery] = {}
@@ -122,7 +124,6 @@ class Flow:
             Beat("trim", self._trim, retry=TRIM_EVERY, first=TRIM_EVERY),
             self._upkeep.beat,
         ]
-        self._stream_tables = StreamTables(self._store, self._open_log, lambda: self.project)
 
     # --- the project ---
 
@@ -137,10 +138,10 @@ class Flow:
         self.crawlers.start()
         self.functions.start()
         self.buses.start()
+        self.alerts.start()
         self.topics.start()
         for beat in self._beats:
             beat.start()
-        self._stream_tables.beat.start()
         self.lake.start()
 
     def apply(self, project: Project) -> None:
@@ -166,6 +167,7 @@ class Flow:
                     self._add(name, spec)
             self.crawlers.apply(project)
             self.streamsql.apply(project)
+            self.alerts.apply(project)
             self.topics.apply(project)
 
     def _differs(self, delivery: Delivery, project: Project) -> bool:
@@ -282,6 +284,7 @@ class Flow:
             "streamsql": self.streamsql.status(),
             "topics": self.topics.status(),
             "functions": self.functions.status(),
+            "alerts": self.alerts.status(),
             "trouble": self._store.trouble,
         }
 
@@ -298,6 +301,7 @@ class Flow:
         self._stopping = True
         for beat in self._beats:
             beat.cease()
+        self.alerts.stop()
         self.functions.stop()
         deadline = time.monotonic() + STOP_SECONDS
         for delivery in self._deliveries.values():
@@ -308,7 +312,6 @@ class Flow:
             delivery.close()
         for beat in self._beats:
             beat.stop()
-        self._stream_tables.stop()
         self._front.close()
         self._pool.shutdown(cancel_futures=True)
         self.streamsql.stop()

@@ -218,6 +218,14 @@ class Functions:
             "seconds": result.seconds,
         }
 
+    def keep_call(self, name: str, payload: bytes, request_id: str) -> None:
+        """Have a function called without waiting for it, at least once; the call is on disk when this returns.
+
+        Raises NotFound.
+        """
+        self.queue.put(name, payload, request_id).result()
+        self.queue.wake()
+
     def _keep(self, spec: FunctionSpec, name: str, record: bytes) -> None:
         assert spec.errors is not None
         key = f"{spec.errors.prefix}aws/lambda/async/{name}/{dated()}"

@@ -88,6 +88,11 @@ class Layout:
         return self.root / "metrics.db"
 
     @property
+    def alerts(self) -> Path:
+        """Alarms' states, their history, and what is still to be told; flow owns it."""
+        return self.root / "alerts.db"
+
+    @property
     def run(self) -> Path:
         """What a running system leaves for others to find it: the applied project, ports, the lock."""
         return self.root / "run"

@@ -141,14 +141,10 @@ def test_findings_as_json(folder: Folder) -> None:
 
 
 def test_what_does_not_run_yet_is_a_warning(folder: Folder) -> None:
-    folder.write(
-        {
-            "forebay.yaml": "name: shop\nalerts:\n  silent: {metric: ingest.clicks.accepted, when: '= 0', for: 30m}\n"
-        }
-    )
+    folder.write({"forebay.yaml": "name: shop\ntelemetry:\n  level: debug\n"})
     checked = forebay("check", folder.root)
     assert checked.returncode == 0
-    assert "forebay.yaml:2:1 warning NotBuiltYet" in checked.stderr
+    assert "forebay.yaml:3:10 warning NotBuiltYet" in checked.stderr
 
 
 def test_check_finds_the_project_upwards(folder: Folder) -> None:

@@ -58,9 +58,8 @@ def evaluate(points: Sequence[bool | None], periods: int, datapoints: int, missi
     if breaching >= datapoints:
         return Verdict("ALARM", used)
     if breaching == len(real):  # nothing is within: it may be that the next point is
-        if missing == "ignore":
-            return Verdict(None, used)
-        return Verdict(_state(len(points) - real[0] >= datapoints), used)
+        early = missing == "ignore" or len(points) - real[0] < datapoints
+        return Verdict(None if early else "ALARM", used)
     return Verdict("OK", used)
 
 

@@ -264,5 +264,4 @@ unusual: {metric: ingest.clicks.accepted, when: outside 4, points: 3 of 5, quiet
 """,
     spec=AlertSpec,
     check=_check,
-    later="alerts are not built yet",
 )

@@ -21,6 +21,7 @@ from typing import Any
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import NoServer, Unavailable
 from forebay.flow import Flow
+from forebay.flow_alert_desk import operations as alarm_operations
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import open_transform
@@ -31,6 +32,7 @@ from forebay.project.model import Project
 from forebay.project.secrets import secrets_of
 from forebay.runtime import catalog_ops, endpoints
 from forebay.runtime.documents import effective_at
+from forebay.runtime.flow_meter import FlowMeter
 from forebay.runtime.options import Options
 from forebay.sections import SECTIONS
 
@@ -46,21 +48,25 @@ async def main(layout: Layout, options: Options) -> None:
 
 async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     """Run the applied project's flow until `stop` is set. Raises ForebayError if its state cannot be opened."""
-    transforms = Transforms(layout, options)
+    meter = FlowMeter(layout)
+    transforms = Transforms(layout, options, meter)
     flow = Flow(layout, applied(layout), transforms, transforms.host())
     flow.lake.watching = options.development
     flow.buses.reread = lambda: applied(layout)
     flow.topics.url = lambda: aws_url(layout)
+    flow.buses.noted, flow.buses.archives.noted = meter.handed, meter.matched
     try:
         await asyncio.to_thread(flow.start)
         server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
         await server.start()
         try:
+            meter.start()
             await stop.wait()
         finally:
             await server.stop()
     finally:
         await asyncio.to_thread(flow.stop)
+        await asyncio.to_thread(meter.stop)
 
 
 def applied(layout: Layout) -> Project:
@@ -81,8 +87,9 @@ def aws_url(layout: Layout) -> str | None:
 class Transforms:
     """Opens the user's code for a delivery (`flow.OpenTransform`)."""
 
-    def __init__(self, layout: Layout, options: Options) -> None:
+    def __init__(self, layout: Layout, options: Options, meter: FlowMeter | None = None) -> None:
         self._layout = layout
+        self._note = meter.invoked if meter is not None else None
         self._options = options
 
     def __call__(self, name: str, spec: DeliverySpec, project: Project) -> Transform | None:
@@ -101,6 +108,7 @@ class Transforms:
             watch=self._options.development,
             environment=partial(self._environment, name, function),
             uploads=self._layout.code,
+            note=self._note,
         )
 
     def host(self) -> Host:
@@ -111,6 +119,7 @@ class Transforms:
             secrets=secrets_of,
             environment=self._environment,
             watch=self._options.development,
+            note=self._note,
         )
 
     def _environment(self, name: str, spec: FunctionSpec | None) -> dict[str, str]:
@@ -158,6 +167,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         **flow.buses.operations(),
         **catalog_ops.handlers(flow),
         **flow.functions.operations(),
+        **alarm_operations(flow.alerts),
     }
 
 

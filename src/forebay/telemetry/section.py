@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from forebay.project.check import Check, Part
 from forebay.project.field import Field
@@ -42,6 +42,22 @@ class LogSpec(Spec, frozen=True, kw_only=True):
     ] = None
 
 
+class HeartbeatSpec(Spec, frozen=True, kw_only=True):
+    """A dead-man's switch that hears from this system as long as it runs, and tells somebody when it does not."""
+
+    scalar_doc: ClassVar[str | None] = "the URL"
+
+    url: Annotated[str, Field("What gets a GET.", example='"${secret:HEARTBEAT}"', secrets=True)]
+    every: Annotated[float, Field("How often.", example="1m", kind="duration", minimum=1, maximum=86400)] = (
+        60.0
+    )
+
+    @classmethod
+    def scalar(cls, text: str) -> dict[str, str]:
+        """A bare scalar is the URL."""
+        return {"url": text}
+
+
 class TelemetrySpec(Spec, frozen=True, kw_only=True):
     """Logs and metrics of the system itself."""
 
@@ -64,6 +80,13 @@ class TelemetrySpec(Spec, frozen=True, kw_only=True):
             later="metrics are not kept yet",
         ),
     ] = 15 * 86400.0
+    heartbeat: Annotated[
+        HeartbeatSpec | None,
+        Field(
+            "Who hears, again and again, that this system runs: a dead-man's switch elsewhere.",
+            example='{url: "https://hc.example/ping/${secret:HEARTBEAT}", every: 1m}',
+        ),
+    ] = None
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field("The least that the processes log.", later="the processes log from info on"),
