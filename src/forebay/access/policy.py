@@ -208,7 +208,7 @@ def _conditions(given: Any, where: str) -> Iterable[tuple[str, str, tuple[str, .
         raise MalformedPolicy(f"Syntax errors in policy. ({where})")
     for operator, keys in given.items():
         base = operator.rpartition(":")[2].removesuffix("IfExists")
-        if base not in _OPERATORS and base != "Null":
+        if base not in _OPERATORS and base != "Null" and keys != {}:
             raise MalformedPolicy(f"Invalid Condition type : {operator}. ({where})")
         if not isinstance(keys, dict):
             raise MalformedPolicy(f"Syntax errors in policy. ({where})")

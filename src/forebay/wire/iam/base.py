@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.access.sessions import new_id
 from forebay.clock import now_us
 from forebay.runtime.directory import POLICY, ROLE, USER, Directory, arn_of
@@ -100,14 +99,6 @@ def path_of(given: Json) -> str:
             http=400,
         )
     return path
-
-
-def check_document(text: str, *, trust: bool = False) -> None:
-    """Raise MalformedPolicyDocument for what IAM would not take."""
-    try:
-        parse_policy(text, resource_policy=trust)
-    except MalformedPolicy as error:
-        raise AwsError("MalformedPolicyDocument", error.message, http=400) from None
 
 
 def encoded(text: str) -> str:

@@ -10,7 +10,6 @@ from forebay.runtime.directory import ROLE, USER, Directory, Json
 from forebay.wire.iam.base import (
     SERVICE,
     WHAT,
-    check_document,
     encoded,
     missing,
     own,
@@ -19,6 +18,7 @@ from forebay.wire.iam.base import (
     save,
     whose,
 )
+from forebay.wire.iam.documents import check_document
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 

@@ -6,7 +6,6 @@ from forebay.access.identity import Identity
 from forebay.runtime.directory import KEY, ROLE, USER, Directory, Json
 from forebay.wire.iam.base import (
     SERVICE,
-    check_document,
     check_tags,
     conflict,
     made,
@@ -18,6 +17,7 @@ from forebay.wire.iam.base import (
     shown,
     whose,
 )
+from forebay.wire.iam.documents import check_document
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 

@@ -7,7 +7,6 @@ from forebay.clock import now_us
 from forebay.runtime.directory import POLICY, ROLE, USER, Directory, Json, arn_of
 from forebay.wire.iam.base import (
     SERVICE,
-    check_document,
     conflict,
     dated,
     encoded,
@@ -18,6 +17,7 @@ from forebay.wire.iam.base import (
     refuse_declared,
     save,
 )
+from forebay.wire.iam.documents import check_document
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
 
@@ -77,7 +77,7 @@ def _shown(asked: Asked, doc: Json) -> Json:
 async def create_policy(asked: Asked, given: Json) -> Json:
     """A policy that users and roles may be given."""
     doc = made(asked, POLICY, given["PolicyName"], given)
-    check_document(given["PolicyDocument"])
+    check_document(given["PolicyDocument"], managed=True)
     del doc["inline"], doc["attached"]
     doc |= {
         "description": given.get("Description") or "",
@@ -159,7 +159,7 @@ def _version(doc: Json, id: str) -> Json:
 async def create_policy_version(asked: Asked, given: Json) -> Json:
     """Another document, at once in force if asked."""
     doc = _own(asked, given["PolicyArn"])
-    check_document(given["PolicyDocument"])
+    check_document(given["PolicyDocument"], managed=True)
     if len(doc["versions"]) >= MOST_VERSIONS:
         raise AwsError(
             "LimitExceeded",

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from forebay.access.policy import Asked as Question
 from forebay.access.policy import Statement, decide
 from forebay.runtime.directory import ROLE, USER, Directory, Json, arn_of
-from forebay.wire.iam.base import SERVICE, check_document, missing
+from forebay.wire.iam.base import SERVICE, missing
 from forebay.wire.iam.caller import statements
+from forebay.wire.iam.documents import check_document
 from forebay.wire.service import Asked
 
 _SAID = {"allow": "allowed", "deny": "explicitDeny", "implicit": "implicitDeny"}
