@@ -68,8 +68,8 @@ def test_the_readme_is_honest_about_what_does_not_run() -> None:
     bullet = re.search(
         r"^- Of sixteen nouns these do not run yet: ([^.]*)\.", (ROOT / "README.md").read_text(), re.M
     )
-    assert bullet is not None
-    assert re.findall(r"`(\w+)`", bullet[1]) == [section.noun for section in SECTIONS if section.later]
+    named = [] if bullet is None else re.findall(r"`(\w+)`", bullet[1])
+    assert named == [section.noun for section in SECTIONS if section.later]
 
 
 def test_the_readme_names_the_services_of_the_aws_port() -> None:
