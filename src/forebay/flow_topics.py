@@ -1,7 +1,7 @@
 """The topics of a running flow: who is told what was published, and who is asked whether they want to be.
 
     Topics      watches the topics' logs and has a `topics.subscriber.Subscriber` for each confirmed subscription
-    _Way        how each kind is reached: POSTs, mails, services, calls of functions, records of deliveries
+    Ways        reach them (flow_topic_ways.py)
 
 Beside `flow.py` as it needs several nouns: the topics, the catalog where positions are, the functions, the lake
 where what was given up is written.
@@ -16,41 +16,31 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import apsw
 
-from forebay import ipc
 from forebay.beat import Beat
 from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
 from forebay.catalog import consumers
 from forebay.catalog.store import Store
-from forebay.errors import ForebayError, Unavailable
+from forebay.errors import ForebayError
+from forebay.flow_topic_ways import Running, Wanted, Ways
 from forebay.flow_triggers import Functions
-from forebay.functions.queue import enqueue
 from forebay.layout import Layout
 from forebay.project.model import Project
-from forebay.project.secrets import reveal, secrets_of
 from forebay.streams.reader import Reader
-from forebay.topics import mail, services
 from forebay.topics.asking import Asker, Asking
 from forebay.topics.message import Message, filtered_by
 from forebay.topics.patience import OWN, chosen, pauses
-from forebay.topics.post import Poster
 from forebay.topics.section import (
-    MailSpec,
     SubscriptionSpec,
     TopicSpec,
     default_errors,
-    function_of,
     mail_of,
     triggered,
 )
-from forebay.topics.shapes import Notice
-from forebay.topics.signing import Signer
 from forebay.topics.subscriber import Item, Parts, Put, Subscriber
 
 log = logging.getLogger(__name__)
@@ -61,31 +51,6 @@ FUNCTION_PAUSES = (0.5, 1.0, 2.0)
 """Before a function that is not there is given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A subscription with all that its work depends on: where one differs, it begins anew at its position."""
-
-    topic: str
-    subscription: SubscriptionSpec
-    ordered: bool
-    version: str
-    policy: str
-    mail: MailSpec | None
-
-    @property
-    def consumer(self) -> str:
-        """Its name in the ledger."""
-        return f"topics.{self.topic}/{self.subscription.label}"
-
-
-@dataclass(slots=True)
-class _Running:
-    wanted: Wanted
-    subscriber: Subscriber
-    poster: Poster | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-
-
 class Topics:
     """Every topic's subscribers, between `start` and `stop`. `url` gives the AWS port's address, once it is known."""
 
@@ -93,16 +58,12 @@ class Topics:
         self._layout = layout
         self._store = store
         self._functions = functions
-        self._front = ipc.Client(layout.socket("front"), "front")
-        self._appending = threading.Lock()
+        self.ways = Ways(layout, functions)
         self._lock = threading.RLock()
-        self._signing = threading.Lock()
-        self._signer: Signer | None = None
         self._project: Project | None = None
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._heads: dict[str, tuple[Reader, int]] = {}
         self._asking = Asking(store)
-        self.url: Callable[[], str | None] = lambda: None
         self._beat = Beat("topics", self._look, retry=LOOK_EVERY)
 
     def start(self) -> None:
@@ -113,14 +74,14 @@ class Topics:
         """The topics and subscriptions there are from now on."""
         with self._lock:
             self._project = project
+            self.ways.root = project.root
             wanted = {each.consumer: each for each in _wanted(project)}
             gone = [
                 self._running.pop(name)
                 for name, running in list(self._running.items())
                 if wanted.get(name) != running.wanted
             ]
-        for running in gone:
-            running.subscriber.stop(STOP_SECONDS)
+        _stop(gone)
         with self._lock:
             for name, each in wanted.items():
                 if name not in self._running:
@@ -135,10 +96,10 @@ class Topics:
             )
         self._beat.wake()
 
-    def _open(self, wanted: Wanted, project: Project) -> _Running:
+    def _open(self, wanted: Wanted, project: Project) -> Running:
         topic, own = wanted.topic, wanted.subscription
         name = f"topics.{topic}"
-        running: _Running
+        running: Running
 
         def begin() -> int | None:
             reader = Reader(self._layout.log(name), name)
@@ -158,99 +119,18 @@ class Topics:
                 lambda db: consumers.attach(db, wanted.consumer, name, start)
             ),
             commit=lambda before, after, items: self._commit(running, before, after, items),
-            deliver=lambda message, offset, arrival: self._deliver(running, message, offset, arrival),
+            deliver=lambda message, offset, arrival: self.ways.deliver(running, message, offset, arrival),
             matches=_matcher(own),
             pauses=_pauses(own, policy),
             ordered=wanted.ordered,
             gap=1.0 / throttle if throttle else 0.0,
         )
-        running = _Running(wanted, Subscriber(parts))
+        running = Running(wanted, Subscriber(parts))
         return running
-
-    # --- telling ---
-
-    def _deliver(self, running: _Running, message: Message, offset: int, arrival: int) -> Put | None:
-        """Tell one subscriber. Raises Refused, and what its way raises."""
-        wanted = running.wanted
-        own = wanted.subscription
-        notice = Notice(
-            wanted.topic,
-            own,
-            message,
-            arrival,
-            self._url(),
-            self.signer(),
-            wanted.version,
-        )
-        match own.protocol:
-            case "http" | "https":
-                self._poster(running).post(*notice.http())
-            case "webhook":
-                self._poster(running).post(notice.chat(), {"content-type": "application/json"})
-            case "email" | "email-json":
-                subject, text = notice.mail()
-                self._mail(wanted.mail, self._endpoint(own), subject, text, f"{message.id}.{own.id}")
-            case "service":
-                services.send(self._endpoint(own), message.subject, notice.text)
-            case "lambda":
-                return self._call(function_of(own.endpoint), notice.function())
-            case "firehose":
-                name = own.endpoint.rpartition("/")[2]
-                self._append(f"delivery.{name}", notice.firehose(), f"{wanted.consumer}/{offset}")
-            case other:
-                raise Unavailable("UnknownProtocol", f"forebay does not know the protocol {other}")
-        return None
-
-    def _call(self, function: str, payload: bytes) -> Put:
-        if self._functions.invoker.spec(function) is None:
-            raise Unavailable("NoSuchFunction", f"there is no function {function}")
-
-        def put(db: apsw.Connection) -> None:
-            enqueue(db, function, payload)
-
-        return put
-
-    def _append(self, target: str, record: bytes, once: str) -> None:
-        with self._appending:
-            self._front.call("append", target=target, records=[record], once=once)
-
-    def _poster(self, running: _Running) -> Poster:
-        if running.poster is None:
-            running.poster = Poster(self._endpoint(running.wanted.subscription))
-        return running.poster
-
-    def _endpoint(self, own: SubscriptionSpec) -> str:
-        return reveal(own.endpoint, self._secrets)
-
-    def _mail(self, server: MailSpec | None, to: str, subject: str, text: str, id: str) -> None:
-        if server is None:
-            raise Unavailable(
-                "NoMailServer",
-                "no topic of the project says by which server mails are sent",
-                fix="topics.<name>.mail",
-            )
-        mail.send(server, lambda each: reveal(each, self._secrets), to=to, subject=subject, text=text, id=id)
-
-    def _secrets(self, name: str) -> str:
-        assert self._project is not None
-        return secrets_of(Path(self._project.root))(name)
-
-    def _url(self) -> str:
-        url = self.url()
-        if url is None:
-            raise Unavailable("NotReady", "the AWS port's address is not known yet")
-        return url.rstrip("/")
-
-    def signer(self) -> Signer:
-        """Who signs; the key is made when it is first needed."""
-        with self._signing:
-            if self._signer is None:
-                self._signer = Signer(self._layout.root)
-            return self._signer
 
     # --- what came of it ---
 
-    def _commit(self, running: _Running, before: int, after: int, items: Sequence[Item]) -> None:
+    def _commit(self, running: Running, before: int, after: int, items: Sequence[Item]) -> None:
         wanted = running.wanted
         ends = {end: sum(item.end == end for item in items) for end in ("delivered", "dropped", "rejected")}
         puts = [item.put for item in items if item.put is not None]
@@ -298,9 +178,9 @@ class Topics:
         return Asker(
             topic=topic,
             subscription=own,
-            url=self._url,
-            signer=self.signer,
-            mail=lambda subject, text: self._mail(
+            url=self.ways.address,
+            signer=self.ways.signer,
+            mail=lambda subject, text: self.ways.mail(
                 mail_of(project, topic), own.endpoint, subject, text, f"{own.pending}.{own.id}"
             ),
             pauses=pauses(chosen(own.policy, spec.policy)),
@@ -312,7 +192,7 @@ class Topics:
     def _look(self) -> float:
         now = time.monotonic()
         with self._lock:
-            by_topic: dict[str, list[_Running]] = {}
+            by_topic: dict[str, list[Running]] = {}
             for running in self._running.values():
                 by_topic.setdefault(running.wanted.topic, []).append(running)
         for topic in [topic for topic in self._heads if topic not in by_topic]:
@@ -370,16 +250,20 @@ class Topics:
         """Finish what is under way."""
         self._beat.stop()
         self._asking.stop()
-        for running in self._running.values():
-            running.subscriber.stop(0)
-        deadline = time.monotonic() + STOP_SECONDS
-        for running in self._running.values():
-            running.subscriber.stop(max(0.0, deadline - time.monotonic()))
-            if running.poster is not None:
-                running.poster.close()
+        _stop(list(self._running.values()))
         for reader, _ in self._heads.values():
             reader.close()
-        self._front.close()
+        self.ways.close()
+
+
+def _stop(all_running: Sequence[Running]) -> None:
+    """Have them finish what is under way, for a moment."""
+    for running in all_running:
+        running.subscriber.stop(0)
+    deadline = time.monotonic() + STOP_SECONDS
+    for running in all_running:
+        if running.subscriber.stop(max(0.0, deadline - time.monotonic())) and running.poster is not None:
+            running.poster.close()
 
 
 def _wanted(project: Project) -> list[Wanted]:

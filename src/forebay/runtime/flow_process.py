@@ -53,7 +53,7 @@ async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     flow = Flow(layout, applied(layout), transforms, transforms.host())
     flow.lake.watching = options.development
     flow.buses.reread = lambda: applied(layout)
-    flow.topics.url = lambda: aws_url(layout)
+    flow.topics.ways.url = lambda: aws_url(layout)
     flow.buses.noted, flow.buses.archives.noted = meter.handed, meter.matched
     try:
         await asyncio.to_thread(flow.start)

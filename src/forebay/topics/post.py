@@ -5,13 +5,14 @@ As on SNS an answer of 2xx is a delivery; 4xx but 429 is the endpoint's last wor
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import socket
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from forebay.errors import Unavailable
 from forebay.topics.errors import Refused
@@ -33,6 +34,10 @@ class Poster:
         self._host = parts.hostname
         self._port = parts.port
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers: dict[str, str] = {}
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         self._connection: http.client.HTTPConnection | None = None
         self._until: float | None = None
 
@@ -56,7 +61,7 @@ class Poster:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            self._connection.request("POST", self._path, body, dict(headers))
+            self._connection.request("POST", self._path, body, {**headers, **self._headers})
             answer = self._connection.getresponse()
             said = answer.read(MOST_READ)
             if answer.read(1) or answer.will_close:

@@ -165,7 +165,7 @@ def _check_rule(rule: Any) -> None:
     if isinstance(rule, list):
         raise invalid("FilterPolicy: Match value must be String, number, true, false, or null")
     if isinstance(rule, int | float) and not isinstance(rule, bool) and not -(10**9) < rule < 10**9:
-        raise AwsError("InternalFailure", "Unknown", http=500)
+        raise AwsError("InternalError", "Unknown", http=500)
     if not isinstance(rule, dict):
         return
     keyword, value = next(iter(rule.items()), ("", None))

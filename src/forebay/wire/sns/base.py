@@ -75,9 +75,7 @@ def topic_name(asked: Asked, text: str | None, member: str = "TopicArn") -> str:
         raise invalid(f"{member} Reason: An ARN must have at least 6 elements, not {len(parts)}")
     if parts[0] != "arn" or parts[2] != "sns" or len(parts) > 6:
         raise invalid(f"{member}")
-    if parts[3] != asked.region:
-        raise invalid(f"{member}")
-    if parts[4] != asked.account:
+    if parts[3] != asked.region or parts[4] != asked.account:
         raise missing("Topic")
     return parts[5]
 
@@ -153,7 +151,9 @@ def subscription_of(asked: Asked, text: str) -> Subscription:
     parts = text.split(":")
     if len(parts) < 6:
         raise invalid(f"SubscriptionArn Reason: An ARN must have at least 6 elements, not {len(parts)}")
-    if parts[2] != "sns" or len(parts) < 7:
+    if parts[2] != "sns":
+        raise missing("Subscription")
+    if len(parts) < 7:
         raise invalid("SubscriptionId")
     for each in subscriptions_of(asked, parts[5]):
         if each.spec.id == parts[6]:

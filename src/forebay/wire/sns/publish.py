@@ -24,6 +24,7 @@ DEDUPLICATED = 300.0
 MOST = 10
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _FIFO_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_NO_DEDUPLICATION = "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
 _KINDS = ("String", "Number", "Binary")
 _ids = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -148,10 +149,7 @@ async def _append_once(asked: Asked, topic: Topic, message: Message, given: Json
     own = given.get("MessageDeduplicationId")
     if not own:
         if not flag(topic.attribute("ContentBasedDeduplication")):
-            raise invalid(
-                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
-                " explicitly"
-            )
+            raise invalid(_NO_DEDUPLICATION)
         own = hashlib.sha256(message.message.encode(errors="replace")).hexdigest()
     elif not _FIFO_ID.fullmatch(own):
         raise invalid("MessageDeduplicationId")
@@ -194,6 +192,8 @@ async def publish_batch(asked: Asked, given: Json) -> Json:
     entries: list[Json] = given["PublishBatchRequestEntries"]
     topic = topic_of(asked, given["TopicArn"])
     _check_entries(entries)
+    if topic.spec.fifo:
+        _check_fifo(topic, entries)
     failed: list[Json] = []
     good: list[tuple[Json, Message]] = []
     for entry in entries:
@@ -224,6 +224,16 @@ async def publish_batch(asked: Asked, given: Json) -> Json:
         ids = await _append(asked, topic, [message for _, message in good])
         answered = [{"Id": entry["Id"], "MessageId": id} for (entry, _), id in zip(good, ids, strict=True)]
     return {"Successful": answered, "Failed": failed}
+
+
+def _check_fifo(topic: Topic, entries: list[Json]) -> None:
+    """Entries of a FIFO topic that have no group, or nothing to be deduplicated by, fail all of them."""
+    if not all(entry.get("MessageGroupId") for entry in entries):
+        raise invalid("The MessageGroupId parameter is required for FIFO topics")
+    if not flag(topic.attribute("ContentBasedDeduplication")) and not all(
+        entry.get("MessageDeduplicationId") for entry in entries
+    ):
+        raise invalid(_NO_DEDUPLICATION)
 
 
 def _check_entries(entries: list[Json]) -> None:

@@ -65,7 +65,7 @@ _PARTIAL = (
 )
 
 
-def _check_endpoint(asked: Asked, topic: Topic, protocol: str, endpoint: str) -> None:
+def _check_endpoint(asked: Asked, protocol: str, endpoint: str) -> None:
     """Raise InvalidParameter for a subscriber that could not be reached."""
     if protocol in _NOT_OFFERED:
         raise invalid(f"Protocol Reason: {_NOT_OFFERED[protocol]}")
@@ -96,8 +96,6 @@ def _check_endpoint(asked: Asked, topic: Topic, protocol: str, endpoint: str) ->
             raise invalid("Firehose endpoint ARN")
         if spec is None or spec.from_ is not None:
             raise invalid(f"Endpoint Reason: no delivery stream that is put to: {endpoint}")
-    if topic.spec.fifo and protocol in ("email", "email-json"):
-        raise invalid("Invalid parameter: Endpoint Reason: FIFO topics do not send mails")
 
 
 async def _check_rights(asked: Asked, topic: Topic, protocol: str, endpoint: str) -> None:
@@ -153,7 +151,7 @@ async def subscribe(asked: Asked, given: Json) -> Json:
     """Subscribe an endpoint; what is not of this system is asked first."""
     protocol, endpoint = given["Protocol"], given.get("Endpoint") or ""
     topic = topic_of(asked, given["TopicArn"])
-    _check_endpoint(asked, topic, protocol, endpoint)
+    _check_endpoint(asked, protocol, endpoint)
     await _check_rights(asked, topic, protocol, endpoint)
     attributes = dict(given.get("Attributes") or {})
     unknown = [name for name in attributes if name not in _ATTRIBUTES]

@@ -12,6 +12,7 @@ import msgspec
 from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.clock import now_us
 from forebay.topics.section import TopicSpec
+from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 from forebay.wire.sns.attributes import delivery_policy, effective
 from forebay.wire.sns.base import (
@@ -28,7 +29,6 @@ from forebay.wire.sns.base import (
     refuse_declared,
     subscriptions_of,
     topic_arn,
-    topic_name,
     topic_of,
 )
 from forebay.wire.sns.tags import checked_tags
@@ -101,9 +101,11 @@ async def create_topic(asked: Asked, given: Json) -> Json:
         raise invalid("Topic Name")
     if not (_FIFO_NAME if fifo else _NAME).fullmatch(name):
         if fifo:
-            raise invalid(
+            raise AwsError(
+                "InvalidParameter",
                 "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII"
-                " letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+                " letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.",
+                http=400,
             )
         raise invalid("Topic Name")
     if given.get("DataProtectionPolicy"):
@@ -144,9 +146,12 @@ def _same(asked: Asked, topic: Topic, attributes: Mapping[str, str], tags: Mappi
 @SERVICE.operation("DeleteTopic")
 async def delete_topic(asked: Asked, given: Json) -> None:
     """Delete a topic with its subscriptions and messages; one that is not there does not matter."""
-    topic = find_topic(asked, topic_name(asked, given["TopicArn"]))
-    if topic is None:
-        return
+    try:
+        topic = topic_of(asked, given["TopicArn"])
+    except AwsError as error:
+        if error.code == "NotFound":
+            return
+        raise
     refuse_declared(topic.declared, f"TopicArn Reason: the topic {topic.name}")
     asked.system.documents.delete(TOPICS, topic.name)
     asked.system.documents.delete_all(PART, f"{topic.name}/")
