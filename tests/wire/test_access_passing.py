@@ -137,6 +137,36 @@ def test_a_function_reads_a_stream_that_its_role_may_read(system: System, iam: A
         functions.delete_event_source_mapping(UUID=made["UUID"])
 
 
+def test_a_function_tells_of_failures_where_its_role_may(system: System, iam: Any) -> None:
+    poll = allow(["kinesis:Get*", "kinesis:Describe*", "kinesis:ListShards"], f"{KINESIS}/open")
+    arn = role(iam, "failing", "lambda", poll, allow("s3:PutObject", "arn:aws:s3:::mine/*"))
+    keys = user(iam, "ned", allow("lambda:*"), allow("iam:PassRole", arn))
+    told = "The provided execution role does not have permissions to call"
+
+    def on_failure(destination: str) -> dict[str, Any]:
+        return {"FunctionName": "fails", "DestinationConfig": {"OnFailure": {"Destination": destination}}}
+
+    mine, vault = on_failure("arn:aws:s3:::mine"), on_failure("arn:aws:s3:::vault")
+    with keyed(system, "lambda", keys) as functions:
+        itself = functions.create_function(**function(arn, "fails"))["FunctionArn"]
+        more = {"EventSourceArn": f"{KINESIS}/open", "StartingPosition": "LATEST"}
+        code, _, message = refused(functions.create_event_source_mapping, **vault, **more)
+        assert (code, message) == ("InvalidParameterValueException", f"{told} PutObject on S3")
+        made = functions.create_event_source_mapping(**mine, **more)
+        code, _, message = refused(
+            functions.update_event_source_mapping,
+            UUID=made["UUID"],
+            DestinationConfig=vault["DestinationConfig"],
+        )
+        assert (code, message) == ("InvalidParameterValueException", f"{told} PutObject on S3")
+        functions.delete_event_source_mapping(UUID=made["UUID"])
+        code, _, message = refused(functions.put_function_event_invoke_config, **vault)
+        assert (code, message) == ("InvalidParameterValueException", f"{told} PutObject on S3")
+        code, _, message = refused(functions.put_function_event_invoke_config, **on_failure(itself))
+        assert (code, message) == ("InvalidParameterValueException", f"{told} InvokeFunction on Lambda")
+        functions.put_function_event_invoke_config(**mine)
+
+
 def test_a_delivery_stream_writes_where_its_role_may(system: System, iam: Any) -> None:
     arn = role(iam, "deliverer", "firehose", allow("s3:PutObject", "arn:aws:s3:::mine/*"))
     other = role(iam, "elsewhere", "lambda", allow("*"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from forebay.access.actions import Need
 from forebay.access.actions_passed import acts, needs_role, passed
+from forebay.access.identity import Identity
 from forebay.access.policy import Asked as Question
 from forebay.access.policy import decide, parse_policy
 from forebay.functions.section import FunctionSpec
@@ -57,6 +58,8 @@ async def check_roles(asked: Asked, given: Json) -> None:
         await _check_targets(asked, given)
     if asked.operation == "CreateEventSourceMapping" and given.get("EventSourceArn"):
         await _check_mapping(asked, given)
+    if asked.service == "lambda" and given.get("DestinationConfig"):
+        await _check_destinations(asked, given)
     if asked.operation == "PutBucketNotificationConfiguration":
         for rule in (given.get("NotificationConfiguration") or {}).get("LambdaFunctionConfigurations") or ():
             function = str(rule.get("LambdaFunctionArn"))
@@ -123,21 +126,44 @@ async def _need_able(asked: Asked, role: str, need: Need) -> None:
 
 async def _check_mapping(asked: Asked, given: Json) -> None:
     """A function reads a stream with its own role."""
-    project = asked.system.project()
-    name = str(given.get("FunctionName", "")).rpartition(":function:")[2].partition(":")[0]
     stream = given["EventSourceArn"].partition(":stream/")[2].partition("/")[0]
-    spec = project.of(FunctionSpec).get(name)
-    if spec is None or spec.role is None or stream not in project.of(StreamSpec):
+    who = _function_as(asked, given)
+    if who is None or stream not in asked.system.project().of(StreamSpec):
         return  # said where the mapping is made, or the owner's own function
-    role = Directory.of(asked.system).get(ROLE, spec.role)
-    if role is None:
-        return  # such a function has no rights at all
-    who = role_identity(Directory.of(asked.system), role, name)
-    why = await judged(asked, who, [Need("kinesis:GetRecords", given["EventSourceArn"])])
-    if why is not None:
+    if await judged(asked, who, [Need("kinesis:GetRecords", given["EventSourceArn"])]) is not None:
         raise AwsError(
             "InvalidParameterValueException",
             f"Cannot access stream {given['EventSourceArn']}. Please ensure the role can perform the GetRecords,"
             " GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.",
             http=400,
         )
+
+
+def _function_as(asked: Asked, given: Json) -> Identity | None:
+    """As whom a call's function acts; None for the owner's own functions, and for one that has no rights anyway."""
+    named = str(given.get("FunctionName") or "")
+    if not named and (mapping := asked.system.documents.get("functions.part", str(given.get("UUID")))):
+        named = mapping["function"]
+    name = named.rpartition(":function:")[2].partition(":")[0]
+    spec = asked.system.project().of(FunctionSpec).get(name)
+    role = None if spec is None or spec.role is None else Directory.of(asked.system).get(ROLE, spec.role)
+    return None if role is None else role_identity(Directory.of(asked.system), role, name)
+
+
+_DESTINATIONS = {
+    "s3": ("s3:PutObject", "/*", "PutObject on S3"),
+    "lambda": ("lambda:InvokeFunction", "", "InvokeFunction on Lambda"),
+}
+
+
+async def _check_destinations(asked: Asked, given: Json) -> None:
+    """A function tells of how its calls ended with its own role."""
+    who = _function_as(asked, given)
+    for when in ("OnSuccess", "OnFailure"):
+        arn = str(((given["DestinationConfig"] or {}).get(when) or {}).get("Destination") or "")
+        action, rest, said = _DESTINATIONS.get("".join(arn.split(":")[2:3]), ("", "", ""))
+        if who is None or not action:
+            continue
+        if await judged(asked, who, [Need(action, arn + rest)]) is not None:
+            message = f"The provided execution role does not have permissions to call {said}"
+            raise AwsError("InvalidParameterValueException", message, http=400)
