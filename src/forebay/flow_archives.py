@@ -58,6 +58,7 @@ class Archives:
         self._lock = threading.Lock()
         self._buses: dict[str, BusSpec] = {}
         self._readers: dict[str, Reader] = {}
+        self.noted: Callable[[str, Mapping[str, int]], None] | None = None
         self._stopping = threading.Event()
         self._replay = threading.Event()
         self._threads = [
@@ -167,11 +168,13 @@ class Archives:
             records, _ = taken(reader.name, batches, position)
             end = position + len(records)
             unmatched = 0
+            matched: dict[str, int] = {}
             archived: dict[str, tuple[int, int]] = {}
             for run in router.runs(records, position):
                 low, high = max(run.start, position), min(run.end, end)
                 unmatched += run.met[low - run.start : high - run.start].count(0)
                 for rule, offsets in run.found.items():
+                    matched[rule] = matched.get(rule, 0) + sum(low <= at < high for at in offsets)
                     if rule.startswith(ARCHIVE):
                         name = rule.removeprefix(ARCHIVE)
                         since = spec.archives[name].since if name in spec.archives else end
@@ -183,6 +186,10 @@ class Archives:
             self._store.write(
                 partial(consumers.count, bus=bus, position=end, unmatched=unmatched, archived=archived)
             )
+            if self.noted is not None:
+                self.noted(
+                    bus, {rule: n for rule, n in matched.items() if n and not rule.startswith(ARCHIVE)}
+                )
 
     # --- replays ---
 

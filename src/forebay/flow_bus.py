@@ -12,9 +12,10 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from forebay.bus.reading import Target
+from forebay.bus.reading import Handover, Target
 from forebay.bus.router import Router
 from forebay.bus.section import BusSpec
 from forebay.catalog import consumers
@@ -44,7 +45,7 @@ class Buses:
 
     `reread` gives the project as it is now: rules change more often than what else a project holds, and are
     read again, when somebody said so (`changed`), with the next event. `reading` gives (consumer, log, position)
-    of whoever reads in the flow.
+    of whoever reads in the flow, `noted` is told what a bus's targets were handed.
     """
 
     def __init__(self, layout: Layout, store: Store, functions: Functions, notices: Notices) -> None:
@@ -53,6 +54,7 @@ class Buses:
         self._functions = functions
         self.reread: Callable[[], Project] | None = None
         self.reading: Callable[[], list[tuple[str, str, int]]] = list
+        self.noted: Callable[[str, Handover], None] | None = None
         self._lock = threading.RLock()
         self._project: Project | None = None
         self._routers: dict[str, Router] = {}
@@ -83,6 +85,8 @@ class Buses:
             for consumer, (bus, ref) in wanted.items():
                 if consumer not in self._targets:
                     target = self._open(consumer, bus, ref)
+                    if self.noted is not None:
+                        target.noted = partial(self.noted, bus)
                     self._targets[consumer] = target
                     target.start()
 

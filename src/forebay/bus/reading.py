@@ -49,7 +49,7 @@ class Target(Attempts):
     """Reads on behalf of one target, between `start` and `stop`.
 
     `begin` gives the offset of its first event, once known. `position` is what is committed, `seen` how far
-    events were chosen by then.
+    events were chosen by then. `noted` is told of what was handed over.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Target(Attempts):
         self.seen = 0
         self.head = 0
         self._sieve = sieve
+        self.noted: Callable[[Handover], None] | None = None
         self._open = open_log
         self._begin = begin
 
@@ -122,6 +123,8 @@ class Target(Attempts):
         self.hand_over(given)
         self.position = given.after
         self.trouble = None
+        if self.noted is not None and given.items:
+            self.noted(given)
 
 
 def taken(log_name: str, batches: Sequence[Batch], position: int) -> tuple[list[bytes], list[Origin]]:

@@ -19,7 +19,7 @@ from typing import Any
 from forebay.errors import DataRejected, ForebayError, NotFound, Throttled, Unavailable
 from forebay.functions.home import Home
 from forebay.functions.log import FunctionLog, Tell
-from forebay.functions.pool import Code, Invocation, LoadFailed, Pool, Trace
+from forebay.functions.pool import Code, Invocation, LoadFailed, Note, Pool, Trace
 from forebay.functions.process import OutOfMemory, TimedOut
 from forebay.functions.section import FunctionSpec
 from forebay.ports import Secrets
@@ -67,7 +67,8 @@ class Host:
     """What the system gives to functions.
 
     `code` is the folder below which uploaded code lies. `secrets` looks a name up for the project in a folder, `environment` says
-    what the system adds to a function's worker, `tell` who is handed the lines of its log.
+    what the system adds to a function's worker, `tell` who is handed the lines of its log, `note` who is told of
+    each invocation.
     """
 
     logs: Path
@@ -76,6 +77,7 @@ class Host:
     environment: Callable[[str, FunctionSpec], Mapping[str, str]]
     watch: bool = False
     tell: Callable[[str], Tell | None] = lambda _: None
+    note: Note | None = None
 
 
 class Function:
@@ -103,6 +105,7 @@ class Function:
             watch=host.watch and spec.code is None,
         )
         self.pool = Pool(code, FunctionLog(host.logs / f"{base}.log", host.tell(base)), self._environment)
+        self.pool.stats.note = host.note
 
     def _environment(self) -> tuple[dict[str, str], list[str]]:
         given = self._host.environment(self.name, self.spec)
@@ -130,17 +133,24 @@ class Function:
     def _enter(self) -> None:
         with self._turn:
             if self.spec.workers < 1 or self._waiting >= QUEUE:
-                raise _throttled(self.name)
+                raise self._throttled()
             self._waiting += 1
             try:
                 patience = max(WAIT, self.spec.timeout)
                 if not self._turn.wait_for(lambda: self._free > 0 or self._closed, patience):
-                    raise _throttled(self.name)
+                    raise self._throttled()
                 if self._closed:
                     raise Unavailable("Closed", "the function's workers are being stopped")
                 self._free -= 1
             finally:
                 self._waiting -= 1
+
+    def _throttled(self) -> Throttled:
+        if self._host.note is not None:
+            self._host.note(self.pool.code.name, None, True)
+        return Throttled(
+            "TooManyRequests", f"Rate Exceeded: all workers of the function {self.name} are busy"
+        )
 
     def close(self) -> None:
         """End the workers; calls that wait or are under way raise Unavailable."""
@@ -260,10 +270,6 @@ def _retire(function: Function) -> None:
     while function.spare < function.spec.workers and time.monotonic() < deadline:
         time.sleep(0.05)
     function.close()
-
-
-def _throttled(name: str) -> Throttled:
-    return Throttled("TooManyRequests", f"Rate Exceeded: all workers of the function {name} are busy")
 
 
 def _failed(kind: str, message: str, trace: Trace, **more: Any) -> Result:

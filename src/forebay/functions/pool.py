@@ -88,15 +88,20 @@ class Trace:
     seconds: float = 0.0
 
 
+Note = Callable[[str, float | None, bool], None]
+"""Told of a function's invocation: its seconds, and whether it failed; None seconds if it was throttled."""
+
+
 @dataclass(slots=True)
 class Stats:
-    """Counts since the pool was opened; `seconds` is the sum of invocations' durations."""
+    """Counts since the pool was opened; `seconds` is the sum of invocations' durations. `note` is told of each."""
 
     invocations: int = 0
     errors: int = 0
     seconds: float = 0.0
     starts: int = 0
     last_error: str | None = None
+    note: Note | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -207,6 +212,8 @@ class Pool:
             if error is not None:
                 self.stats.errors += 1
                 self.stats.last_error = self.log.redact(error)
+        if self.stats.note is not None:
+            self.stats.note(self.code.name, seconds, error is not None)
         return self.log.redacted(text)
 
     def _take(self, fresh: bool) -> tuple[Worker, dict[str, Signature], float | None]:

@@ -15,7 +15,7 @@ from forebay.functions.job import Job
 from forebay.functions.lambda_ import LambdaPolicy
 from forebay.functions.log import FunctionLog
 from forebay.functions.plain import PlainPolicy
-from forebay.functions.pool import Code, Pool
+from forebay.functions.pool import Code, Note, Pool
 from forebay.functions.section import FunctionSpec
 from forebay.functions.sql import ENGINE, SqlPolicy
 from forebay.ports import Origin, Outcome, Secrets
@@ -113,14 +113,15 @@ def open_transform(
     environment: Mapping[str, str] | Callable[[], Mapping[str, str]],
     uploads: Path | None = None,
     retries: int = 3,
+    note: Note | None = None,
 ) -> WorkerTransform:
     """The transform of the delivery `name`, ready for `apply`; its worker starts with the first batch.
 
     `root` is the project's folder, `log_dir` where `<function or delivery>.log` is written, `watch`
     whether changed code is picked up, `environment` what the system adds to every worker
     (`AWS_ENDPOINT_URL`), or what to ask for it when one starts. `uploads` has the code of functions that were
-    made over the wire. `retries` are those of a Lambda handler's failed invocation, as on AWS. Raises
-    NotFound if the function is not there.
+    made over the wire. `note` is told of each invocation. `retries` are those of a Lambda handler's failed
+    invocation, as on AWS. Raises NotFound if the function is not there.
     """
     declared = functions.get(spec.function) if spec.function else None
     if spec.function and declared is None:
@@ -159,6 +160,7 @@ def open_transform(
         )
 
     pool = Pool(code, FunctionLog(log_dir / f"{function_name}.log"), make_environment)
+    pool.stats.note = note if kind != "sql" else None
     policies: dict[str, Policy] = {
         "lambda": LambdaPolicy(pool, retries),
         "function": PlainPolicy(pool),

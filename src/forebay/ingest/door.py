@@ -60,11 +60,24 @@ class UnsupportedMedia(ForebayError):
 
 @dataclass(slots=True)
 class Counts:
-    """What a door has seen since the process started. Those refused or duplicate were never accepted."""
+    """What a door has seen since the process started. Those refused or duplicate were never accepted.
+
+    Events, but for the last three, which are HTTP requests.
+    """
 
     accepted: int = 0
     duplicate: int = 0
     refused: int = 0
+    requests: int = 0
+    client_errors: int = 0
+    server_errors: int = 0
+
+    def failed(self, status: int) -> None:
+        """A request was answered with this HTTP status, if that is one of an error."""
+        if status >= 500:
+            self.server_errors += 1
+        elif status >= 400:
+            self.client_errors += 1
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents
 from forebay.streams.writer import Log
+from forebay.telemetry.meter import Meter
 from forebay.telemetry.metrics import Metrics
 
 
@@ -30,6 +31,7 @@ class System:
     query: AsyncClient
     tables: Tables
     metrics: Metrics
+    meter: Meter
     declared: Callable[[], Project]
     project: Callable[[], Project]
     apply: Callable[[], Awaitable[None]]

@@ -63,7 +63,7 @@ class Log:
     `shards` and `retention` (seconds) may change between appends. `clock` gives UTC microseconds; an
     arrival never decreases, whatever it does. `reserve` is the free space below which appends are
     refused, `max_pending` the bytes that may wait for the disk. `quick` is how long (seconds) a small
-    commit may take for an event loop to wait for it; 0 leaves all to the thread.
+    commit may take for an event loop to wait for it; 0 leaves all to the thread. `bytes` were committed since.
 
     Raises ForebayError: `LogInUse` if another process owns it, `StateTooNew`, `DatabaseCorrupt`.
     """
@@ -107,6 +107,7 @@ class Log:
         self._pace = Pace(quick)
         self._submitting = threading.Lock()
         self._submitted = self._settled = 0
+        self.bytes = 0
         self._closed = self._stopping = False
         self._broken: ForebayError | None = None
         self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
@@ -375,6 +376,7 @@ class Log:
         results: list[tuple[Submission, Result]]
         try:
             results = self._committer.commit(group)
+            self.bytes += size
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
         if size <= LITTLE:

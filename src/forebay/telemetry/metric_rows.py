@@ -23,6 +23,7 @@ CREATE TABLE points(
   PRIMARY KEY(metric, period, at, unit)
 ) WITHOUT ROWID;
 CREATE INDEX points_by_age ON points(period, at);
+CREATE TABLE totals(key TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 """
 ROLLED = ((1, 60, 3 * 3600), (60, 300, 15 * 86_400), (300, 3600, 63 * 86_400))
 """Which period is added up to which, after how many seconds."""

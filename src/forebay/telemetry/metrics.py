@@ -116,7 +116,7 @@ class Reading:
             yield at, unit, Aggregate(n, total, low, high, known)
 
 
-_Job = tuple[Sequence[Point], asyncio.Future[None]]
+_Job = tuple[Sequence[Point], Mapping[str, float], asyncio.Future[None]]
 
 
 class Metrics:
@@ -138,8 +138,8 @@ class Metrics:
         self._ids: dict[Metric, int] = {}
         self._closed = False
 
-    async def put(self, points: Sequence[Point]) -> None:
-        """Add points to their periods; they are on disk when this returns.
+    async def put(self, points: Sequence[Point], totals: Mapping[str, float] | None = None) -> None:
+        """Add points to their periods; they are on disk when this returns, with the `totals` that they came of.
 
         Raises Throttled `TooManyMetrics`, `TooManyWaiting`, and what disks do (Unavailable).
         """
@@ -148,7 +148,7 @@ class Metrics:
             raise Throttled("TooManyWaiting", "too many metrics wait to be written", retry_after=1)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting += 1
-        self._jobs.put((points, future))
+        self._jobs.put((points, totals or {}, future))
         try:
             await future
         finally:
@@ -159,6 +159,13 @@ class Metrics:
         await self._open()
         assert self._readers is not None
         return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: self._read(work))
+
+    async def totals(self) -> dict[str, float] | None:
+        """The totals as they were last put; None if there never were any."""
+        rows: list[Any] = await self.read(
+            lambda reading: reading.db.execute("SELECT * FROM totals").fetchall()
+        )
+        return {str(key): float(value) for key, value in rows} if rows else None
 
     async def close(self) -> None:
         """Finish what waits, and close."""
@@ -234,7 +241,7 @@ class Metrics:
         answers: list[tuple[asyncio.Future[None], BaseException | None]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for points, future in jobs:
+            for points, totals, future in jobs:
                 new = [
                     metric for metric in dict.fromkeys(point.metric for point in points) if metric not in ids
                 ]
@@ -244,6 +251,7 @@ class Metrics:
                 for metric in new:
                     fresh[metric] = register(self._db, metric)
                 add_points(self._db, _rows(points, ids))
+                self._db.executemany("INSERT OR REPLACE INTO totals VALUES(?, ?)", totals.items())
                 answers.append((future, None))
             self._db.execute("COMMIT")
             self._ids |= fresh
@@ -252,7 +260,7 @@ class Metrics:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             failure = told(error, self._path) if isinstance(error, apsw.Error | OSError) else error
-            answers = [(future, failure) for _, future in jobs]
+            answers = [(future, failure) for _, _, future in jobs]
         _answer(answers)
 
     def _upkeep(self) -> None:

@@ -60,7 +60,7 @@ class Status:
             for name, log in self._logs.items()
             if log.problem is not None
         ]
-        flow = await self._ask_flow()
+        flow = await self.ask_flow()
         async with self._reading:  # one connection, one thread at a time
             consumers = await asyncio.to_thread(self._catalog.read) | self._logs.sources()
         project = self._project()
@@ -74,7 +74,14 @@ class Status:
             "problems": problems,
         }
 
-    async def _ask_flow(self) -> dict[str, Any]:
+    async def ledger(self) -> dict[str, dict[str, Any]]:
+        """The ledger alone, not held against the objects."""
+        async with self._reading:
+            rows = await asyncio.to_thread(lambda: self._catalog.read(checked=False))
+        return ledger(self._logs.readers, rows | self._logs.sources(), self._logs.facts)
+
+    async def ask_flow(self) -> dict[str, Any]:
+        """The flow's status, or its `error`. Never waits long."""
         try:
             found: dict[str, Any] = await self._flow.call("status", timeout=FLOW_PATIENCE)
         except ForebayError as error:

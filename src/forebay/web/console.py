@@ -10,6 +10,7 @@
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
     WS   /api/live                            see browser.py
     GET  /healthz, /readyz
+    GET  /metrics                             for Prometheus
 
 A failure answers `{"error": {code, message, where?, why?, fix?}}` with the error's HTTP status.
 """
@@ -41,6 +42,7 @@ from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.model import Project
+from forebay.telemetry.prometheus import CONTENT_TYPE
 from forebay.web.browser import Browser, Statuses
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
 from forebay.web.console_tables import first_items, listed
@@ -60,7 +62,10 @@ MAX_CSV_ROWS = 200_000
 
 @dataclass(slots=True)
 class ConsoleContext:
-    """What the console asks of the process it runs in. `project` may be replaced; then call `reloaded`."""
+    """What the console asks of the process it runs in. `project` may be replaced; then call `reloaded`.
+
+    `page` is what Prometheus is answered.
+    """
 
     project: Project
     layout: Layout
@@ -69,6 +74,7 @@ class ConsoleContext:
     flow: Asks
     guard: Refuses
     tables: Tables | None = None
+    page: Callable[[], str] = str
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -105,6 +111,7 @@ class Console:
             routes=[
                 Route("/healthz", self._health),
                 Route("/readyz", self._ready),
+                Route("/metrics", self._metrics),
                 Route("/api/console", self._console),
                 Route("/api/status", self._status),
                 Route("/api/query", self._query, methods=["POST"]),
@@ -183,6 +190,9 @@ class Console:
         if problems:
             return JSONResponse({"status": "starting", "problems": problems}, 503, {"retry-after": "1"})
         return JSONResponse({"status": "ready"})
+
+    async def _metrics(self, _: Request) -> Response:
+        return Response(self.ctx.page(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     async def _console(self, _: Request) -> Response:
         project = self.ctx.project

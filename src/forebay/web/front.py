@@ -31,6 +31,7 @@ from forebay.runtime.options import Options
 from forebay.runtime.system import System
 from forebay.sections import SECTIONS
 from forebay.telemetry.log import loud
+from forebay.telemetry.meter import Meter
 from forebay.web.api import Status
 from forebay.web.appends import Appends
 from forebay.web.groups import LogGroups
@@ -39,6 +40,7 @@ from forebay.web.key_operations import KeyOperations
 from forebay.web.logs import Logs
 from forebay.web.metrics import MetricOperations
 from forebay.web.rates import Rates
+from forebay.web.sampler import Sampler
 from forebay.web.serve import Door
 from forebay.web.state import Doors, added, open_state, read_doors, save_doors
 from forebay.web.tables import conform
@@ -94,10 +96,11 @@ class Front:
         # Who asks over the wire waits for what is starting, as not every client tries again.
         self._wire = [AsyncClient(layout.socket(role), role, patience=PATIENCE) for role in ("flow", "query")]
         self._guard = _guard(self.project, options)
-        self._groups = LogGroups(layout)
+        self._meter = Meter()
+        self._groups = LogGroups(layout, self._meter)
         self._tables = Tables(layout.keyvalue)
         self._metrics = MetricOperations(layout.metrics)
-        ways = IngestOptions(call=self._call_function, note=self._groups.access.note)
+        ways = IngestOptions(call=self._call_function, note=self._groups.access.note, meter=self._meter)
         self._ingest = IngestApp(self.project, self.logs, self._keys, self._guard, ways)
         self._status = Status(
             layout,
@@ -106,6 +109,16 @@ class Front:
             project=lambda: self.project,
             doors=self._counted,
             rates=self._per_second,
+        )
+        self._sampler = Sampler(
+            layout,
+            self._metrics.metrics,
+            self._meter,
+            logs=self.logs,
+            doors=self._counted,
+            traffic=self._ingest.traffic,
+            ledger=self._status.ledger,
+            flow=self._status.ask_flow,
         )
         self._tail = Tail(layout, self.logs)
         self._doors: dict[str, Door] = {}
@@ -159,7 +172,9 @@ class Front:
             flow=self._flow,
             guard=self._guard,
             tables=self._tables,
+            page=self._sampler.page,
         )
+        self._sampler.start()
         app = console_app(context)
         self._console = app.state.console
         self._open("console", fds, app, "asgi", websockets=True)
@@ -198,6 +213,7 @@ class Front:
         if not all(ended):
             logger.warning("some requests were cut off after %.1f s", DRAIN)
         await self._socket.stop()
+        await self._sampler.close()
         await self._flow.close()
         await self._query.close()
         for client in self._wire:
@@ -273,6 +289,7 @@ class Front:
             query=self._wire[1],
             tables=self._tables,
             metrics=self._metrics.metrics,
+            meter=self._meter,
             declared=lambda: self._declared,
             project=lambda: self.project,
             apply=self._apply,

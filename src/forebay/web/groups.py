@@ -18,6 +18,7 @@ from forebay.functions.section import FunctionSpec
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.telemetry.groups import PREFIX, Exists, Groups
+from forebay.telemetry.meter import Meter, incoming
 from forebay.telemetry.section import TelemetrySpec
 from forebay.web.access_log import GROUP, AccessLog, access_logs
 
@@ -29,8 +30,9 @@ DAY = 86_400.0
 class LogGroups:
     """The groups as the front has them; `access` takes the lines of routes."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, meter: Meter | None = None) -> None:
         self._layout = layout
+        self._meter = meter or Meter()
         self._groups: Groups | None = None
         self._opening = asyncio.Lock()
         self.access = AccessLog(self._keep_access)
@@ -39,6 +41,7 @@ class LogGroups:
         """Keep lines, (UTC milliseconds, text) each, in a stream of a log group. Raises NotFound."""
         groups = await self._open()
         await asyncio.to_thread(_put, groups, args["group"], args["stream"], args["events"])
+        incoming(self._meter, args["group"], args["events"])
 
     async def conform(self, project: Project) -> None:
         """Have the groups that `project` says something of, for as long as it says."""
@@ -68,6 +71,7 @@ class LogGroups:
     async def _keep_access(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
         groups = await self._open()
         await asyncio.to_thread(_put_made, groups, group, stream, events)
+        incoming(self._meter, group, events)
 
 
 def retentions(project: Project) -> dict[str, int | None]:

@@ -14,6 +14,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -22,13 +23,16 @@ from forebay.access.keys import Keys
 from forebay.errors import DataRejected, ForebayError, Unavailable
 from forebay.functions.gateway import HttpAnswer, HttpRequest
 from forebay.ingest.answer import answer, unpack
-from forebay.ingest.door import Admitted, Door
+from forebay.ingest.door import Admitted, Counts, Door
 from forebay.ingest.mapping import Seen
 from forebay.ingest.routes import ANY
 from forebay.project.model import Project
 from forebay.streams.writer import Log, Once
+from forebay.telemetry.meter import Meter
+from forebay.telemetry.metric_rows import Metric
 from forebay.web import staged
 from forebay.web.access_log import Recorded, Route
+from forebay.web.authenticate import authenticate
 from forebay.web.context import Context
 from forebay.web.cors import allowed
 from forebay.web.gateway import Call, proxy
@@ -39,7 +43,6 @@ from forebay.web.http import (
     RequestHeaders,
     Scope,
     Watch,
-    bearer,
     read_body,
     request_id,
     respond,
@@ -56,22 +59,11 @@ logger = logging.getLogger("forebay.ingest")
 _ASIDE = 1 << 20
 _ASIDE_GZIP = 64 << 10
 _MAX_IDEMPOTENCY_KEY = 255
+SAMPLED = 16
 _ANYBODY = "-"
 _HEALTHY = b'{"status":"ok"}'
 # An error whose HTTP status is not its class's.
 _STATUS = {"IdempotencyKeyReused": 422}
-
-
-class AccessDenied(ForebayError):
-    """No key, or one that is not valid (HTTP 401)."""
-
-    status = 401
-
-
-class KeyNotForRoute(ForebayError):
-    """A valid key that does not open this route (HTTP 403)."""
-
-    status = 403
 
 
 class Refused(ForebayError):
@@ -85,13 +77,15 @@ class Refused(ForebayError):
 @dataclass(slots=True)
 class IngestOptions:
     """`body_timeout`: seconds in which a body must have come. `ready`: what is not ready, by name, beside
-    the logs; empty if all is. `call` calls a function, `note` keeps a line of a route's access log.
+    the logs; empty if all is. `call` calls a function, `note` keeps a line of a route's access log, `meter` how long
+    requests took: those that fail or call a function, and one of `SAMPLED` of the others.
     """
 
     body_timeout: float = 30.0
     ready: Callable[[], Mapping[str, str]] = field(default=dict)
     call: Call | None = None
     note: Callable[[Route, str], None] | None = None
+    meter: Meter | None = None
 
 
 class IngestApp:
@@ -116,6 +110,10 @@ class IngestApp:
         """Serve `project`'s routes from the next request on. Raises ForebayError, changing nothing."""
         self._routes.reload(project)
 
+    def traffic(self) -> dict[str, Counts]:
+        """Requests and errors by route, since the process started."""
+        return self._routes.traffic()
+
     def doors(self) -> dict[str, dict[str, int]]:
         """`ingest.<route>` → accepted, duplicate, refused, since the process started."""
         return self._routes.counted()
@@ -135,13 +133,16 @@ class IngestApp:
             await self._answer(scope, proto, headers, id, extra)
         except Gateway as error:
             said = error.answer(id)
+            self._failed(scope, said.status)
             proto.response_bytes(said.status, [*said.headers, *extra], said.body)
         except Refused as error:
             respond_error(proto, error, id, status=error.its_status)
         except ForebayError as error:
+            self._failed(scope, _STATUS.get(error.code, error.status))
             respond_error(proto, error, id, status=_STATUS.get(error.code), headers=extra)
         except Exception:
             logger.exception("request %s failed", id)
+            self._failed(scope, 500)
             internal = ForebayError("Internal", "the request failed; the log of front says why")
             respond_error(proto, internal, id, headers=extra)
         if recorded is not None and self._options.note is not None:
@@ -153,6 +154,7 @@ class IngestApp:
         host = headers.get("host") or scope.authority
         if (refusal := self._guard.check(host, None)) is not None:
             raise Refused(refusal)
+        began = perf_counter()
         method, path = scope.method, scope.path
         origin = headers.get("origin")
         if origin is not None:
@@ -172,15 +174,17 @@ class IngestApp:
             self._routes.router.find(method, path)  # which says what there is instead
             return
         door, parameters = found
+        door.counts.requests += 1
         if self._routes.logged:
             proto.met(door, None)
         caller = _ANYBODY
         if door.spec.key == "required":
-            caller = self._authenticate(headers, door.name)
+            caller = authenticate(self._keys, headers, door.name)
         if door.limit is not None:
             door.limit.admit(caller)
         if door.spec.to.noun == "functions":
             said = await self._proxy(scope, proto, door, parameters, id=id)
+            self._took(door, said.status, began)
             respond(proto, method, said.status, [*said.headers, ("x-request-id", id), *extra], said.body)
             return
         log = self._log(door)
@@ -222,12 +226,16 @@ class IngestApp:
         if extra:
             out += extra
         proto.response_bytes(status, out, text)
+        if status >= 400 or not door.counts.requests % SAMPLED:
+            self._took(door, status, began)
 
     async def _stage(
         self, scope: Scope, proto: Any, found: tuple[Door, dict[str, str], str], id: str, extra: Headers
     ) -> None:
         """Answer a request below a stage."""
         door, parameters, stage = found
+        began = perf_counter()
+        door.counts.requests += 1
         if self._routes.logged:
             proto.met(door, stage)
         api = door.spec.gateway
@@ -243,15 +251,32 @@ class IngestApp:
         except Exception:
             logger.exception("request %s failed", id)
             raise staged.translated(ForebayError("Internal", ""), api, 500) from None
+        self._took(door, said.status, began)
         headers = [*said.headers, *staged.identified(api, id), *extra]
         respond(proto, scope.method, said.status, headers, said.body)
+
+    def _failed(self, scope: Scope, status: int) -> None:
+        """Count a request that was refused, where it is of a route."""
+        found = self._routes.router.match(scope.method, scope.path)
+        door = found[0] if found is not None else None
+        if found is None and (below := self._routes.stages.find(scope.method, scope.path)) is not None:
+            door = below[0]
+        if door is not None:
+            door.counts.failed(status)
+
+    def _took(self, door: Door, status: int, began: float) -> None:
+        """Count how a request was answered, and how long that took."""
+        door.counts.failed(status)
+        if self._options.meter is not None:
+            latency = Metric("AWS/ApiGateway", "Latency", (("ApiName", door.name),))
+            self._options.meter.count(latency, round((perf_counter() - began) * 1000, 2), "Milliseconds")
 
     async def _behind(
         self, scope: Scope, proto: Any, door: Door, parameters: Mapping[str, str], *, id: str, stage: str
     ) -> HttpAnswer:
         """What the route's target answers, as behind API Gateway."""
         headers = scope.headers
-        caller = self._authenticate(headers, door.name) if door.spec.key == "required" else _ANYBODY
+        caller = authenticate(self._keys, headers, door.name) if door.spec.key == "required" else _ANYBODY
         if door.limit is not None:
             door.limit.admit(caller)
         if door.spec.to.noun == "functions":
@@ -332,21 +357,6 @@ class IngestApp:
             any=door.spec.method == ANY,
         )
         return await proxy(self._options.call, door, request)
-
-    def _authenticate(self, headers: RequestHeaders, route: str) -> str:
-        secret = bearer(headers)
-        if secret is None:
-            raise AccessDenied(
-                "KeyMissing",
-                "this route takes requests with an API key only",
-                fix="send it as x-api-key; make one with: forebay keys create",
-            )
-        key = self._keys.verify(secret)
-        if key is None:
-            raise AccessDenied("KeyInvalid", "the API key is not valid, or was revoked")
-        if not key.opens(route):
-            raise KeyNotForRoute("KeyNotForRoute", f"this API key does not open the route {route}")
-        return key.id
 
     def _check_origin(
         self, origin: str, host: str | None, scope: Scope, headers: RequestHeaders, extra: Headers

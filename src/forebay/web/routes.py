@@ -48,6 +48,10 @@ class Routes:
             for name, counts in self._counts.items()
         }
 
+    def traffic(self) -> dict[str, Counts]:
+        """By route."""
+        return dict(self._counts)
+
     def _door(self, project: Project, name: str, spec: RouteSpec) -> Door:
         schema = None
         if spec.schema is not None:

@@ -16,6 +16,7 @@ from forebay.clock import now_us
 from forebay.streams import sequence
 from forebay.streams.shard_reader import Found, Record, ShardReader
 from forebay.streams.shards import Shard
+from forebay.telemetry.metric_rows import Metric
 from forebay.wire.kinesis import iterators, throttle
 from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, named, shard_id, shard_number, stream_in
 from forebay.wire.kinesis.iterators import ShardIterator
@@ -163,7 +164,9 @@ async def get_records(asked: Asked, given: Json) -> Response:
         read = await asyncio.to_thread(read_shard, found, shard, at.offset, most)
     if budget is not None:
         budget.add(sum(len(record.data) for record in read.records))
-    answer: Json = {"MillisBehindLatest": behind(read)}
+    late = behind(read)
+    _count(asked, at.stream, read, late)
+    answer: Json = {"MillisBehindLatest": late}
     if shard.open or read.more:
         answer["NextShardIterator"] = _written(asked, ShardIterator(at.stream, at.shard, read.next))
     else:
@@ -175,6 +178,16 @@ async def get_records(asked: Asked, given: Json) -> Response:
         body = await _perhaps_in_thread(_cbor, read, found, shard, answer)
         kind = cbor11.CONTENT_TYPE
     return Response(200, {"content-type": kind, "x-amzn-requestid": asked.request.request_id}, body)
+
+
+def _count(asked: Asked, stream: str, read: Found, late: int) -> None:
+    """What GetRecords gave, as CloudWatch has it of a stream."""
+    dimensions, count = {"StreamName": stream}, asked.system.meter.count
+    count(Metric.of("AWS/Kinesis", "GetRecords.Success", dimensions))
+    count(Metric.of("AWS/Kinesis", "GetRecords.Records", dimensions), len(read.records))
+    size = sum(len(record.data) for record in read.records)
+    count(Metric.of("AWS/Kinesis", "GetRecords.Bytes", dimensions), size, "Bytes")
+    count(Metric.of("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", dimensions), late, "Milliseconds")
 
 
 async def _perhaps_in_thread(render: Any, read: Found, *args: Any) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from forebay.telemetry.metric_rows import Metric
 from forebay.wire.kinesis.base import MIB, Stream, shard_id
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked
@@ -50,6 +51,9 @@ _readers: dict[tuple[str, int], Second] = {}
 
 def exceeded(asked: Asked, name: str, shard: int) -> AwsError:
     """The refusal, in Kinesis's words."""
+    kind = "Read" if asked.operation == "GetRecords" else "Write"
+    metric = Metric.of("AWS/Kinesis", f"{kind}ProvisionedThroughputExceeded", {"StreamName": name})
+    asked.system.meter.count(metric)
     where = f"shard {shard_id(shard)} in stream {name} under account {asked.account}"
     return AwsError(CODE, f"Rate exceeded for {where}.")
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from forebay.errors import UsageError
 from forebay.telemetry.filter import Predicate, matcher
 from forebay.telemetry.groups import DAY, Event, Group, Groups, Position, Stream, now
+from forebay.telemetry.meter import incoming
 from forebay.wire.logs.base import SERVICE, group_name, invalid, kept, token_of, untoken
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -45,6 +46,7 @@ async def put_log_events(asked: Asked, given: Json) -> Json:
         )
     if taken:
         await kept(asked, lambda store: store.put(group, stream, taken))
+        incoming(asked.system.meter, group.name, taken)
     rejected = {
         **({"tooNewLogEventStartIndex": new} if new is not None else {}),
         **({"tooOldLogEventEndIndex": old} if old else {}),
