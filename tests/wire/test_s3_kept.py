@@ -180,3 +180,54 @@ def test_configurations_by_id(s3: Any, bucket: str) -> None:
     found = s3.get_bucket_intelligent_tiering_configuration(Bucket=bucket, Id="t")
     assert found["IntelligentTieringConfiguration"] == tier
     refused("MalformedXML", call, 400, Bucket=bucket, Id="other", IntelligentTieringConfiguration=tier)
+
+
+def test_whoever_makes_a_bucket_again_resets_its_acl(s3: Any, bucket: str) -> None:
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    assert len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) == 2
+    s3.create_bucket(Bucket=bucket)
+    assert len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) == 1
+
+
+def test_a_bucket_whose_owner_owns_all_takes_no_acl(s3: Any, bucket: str) -> None:
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    call = s3.put_bucket_ownership_controls
+    code = "InvalidBucketAclWithObjectOwnership"
+    refused(code, call, 400, Bucket=bucket, OwnershipControls=enforced)
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    call(Bucket=bucket, OwnershipControls=enforced)
+    refused("AccessControlListNotSupported", s3.put_bucket_acl, 400, Bucket=bucket, ACL="private")
+    for acl in ("private", "bucket-owner-read", "bucket-owner-full-control"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL=acl)
+
+
+def test_a_policy_for_some_is_not_public(s3: Any, bucket: str) -> None:
+    def policy(**condition: Any) -> str:
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+            "Condition": condition,
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    for condition, public in (
+        ({"StringLike": {"aws:SourceVpc": "vpc-*"}}, True),
+        ({"StringEquals": {"aws:UserAgent": "me"}}, True),
+        ({"StringEquals": {"aws:SourceVpc": "vpc-91237329"}}, False),
+    ):
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy(**condition))
+        assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is public
+
+
+def test_a_new_buckets_tags_are_refused_in_words_of_their_own(s3: Any) -> None:
+    def make(*keys: str) -> dict[str, Any]:
+        tags = [{"Key": key, "Value": "v"} for key in keys]
+        return {"Bucket": "tagged-at-birth", "CreateBucketConfiguration": {"Tags": tags}}
+
+    error = refused("InvalidTag", s3.create_bucket, 400, **make("aws:x"))
+    assert error["Message"].startswith("User-defined tag keys can't start with")
+    error = refused("BadRequest", s3.create_bucket, 400, **make(*(f"k{n}" for n in range(51))))
+    assert error["Message"] == "Bucket tag count cannot be greater than 50"

@@ -120,7 +120,10 @@ def _request(scope: Any, host: str, id: str) -> Request:
     bucket = _BUCKET_HOST.fullmatch(host.lower())
     if website is None and bucket is not None and bucket[1] != "s3":
         path = f"/{bucket[1]}{path}"
-    given = {name.lower(): value for name, value in scope.headers.items()}
+    given: dict[str, str] = {}
+    for name, value in scope.headers.items():
+        name = name.lower()  # noqa: PLW2901
+        given[name] = f"{given[name]},{value}" if name in given else value  # as one header, which they are
     # The server leaves out values that are not ASCII: they are seen, as what cannot be read.
     given |= {name: "\ufffd" for name in scope.headers.keys() if name not in given}  # noqa: SIM118
     given.setdefault("host", host)

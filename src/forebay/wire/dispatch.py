@@ -84,6 +84,8 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
         await request.load()
     if bare is not None:
         return await bare(asked)
+    if service is not None and not name:
+        raise service.unknown(asked)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
     asked.identity = await admit(asked, streamed=request.stream is not None)

@@ -46,6 +46,7 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
     if not ours(key_id):
         if _trusting(asked):
             _not_stale(asked)
+            _not_malformed(asked)
             return ROOT
         return _stranger(asked, key_id)
     try:
@@ -123,6 +124,23 @@ def _not_stale(asked: Asked) -> None:
         age = dt.datetime.now(dt.UTC) - signature.moment
         if age.total_seconds() > signature.expires:
             raise _refuse(asked, signature.key_id, "expired", "Request has expired")
+
+
+def _not_malformed(asked: Asked) -> None:
+    """What S3 says of a header that signs nothing, whoever sent it."""
+    text = asked.request.headers.get("authorization", "")
+    if asked.service != "s3" or not text or text.startswith("AWS4-"):
+        return
+    kind, _, rest = text.partition(" ")
+    if kind == "AWS" and ":" in rest:
+        return
+    message = (
+        "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature"
+        if kind == "AWS"
+        else "Unsupported Authorization Type"
+    )
+    members = {"ArgumentName": "Authorization", "ArgumentValue": text}
+    raise AwsError("InvalidArgument", message, http=400, **members)
 
 
 async def _admit_presigned(asked: Asked, *, streamed: bool) -> Identity:

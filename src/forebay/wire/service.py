@@ -23,7 +23,7 @@ from forebay.access.identity import ROOT, Identity
 from forebay.arn import ACCOUNT, REGION, arn
 from forebay.errors import ForebayError, NotFound, Throttled, Unavailable
 from forebay.runtime.system import System
-from forebay.wire.protocol.message import AwsError, Request, Response
+from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.validate import validate
 
 Json = dict[str, Any]
@@ -79,6 +79,11 @@ class Service:
     def has(self, asked: Asked) -> bool:
         """Whether what is asked is offered."""
         return asked.operation in self.operations or asked.operation in self.bare
+
+    def unknown(self, asked: Asked) -> AwsError:
+        """The refusal of a request that is none of the service's operations, offered or not."""
+        request = asked.request
+        return not_offered(self.name, f"{request.method} {request.path}")
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the constraints of the model; a service with words of its own overrides this."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import (
@@ -167,16 +168,29 @@ def grants(acl: Any) -> Json:
     return {"Owner": OWNER, "Grants": [own, *others]}
 
 
-async def check_acl(asked: Asked, bucket: str, acl: str | list[Json]) -> None:
-    """Raise AwsError where the bucket has no ACLs, or none that are public."""
+def is_owners(acl: str | list[Json] | None) -> bool:
+    """Whether an ACL grants nobody but the owner anything."""
+    if isinstance(acl, str) or acl is None:
+        return acl not in _GRANTED and acl != "aws-exec-read"
+    return bool(acl == grants(None)["Grants"])
+
+
+async def check_acl(asked: Asked, bucket: str, acl: str | list[Json], *, put: bool = False) -> None:
+    """Raise AwsError where the bucket has no ACLs, or none that are public; `put` for an ACL and no more."""
     owned = await setting(asked, bucket, "ownership")
     enforced = bool(owned) and owned["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-    if enforced and acl not in ("bucket-owner-full-control", "private"):
+    if enforced and (put or not is_owners(acl)):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", http=400)
     blocked = await setting(asked, bucket, "public_access") or {}
     groups = {grant["Grantee"].get("URI") for grant in grants(acl)["Grants"]}
     if blocked.get("BlockPublicAcls") and groups & {_EVERYBODY, _KNOWN}:
-        raise AwsError("AccessDenied", "Access Denied", http=403)
+        action = f"s3:{asked.operation}" if asked.operation.endswith("Acl") else "s3:PutObject"
+        message = (
+            f"User: {asked.identity.arn} is not authorized to perform: {action} on resource:"
+            f' "arn:aws:s3:::{unquote(asked.request.path[1:])}" because public ACLs are prevented by the'
+            " BlockPublicAcls setting in S3 Block Public Access."
+        )
+        raise AwsError("AccessDenied", message, http=403)
 
 
 @operation("PutBucketAcl", partial=KEPT)
@@ -184,7 +198,7 @@ async def put_bucket_acl(asked: Asked, given: Json) -> Json:
     """Keep a bucket's ACL."""
     bucket = need_bucket(asked, given)
     acl = _put(asked, given)
-    await check_acl(asked, bucket, acl)
+    await check_acl(asked, bucket, acl, put=True)
     await put_setting(asked, bucket, "acl", acl)
     return {}
 
@@ -201,7 +215,7 @@ async def put_object_acl(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     found = await found_version(asked, bucket, given)
     acl = _put(asked, given)
-    await check_acl(asked, bucket, acl)
+    await check_acl(asked, bucket, acl, put=True)
     version = version_of(given) or found.version
     await change(
         asked, "object_tag", bucket=bucket, key=given["Key"], version=version, acl=acl, caller=caller(asked)

@@ -42,8 +42,18 @@ THREADS = ThreadPoolExecutor(16, thread_name_prefix="s3")
 class S3(Service):
     """S3's way with broken constraints: those of a document are MalformedXML, others have errors of their own."""
 
+    def unknown(self, asked: Asked) -> AwsError:
+        """The refusal of a method that what the path names does not have."""
+        _, bucket, *key = asked.request.path.split("/", 2)
+        kind = "OBJECT" if "".join(key) else "BUCKET" if bucket else "SERVICE"
+        message = "The specified method is not allowed against this resource."
+        members = {"Method": asked.request.method, "ResourceType": kind}
+        return AwsError("MethodNotAllowed", message, http=405, **members)
+
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
-        """Refuse what is no key, and documents that break the model."""
+        """Refuse what is no key, parts of no upload, and documents that break the model."""
+        if model.name in _WHOLE and (number := dict(asked.request.parameters()).get("partNumber")):
+            raise invalid("This operation does not accept partNumber without uploadId", "partNumber", number)
         if "Key" in given:
             check_key(given["Key"])
         shape = model.input_shape
@@ -69,6 +79,7 @@ class S3(Service):
                 raise malformed() from None
 
 
+_WHOLE = ("PutObject", "CopyObject")
 _OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration", "WebsiteConfiguration")
 """Documents with values of which S3 says itself what is wrong with them."""
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from forebay.lake.files import Files
 from forebay.layout import SEALED, Layout
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
-from forebay.wire.s3.base import THREADS, in_thread
+from forebay.wire.s3.base import THREADS, in_thread, invalid
 from forebay.wire.s3.chunked import Chunked, incomplete
 from forebay.wire.s3.customer_key import Sealing
 from forebay.wire.service import Asked, Json
@@ -152,10 +153,30 @@ class Expected:
         return found
 
 
+_PAYLOAD = re.compile(
+    r"[0-9a-fA-F]{64}|UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|"
+    r"STREAMING-AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256)-PAYLOAD(?:-TRAILER)?"
+)
+
+
+def _payload(headers: Mapping[str, str]) -> str:
+    """What `x-amz-content-sha256` says. Raises AwsError `InvalidArgument`."""
+    text = headers.get("x-amz-content-sha256", "")
+    if text and not _PAYLOAD.fullmatch(text):
+        message = (
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
+            "sha256 value."
+        )
+        raise invalid(message, "x-amz-content-sha256", text)
+    return text
+
+
 def _expected(asked: Asked, given: Json, more: tuple[str, ...], sealing: Sealing | None) -> Expected:
     headers = asked.request.headers
     algorithm, stated = sums.asked_for(given, headers)
-    payload = headers.get("x-amz-content-sha256", "")
+    payload = _payload(headers)
     return Expected(
         _length(headers),
         sums.md5_of(headers),
@@ -184,12 +205,15 @@ async def receive(
         pieces = chunked.data()
     files = files_of(asked.system.layout)
     trailers = chunked.trailers if chunked is not None else {}
+    # The length of what is in chunks may be unsaid: they have an end of their own.
+    exact = chunked is None or "x-amz-decoded-content-length" in request.headers
+    pieces = _bounded(pieces, expected.length, exact=exact)
     if expected.length <= SMALL:
-        whole = b"".join([piece async for piece in _bounded(pieces, expected.length)])
+        whole = b"".join([piece async for piece in pieces])
         received = await in_thread(_write_whole, files, expected, whole, trailers)
         THREADS.submit(files.make_ready)
         return received
-    return await take(asked, _bounded(pieces, expected.length), expected, trailers)
+    return await take(asked, pieces, expected, trailers)
 
 
 async def take(
@@ -227,21 +251,24 @@ def written(sink: Sink, expected: Expected, found: dict[str, str]) -> Received:
     return Received(sink.place, sink.path, sink.size, md5, found, sink.stamp, tail, nonce)
 
 
-async def _bounded(pieces: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
-    """The pieces, which are `length` bytes together. Raises AwsError `IncompleteBody`."""
+async def _bounded(pieces: AsyncIterator[bytes], length: int, *, exact: bool) -> AsyncIterator[bytes]:
+    """The pieces, which are `length` bytes together, or no more than that. Raises AwsError `IncompleteBody`."""
     total = 0
     async for piece in pieces:
         total += len(piece)
         if total > length:
             raise incomplete()
         yield piece
-    if total != length:
+    if exact and total != length:
         raise incomplete()
 
 
 def _length(headers: Mapping[str, str]) -> int:
     """How many bytes of data are to come. Raises AwsError `MissingContentLength`, `EntityTooLarge`."""
     text = headers.get("x-amz-decoded-content-length") or headers.get("content-length")
+    if text is None and "transfer-encoding" in headers:
+        message = "A header you provided implies functionality that is not implemented"
+        raise AwsError("NotImplemented", message, http=501, Header="Transfer-Encoding")
     if text is None:
         message = "You must provide the Content-Length HTTP header."
         raise AwsError("MissingContentLength", message, http=411)

@@ -12,9 +12,18 @@ from forebay.runtime.documents import refuse_declared
 from forebay.wire.protocol.encode import S3_NAMESPACE
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.acl import acl_of
-from forebay.wire.s3.base import OWNER, bucket_names, change, invalid, need_bucket, no_such_bucket, operation
+from forebay.wire.s3.base import (
+    OWNER,
+    bucket_names,
+    change,
+    invalid,
+    need_bucket,
+    no_such_bucket,
+    operation,
+    put_setting,
+)
 from forebay.wire.s3.kept import OWNERSHIPS
-from forebay.wire.s3.tagset import check_tags
+from forebay.wire.s3.tagset import NEW, check_tags
 from forebay.wire.service import Asked, Json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -74,10 +83,11 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
         if tags or region != HOME or region_of(asked, name) != HOME:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise AwsError("BucketAlreadyOwnedByYou", message, http=409, BucketName=name)
+        await put_setting(asked, name, "acl", acl)  # as S3 does in its first region
         return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
     settings: Json = {}
     if tags:
-        settings["tags"] = check_tags(tags, most=50, noun="Bucket")
+        settings["tags"] = check_tags(tags, most=50, noun=NEW)
     if owned:
         settings["ownership"] = {"Rules": [{"ObjectOwnership": owned}]}
     if acl is not None:
@@ -100,7 +110,7 @@ def _place(region: str, constraint: str | None) -> str:
         region = HOME  # `US`, for one, as s3cmd signs
     if region == HOME and constraint is None:
         return HOME
-    if region == HOME and (constraint == HOME or not _REGION.fullmatch(constraint or "")):
+    if constraint == HOME or (region == HOME and not _REGION.fullmatch(constraint or "")):
         message = "The specified location-constraint is not valid"
         raise AwsError("InvalidLocationConstraint", message, http=400, LocationConstraint=constraint)
     if region not in (HOME, constraint) and not (constraint == "EU" and region == "eu-west-1"):

@@ -190,9 +190,30 @@ def is_public(text: str) -> bool:
     return any(
         each.get("Effect") == "Allow"
         and each.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
-        and not each.get("Condition")
+        and not _is_narrowed(each.get("Condition") or {})
         for each in (statements if isinstance(statements, list) else [statements])
     )
+
+
+_NARROWING = frozenset(
+    f"aws:{name}".lower()
+    for name in (
+        *("SourceIp", "SourceArn", "SourceVpc", "SourceVpce", "SourceOwner", "SourceAccount", "userid"),
+        *("PrincipalArn", "PrincipalAccount", "PrincipalOrgID", "PrincipalOrgPaths"),
+    )
+) | {"s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3:x-amz-server-side-encryption-aws-kms-key-id"}
+
+
+def _is_narrowed(condition: Json) -> bool:
+    """Whether a statement is for some only: one of the keys that say whom has values without a wildcard."""
+    for operator, tests in condition.items():
+        if operator.lower().startswith(("stringnot", "arnnot", "notip")):
+            continue
+        for name, value in tests.items():
+            values = value if isinstance(value, list) else [value]
+            if name.lower() in _NARROWING and not any(set("*?$") & set(str(each)) for each in values):
+                return True
+    return False
 
 
 # What has one answer only.

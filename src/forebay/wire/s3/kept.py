@@ -10,6 +10,7 @@ import base64
 import binascii
 
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3.acl import is_owners
 from forebay.wire.s3.base import (
     invalid,
     jsonable,
@@ -23,7 +24,8 @@ from forebay.wire.s3.base import (
 from forebay.wire.service import Asked, Json
 
 KEPT_ONLY = "only kept and given back"
-OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
+ENFORCED = "BucketOwnerEnforced"
+OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", ENFORCED)
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 MOST = 1000
 _PAGE = 100
@@ -71,6 +73,9 @@ async def put_bucket_ownership_controls(asked: Asked, given: Json) -> Json:
     rules = given["OwnershipControls"].get("Rules") or []
     if len(rules) != 1 or rules[0].get("ObjectOwnership") not in OWNERSHIPS:
         raise malformed()
+    if rules[0]["ObjectOwnership"] == ENFORCED and not is_owners(await setting(asked, bucket, "acl")):
+        message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", message, http=400)
     await put_setting(asked, bucket, "ownership", {"Rules": jsonable(rules)})
     return {}
 

@@ -191,6 +191,8 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
         if (before := await _completed(asked, bucket, given)) is not None:
             return before
         raise
+    if customer_key.key_of(given) is not None:
+        customer_key.sealing_part(given, upload.doc["meta"])
     if not wanted:
         if "MultipartUpload" not in given:
             raise AwsError("InvalidRequest", "You must specify at least one part", http=400)

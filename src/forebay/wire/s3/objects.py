@@ -162,11 +162,19 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     """What is answered to who reads an object; `wanted` with its bytes. Raises ForebayError, AwsError among them."""
     bucket = need_bucket(asked, given)
     version = version_of(given)
+    if _is_unsigned(asked) and overrides(given):
+        message = "Request specific response headers cannot be used for anonymous GET requests."
+        raise AwsError("InvalidRequest", message, http=400)
     try:
         return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
     except OSError:  # changed or removed by hand, and not yet noticed
         await change(asked, "object_look", bucket=bucket, key=given["Key"])
         return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
+
+
+def _is_unsigned(asked: Asked) -> bool:
+    request = asked.request
+    return "authorization" not in request.headers and "Signature=" not in request.query
 
 
 def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wanted: bool) -> Json:

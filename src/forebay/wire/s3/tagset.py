@@ -9,13 +9,16 @@ from typing import Any
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import malformed
 
+NEW = "New bucket"
+"""The noun with tags in the request that makes it, of which S3 speaks in other words."""
 _ALLOWED = re.compile(r"[\w\s+\-=._:/@]*", re.UNICODE)
 
 
 def check_tags(tags: Sequence[Mapping[str, Any]], *, most: int, noun: str) -> dict[str, str]:
     """The tags by key. Raises AwsError `InvalidTag`, `BadRequest`, `MalformedXML`."""
     if len(tags) > most:
-        raise AwsError("BadRequest", f"{noun} tags cannot be greater than {most}", http=400)
+        what = "Bucket tag count" if noun == NEW else f"{noun} tags"
+        raise AwsError("BadRequest", f"{what} cannot be greater than {most}", http=400)
     found: dict[str, str] = {}
     for tag in tags:
         if "Key" not in tag or "Value" not in tag:
@@ -25,6 +28,12 @@ def check_tags(tags: Sequence[Mapping[str, Any]], *, most: int, noun: str) -> di
             message = "Cannot provide multiple Tags with the same key"
             raise AwsError("InvalidTag", message, http=400, TagKey=key)
         if key.startswith("aws:"):
+            if noun == NEW:
+                message = (
+                    'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. '
+                    'Remove "aws:" from your tag keys and try again.'
+                )
+                raise AwsError("InvalidTag", message, http=400)
             if noun == "Object":
                 message = "Your TagKey cannot be prefixed with aws:"
             else:

@@ -1,0 +1,95 @@
+"""Requests to S3 that no SDK would make, and what S3 says of them."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.harness import System
+from tests.wire.s3 import new_bucket, raw
+from tests.wire.sdk import serving
+
+system = serving("name: requests\n")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    return new_bucket(s3)
+
+
+def refused(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, str, str]:
+    """Status, code and message of an answer."""
+    status, _, body = answer
+    text = body.decode()
+    code, message = (re.search(f"<{name}>([^<]*)<", text) for name in ("Code", "Message"))
+    assert code is not None, text
+    assert message is not None, text
+    return status, code[1], message[1]
+
+
+def test_a_method_that_a_resource_does_not_have_is_refused(system: System, bucket: str) -> None:
+    for method, path, kind in (
+        ("DELETE", "/", "SERVICE"),
+        ("PUT", "/", "SERVICE"),
+        ("PATCH", f"/{bucket}", "BUCKET"),
+        ("POST", f"/{bucket}/k", "OBJECT"),
+    ):
+        answer = raw(system, method, path, b"")
+        assert refused(answer)[:2] == (405, "MethodNotAllowed")
+        assert f"<Method>{method}</Method><ResourceType>{kind}</ResourceType>" in answer[2].decode()
+
+
+def test_a_part_of_no_upload_is_no_object(system: System, bucket: str) -> None:
+    said = refused(raw(system, "PUT", f"/{bucket}/k?partNumber=1", b"x"))
+    assert said == (400, "InvalidArgument", "This operation does not accept partNumber without uploadId")
+
+
+def test_a_header_that_signs_nothing_is_refused(system: System, bucket: str) -> None:
+    for text, message in (
+        ("Basic abc", "Unsupported Authorization Type"),
+        ("AWS HAHAHA", "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature"),
+    ):
+        said = refused(raw(system, "PUT", f"/{bucket}/k", b"x", {"Authorization": text}))
+        assert said == (400, "InvalidArgument", message)
+
+
+def test_a_body_of_unknown_length_or_hash_is_refused(system: System, bucket: str) -> None:
+    chunked = {"Transfer-Encoding": "chunked"}
+    said = refused(raw(system, "PUT", f"/{bucket}/k", b"1\r\nx\r\n0\r\n\r\n", chunked))
+    assert said[:2] == (501, "NotImplemented")
+    said = refused(raw(system, "PUT", f"/{bucket}/k", b"x", {"x-amz-content-sha256": "none"}))
+    assert said[:2] == (400, "InvalidArgument")
+    assert said[2].startswith("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, ")
+
+
+def test_who_signs_nothing_says_nothing_of_the_answers_headers(s3: Any, system: System, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    said = refused(raw(system, "GET", f"/{bucket}/k?response-content-type=text%2Fplain"))
+    anonymous = "Request specific response headers cannot be used for anonymous GET requests."
+    assert said == (400, "InvalidRequest", anonymous)
+
+
+def test_chunks_need_no_length_and_headers_may_come_in_several_lines(
+    s3: Any, system: System, bucket: str
+) -> None:
+    body = b"4;chunk-signature=ab\r\nbody\r\n0;chunk-signature=ab\r\n\r\n"
+    host = urlsplit(system.urls["aws"]).netloc
+    connection = http.client.HTTPConnection(host, timeout=30)
+    connection.putrequest("PUT", f"/{bucket}/k")
+    for name, value in (
+        ("content-length", str(len(body))),
+        ("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+        ("content-encoding", "gzip"),
+        ("content-encoding", "aws-chunked"),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    connection.close()
+    found = s3.get_object(Bucket=bucket, Key="k")
+    assert (found["ContentEncoding"], found["Body"].read()) == ("gzip", b"body")
