@@ -34,6 +34,7 @@ from forebay.errors import UsageError
 @click.option("--project-less", is_flag=True, help="An empty system, without a project folder.")
 @click.option("--ephemeral", is_flag=True, help="Keep the state in a temporary folder that goes at the end.")
 @click.option("--simulate", is_flag=True, help="Run the project's simulators too.")
+@click.option("--simulator", multiple=True, metavar="NAME", help="Run this simulator too, not all.")
 @click.option("--accept", multiple=True, metavar="NAME", help="Let the plan do this to what holds data.")
 @click.option("--no-reload", is_flag=True, help="Do not apply changed files on save.")
 @click.option("--detach", is_flag=True, help="Go on in the background; `forebay stop` ends it.")

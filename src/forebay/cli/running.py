@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from forebay.cli.detach import keep_apart
 from forebay.cli.find import STATE, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.warm import Warm
-from forebay.errors import UsageError
+from forebay.errors import NotFound, UsageError
 from forebay.keyvalue.store import FORMAT as TABLES_FORMAT
 from forebay.layout import Layout
 from forebay.project.model import Project
@@ -52,6 +52,7 @@ class Run:
             raise UsageError("NoState", "a system without a project needs a place", fix="say --state DIR")
         self.layout = Layout(Path(state).resolve())
         self.simulate: bool = asked["simulate"]
+        self.simulators: list[str] = list(asked["simulator"])
         self._ephemeral: bool = asked["ephemeral"]
         self.options = Options(
             host=asked["host"],
@@ -114,7 +115,7 @@ class Run:
             loudly=_loudly,
             on_ready=lambda: self._announce(project, urls),
             on_drain=lambda: _say("draining; Ctrl-C again ends it now"),
-            simulators=list(project.sections.get("simulate", {})) if self.simulate else [],
+            simulators=_simulators(project, self.simulators, every=self.simulate),
         )
         looks = [Requests(self.layout, supervisor.pause, _say).look]
         if self.options.development and self.root is not None:
@@ -196,3 +197,16 @@ def _say(text: str) -> None:
 
 def _loudly(text: str) -> None:
     logger.error(text)  # said on the terminal too
+
+
+def _simulators(project: Project, named: Sequence[str], *, every: bool) -> list[str]:
+    """Those that are to run. Raises NotFound."""
+    known = list(project.sections.get("simulate", {}))
+    for name in named:
+        if name not in known:
+            raise NotFound(
+                "NoSuchSimulator",
+                f"the project has no simulator {name}",
+                why=f"it has: {', '.join(known) or 'none'}",
+            )
+    return known if every else list(dict.fromkeys(named))

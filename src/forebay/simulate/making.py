@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
-from forebay.errors import UsageError
+from forebay.errors import NoServer, UsageError
 from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Project
 from forebay.reading import open_source
@@ -87,6 +87,11 @@ def _rows(shown: str, path: str, format: str | None) -> Iterator[tuple[str, int,
 
 
 def _lake(place: Location, format: str | None, aws_url: str) -> Open:
+    if not aws_url:
+        raise NoServer(
+            "NoServer", f"{place.url} is read through the AWS port", fix="start the system: forebay run"
+        )
+
     def rows() -> Iterator[tuple[str, int, bytes]]:
         from forebay.simulate.aws import objects  # noqa: PLC0415 - it imports boto3
 
