@@ -88,7 +88,7 @@ def test_permissions_are_statements_of_the_policy(events: Any, bus: str) -> None
     events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
     refused(
         "ResourceNotFoundException",
-        "Statement with the provided id does not exist.",
+        "EventBus does not have a policy.",
         events.remove_permission,
         EventBusName=bus,
         StatementId="one",

@@ -191,6 +191,8 @@ async def remove_permission(asked: Asked, given: Json) -> Json:
     policy = bus.meta.get("policy") or {"Statement": []}
     if given.get("RemoveAllPermissions"):
         left: list[Json] = []
+    elif not policy["Statement"]:
+        raise missing("EventBus does not have a policy.")
     else:
         wanted = given.get("StatementId")
         left = [each for each in policy["Statement"] if each.get("Sid") != wanted]
