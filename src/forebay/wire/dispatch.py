@@ -17,6 +17,7 @@ from botocore.model import OperationModel
 from forebay.errors import ForebayError
 from forebay.runtime.system import System
 from forebay.wire.gate import admit
+from forebay.wire.once import once_of
 from forebay.wire.passing import check_roles
 from forebay.wire.protocol.decode import decode
 from forebay.wire.protocol.detect import Call, detect, rest_operation, signed_region
@@ -104,14 +105,19 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
     given = decode(call.protocol, model, request)
     service.check(model, given, asked)
     await check_roles(asked, given)
-    try:
-        output = await service.operations[name](asked, given)
-    except AwsError as error:
-        raise await hidden(asked, given, error) from None
-    note_change(asked, given)
-    if isinstance(output, Response):
-        return output
-    return encode(call.service, call.protocol, model, output or {}, request.request_id)
+
+    def encoded(output: Json) -> Response:
+        return encode(call.service, call.protocol, model, output, request.request_id)
+
+    async def do() -> Response:
+        try:
+            output = await service.operations[name](asked, given)
+        except AwsError as error:
+            raise await hidden(asked, given, error) from None
+        note_change(asked, given)
+        return output if isinstance(output, Response) else encoded(output or {})
+
+    return await once_of(asked.system.documents).answer(asked, model, do, lambda: encoded({}))
 
 
 def _model(call: Call, name: str) -> OperationModel:
