@@ -32,6 +32,7 @@ class Wanted:
     """A subscription with all that its work depends on: where one differs, it begins anew at its position."""
 
     topic: str
+    region: str
     subscription: SubscriptionSpec
     ordered: bool
     version: str
@@ -72,6 +73,7 @@ class Ways:
         own = wanted.subscription
         notice = Notice(
             wanted.topic,
+            wanted.region,
             own,
             message,
             arrival,

@@ -20,6 +20,7 @@ from typing import Any
 
 import apsw
 
+from forebay.arn import arn
 from forebay.beat import Beat
 from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
@@ -32,7 +33,7 @@ from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.streams.reader import Reader
 from forebay.topics.asking import Asker, Asking
-from forebay.topics.message import Message, filtered_by
+from forebay.topics.message import Message, filtered_by, rounded
 from forebay.topics.patience import OWN, chosen, pauses
 from forebay.topics.section import (
     SubscriptionSpec,
@@ -177,6 +178,7 @@ class Topics:
     def _asker(self, topic: str, spec: TopicSpec, own: SubscriptionSpec, project: Project) -> Asker:
         return Asker(
             topic=topic,
+            topic_arn=arn("sns", topic, region=spec.region),
             subscription=own,
             url=self.ways.address,
             signer=self.ways.signer,
@@ -270,6 +272,7 @@ def _wanted(project: Project) -> list[Wanted]:
     return [
         Wanted(
             topic,
+            spec.region,
             each,
             spec.fifo,
             spec.signature,
@@ -293,7 +296,7 @@ def _matcher(own: SubscriptionSpec) -> Callable[[Message], bool]:
     if own.filter is None:
         return lambda _: True
     try:
-        pattern = compile_pattern(own.filter) if own.filter else None
+        pattern = compile_pattern(rounded(own.filter)) if own.filter else None
     except InvalidPattern as error:
         log.error("a filter of subscription %s cannot be read: %s", own.id, error)
         return lambda _: False

@@ -11,7 +11,6 @@ from typing import Any
 
 import apsw
 
-from forebay.arn import arn
 from forebay.clock import now_us
 from forebay.errors import ForebayError
 from forebay.ports import Catalog
@@ -35,6 +34,7 @@ class Asker:
     """What it takes to ask one subscriber. `mail` sends (subject, text)."""
 
     topic: str
+    topic_arn: str
     subscription: SubscriptionSpec
     url: Callable[[], str]
     signer: Callable[[], Signer]
@@ -47,15 +47,14 @@ class Asker:
         own = self.subscription
         token = own.pending or ""
         if own.protocol.startswith("email"):
-            topic_arn = arn("sns", self.topic)
-            link = confirm_url(self.url(), topic_arn, token)
+            link = confirm_url(self.url(), self.topic_arn, token)
             self.mail(
                 "AWS Notification - Subscription Confirmation",
-                f"You have chosen to subscribe to the topic:\n{topic_arn}\n\n"
+                f"You have chosen to subscribe to the topic:\n{self.topic_arn}\n\n"
                 f"To confirm this subscription, visit the link below (if this was in error no action is necessary):\n{link}\n",
             )
             return
-        asked = confirmation(self.topic, own, self.url(), self.signer(), self.version)
+        asked = confirmation(self.topic_arn, own, self.url(), self.signer(), self.version)
         poster(own.endpoint).post(*asked)
 
 

@@ -116,7 +116,7 @@ def filtered_by(message: Message, scope: str) -> dict[str, Any] | None:
             body = orjson.loads(message.text_for("default"))
         except (ValueError, KeyError):
             return None
-        return body if isinstance(body, dict) else None
+        return rounded(body) if isinstance(body, dict) else None
     found: dict[str, Any] = {}
     for name, attribute in message.attributes.items():
         kind, value = attribute["Type"], attribute["Value"]
@@ -124,9 +124,20 @@ def filtered_by(message: Message, scope: str) -> dict[str, Any] | None:
             continue
         if kind.startswith(("Number", "String.Array")):
             try:
-                found[name] = orjson.loads(value)
+                found[name] = rounded(orjson.loads(value))
             except ValueError:
                 found[name] = value
         else:
             found[name] = value
     return found
+
+
+def rounded(value: Any) -> Any:
+    """JSON with its numbers to five digits after the point, which is how exactly SNS compares them."""
+    if isinstance(value, float):
+        return round(value, 5)
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    return value

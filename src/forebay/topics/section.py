@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from forebay.arn import REGION
 from forebay.project.check import Check
 from forebay.project.field import Field
 from forebay.project.model import Location, Project, Spec
@@ -126,6 +127,7 @@ class TopicSpec(Spec, frozen=True, kw_only=True):
     fifo: Annotated[
         bool, Field("Whether subscribers get one message after another, and none twice.", later=_WIRE)
     ] = False
+    region: Annotated[str, Field("The region in its ARN.", later=_WIRE)] = REGION
     signature: Annotated[
         Literal["1", "2"],
         Field("The version of the notifications' signature: SHA-1 or SHA-256.", later=_WIRE),

@@ -26,6 +26,7 @@ class Notice:
     """A message on its way to one subscriber. `url` is the AWS port's address, `arrival` in UTC microseconds."""
 
     topic: str
+    region: str
     subscription: SubscriptionSpec
     message: Message
     arrival: int
@@ -36,7 +37,7 @@ class Notice:
     @property
     def topic_arn(self) -> str:
         """The topic's ARN."""
-        return arn("sns", self.topic)
+        return arn("sns", self.topic, region=self.region)
 
     @property
     def subscription_arn(self) -> str:
@@ -154,10 +155,10 @@ class Notice:
 
 
 def confirmation(
-    topic: str, subscription: SubscriptionSpec, url: str, signer: Signer, version: str
+    topic_arn: str, subscription: SubscriptionSpec, url: str, signer: Signer, version: str
 ) -> tuple[bytes, dict[str, str]]:
     """Body and headers of the POST that asks an endpoint whether it wants to be told."""
-    topic_arn, token = arn("sns", topic), subscription.pending or ""
+    token = subscription.pending or ""
     id = str(uuid.uuid5(uuid.NAMESPACE_URL, token))
     now = now_us()
     parts = {

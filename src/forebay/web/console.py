@@ -5,6 +5,8 @@
     POST /api/query                           {sql, database?, format?: json|csv, max_rows?}
     POST /api/flush                           {name?}
     GET  /api/keyvalue[/NAME]                 key-value tables; the first items of one
+    GET  /api/topics                          topics and their subscriptions
+    POST /api/topics/NAME/test                {message?, subject?}
     GET  /api/dashboards[/NAME]               what there is, with the findings of its files
     GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
@@ -42,10 +44,12 @@ from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.model import Project
+from forebay.streams.writer import Log
 from forebay.telemetry.prometheus import CONTENT_TYPE
 from forebay.web.browser import Browser, Statuses
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
 from forebay.web.console_tables import first_items, listed
+from forebay.web.console_topics import Trial, publish_test, topics_listed
 from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find
 from forebay.web.sample import first_request
@@ -74,6 +78,7 @@ class ConsoleContext:
     flow: Asks
     guard: Refuses
     tables: Tables | None = None
+    logs: Mapping[str, Log] = field(default_factory=dict)
     page: Callable[[], str] = str
     findings: list[Finding] = field(default_factory=list)
 
@@ -118,6 +123,8 @@ class Console:
                 Route("/api/flush", self._flush, methods=["POST"]),
                 Route("/api/keyvalue", self._tables),
                 Route("/api/keyvalue/{name}", self._items),
+                Route("/api/topics", self._topics),
+                Route("/api/topics/{name}/test", self._test_topic, methods=["POST"]),
                 Route("/api/dashboards", self._dashboards),
                 Route(dashboard, self._dashboard),
                 Route(dashboard + "/filters/{filter}", self._filter),
@@ -238,6 +245,15 @@ class Console:
 
     async def _items(self, request: Request) -> Response:
         return json_of(await first_items(self.ctx.tables, request.path_params["name"]))
+
+    async def _topics(self, _: Request) -> Response:
+        ctx = self.ctx
+        ledger = (await ctx.status()).get("ledger") or {}
+        return json_of({"topics": await topics_listed(ctx.project, ctx.logs, ctx.flow, ledger)})
+
+    async def _test_topic(self, request: Request) -> Response:
+        asked = await body_of(request, Trial)
+        return json_of(await publish_test(self.ctx.logs, request.path_params["name"], asked))
 
     def _listed(self) -> list[dict[str, Any]]:
         made, findings = self._found()

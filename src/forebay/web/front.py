@@ -172,6 +172,7 @@ class Front:
             flow=self._flow,
             guard=self._guard,
             tables=self._tables,
+            logs=self.logs,
             page=self._sampler.page,
         )
         self._sampler.start()

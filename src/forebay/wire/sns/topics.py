@@ -125,7 +125,7 @@ async def create_topic(asked: Asked, given: Json) -> Json:
         return {"TopicArn": topic_arn(asked, name)}
     topic = Topic(
         name,
-        _spec(TopicSpec(), attributes),
+        _spec(TopicSpec(region=asked.region), attributes),
         {"attributes": attributes, "tags": tags, "created": now_us()},
         declared=False,
     )

@@ -12,7 +12,7 @@ interface KeyValueTable { name: string; key: string[]; indexes: Index[]; ttl: st
 const EVERY = 2000;
 
 // What the path answers, asked again every two seconds while the page is seen.
-function useAgain<T>(path: string | null): { found: T | null; failure: Failure | null } {
+export function useAgain<T>(path: string | null): { found: T | null; failure: Failure | null } {
   const [found, setFound] = useState<T | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   useEffect(() => {

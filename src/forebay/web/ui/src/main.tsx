@@ -11,6 +11,7 @@ import { Problem } from "./parts";
 import { QueryPage } from "./query";
 import { Resources } from "./resources";
 import { themes } from "./themes";
+import { Topics } from "./topics";
 import type { Console, Failure } from "./types";
 import "./style.css";
 
@@ -22,6 +23,7 @@ const PAGES: { path: string; label: string; icon: IconName }[] = [
   { path: "/deliveries", label: "Deliveries", icon: "delivery" },
   { path: "/functions", label: "Functions", icon: "functions" },
   { path: "/keyvalue", label: "Key-value", icon: "table" },
+  { path: "/topics", label: "Topics", icon: "topics" },
 ];
 
 function Page({ place, console }: { place: Place; console: Console }) {
@@ -31,6 +33,7 @@ function Page({ place, console }: { place: Place; console: Console }) {
   if (first === "query") return <QueryPage console={console} />;
   if (first === "streams" || first === "deliveries" || first === "functions") return <Resources kind={first} console={console} />;
   if (first === "keyvalue") return <KeyValue name={name} />;
+  if (first === "topics") return <Topics />;
   return <div class="page"><header class="page-head"><h1>No such page</h1></header><p><a href="/">To the overview</a></p></div>;
 }
 
