@@ -163,6 +163,11 @@ def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     if full := _first(given, "ResourceArn"):
         yield full
         return
+    for kind in ("workflow", "trigger"):
+        if kind.capitalize() in operation:
+            names = given.get("Names") or given.get("TriggerNames") or [_first(given, "Name")]
+            yield from (arn(f"{kind}/{name}") for name in names if name)
+            return
     if "Registr" in operation or "Schema" in operation:
         yield from _schemas(given, arn)
         return

@@ -1,4 +1,4 @@
-"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers; the schema registry; what is only kept."""
+"""Glue: the Data Catalog (databases, tables, partitions) and its crawlers, with what starts them; the schema registry; what is only kept."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from forebay.wire.glue import (
     statistics,
     tables,
     tags,
+    triggers,
+    workflows,
 )
 from forebay.wire.glue.base import SERVICE
 
@@ -42,4 +44,6 @@ __all__ = [
     "statistics",
     "tables",
     "tags",
+    "triggers",
+    "workflows",
 ]
