@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.harness import System
 from tests.wire.s3 import new_bucket, raw
@@ -73,6 +74,14 @@ def test_who_signs_nothing_says_nothing_of_the_answers_headers(s3: Any, system: 
     assert said == (400, "InvalidRequest", anonymous)
 
 
+def test_who_reads_says_nothing_of_encryption(s3: Any, system: System, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    header = "x-amz-server-side-encryption"
+    said = refused(raw(system, "GET", f"/{bucket}/k", None, {header: "AES256"}))
+    assert said == (400, "InvalidArgument", f"{header} header is not supported for this operation.")
+    assert raw(system, "HEAD", f"/{bucket}/k", None, {header: "aws:kms"})[0] == 400
+
+
 def test_chunks_need_no_length_and_headers_may_come_in_several_lines(
     s3: Any, system: System, bucket: str
 ) -> None:
@@ -93,3 +102,13 @@ def test_chunks_need_no_length_and_headers_may_come_in_several_lines(
     connection.close()
     found = s3.get_object(Bucket=bucket, Key="k")
     assert (found["ContentEncoding"], found["Body"].read()) == ("gzip", b"body")
+
+
+def test_names_and_rules_that_s3_does_not_take(s3: Any, bucket: str) -> None:
+    for name in ("dot.-dash", "dash-.dot", "two..dots"):
+        with pytest.raises(ClientError, match="The specified bucket is not valid."):
+            s3.create_bucket(Bucket=name)
+    transition = {"Days": 29, "StorageClass": "STANDARD_IA"}
+    rule = {"ID": "a", "Filter": {"Prefix": "x"}, "Status": "Enabled", "Transitions": [transition]}
+    with pytest.raises(ClientError, match="must be greater than or equal to 30 for storageClass"):
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})

@@ -28,6 +28,7 @@ from forebay.wire.service import Asked, Json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_BESIDE = ("..", ".-", "-.")
 _RESERVED = ("xn--", "sthree-", "amzn-s3-demo-")
 _ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-z]+-\d|EU")
@@ -45,7 +46,7 @@ def region_of(asked: Asked, name: str) -> str:
 
 def check_name(name: str) -> None:
     """Raise AwsError `InvalidBucketName` for what is no bucket's name on S3."""
-    wrong = not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or ".." in name
+    wrong = not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or any(two in name for two in _BESIDE)
     if wrong or name.startswith(_RESERVED) or name.endswith(_ENDS):
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.", http=400, BucketName=name)
 

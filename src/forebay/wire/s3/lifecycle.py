@@ -20,6 +20,9 @@ from forebay.wire.service import Asked, Json
 
 PARTIAL = "expiry and aborting act; transitions are only kept, as there is one class of storage"
 MOST = 1000
+LEAST = 30
+_WARM = ("STANDARD_IA", "ONEZONE_IA")
+"""Classes to which an object does not go before it is so many days old."""
 
 
 @operation("PutBucketLifecycleConfiguration", partial=PARTIAL)
@@ -84,6 +87,11 @@ def _check(rule: Json) -> None:
     for each in rule.get("Transitions") or ():
         if "StorageClass" not in each or ("Days" in each) == ("Date" in each):
             raise malformed()
+        kept = each["StorageClass"]
+        if kept in _WARM and each.get("Days", LEAST) < LEAST:
+            raise invalid(
+                f"'Days' in Transition action must be greater than or equal to {LEAST} for storageClass '{kept}'"
+            )
     for each in rule.get("NoncurrentVersionTransitions") or ():
         if "StorageClass" not in each or "NoncurrentDays" not in each:
             raise malformed()

@@ -18,6 +18,7 @@ from forebay.wire.s3.base import (
     change,
     deleted,
     in_thread,
+    invalid,
     malformed,
     need_bucket,
     operation,
@@ -162,6 +163,10 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     """What is answered to who reads an object; `wanted` with its bytes. Raises ForebayError, AwsError among them."""
     bucket = need_bucket(asked, given)
     version = version_of(given)
+    header = "x-amz-server-side-encryption"
+    if header in asked.request.headers:
+        message = f"{header} header is not supported for this operation."
+        raise invalid(message, header, asked.request.headers[header])
     if _is_unsigned(asked) and overrides(given):
         message = "Request specific response headers cannot be used for anonymous GET requests."
         raise AwsError("InvalidRequest", message, http=400)
