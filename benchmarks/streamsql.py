@@ -131,6 +131,7 @@ def head(system: System, log: str) -> int:
 _DUCK = """
 import duckdb, json, resource, sys, time
 db = duckdb.connect(config={"threads": 2})
+db.execute("SET enable_progress_bar = false")
 began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
 rows = db.execute(sys.argv[1]).fetchall()[0][0]
 after = resource.getrusage(resource.RUSAGE_SELF)

@@ -71,8 +71,8 @@ def _cut(data: memoryview, lengths: array[int]) -> Iterator[bytes]:
     return (whole[a:b] for a, b in zip(starts, ends, strict=True))
 
 
-def decode_records(blob: bytes | memoryview) -> Columns:
-    """Undo `encode_records`. Raises ForebayError (`LogCorrupt`, `LogTooNew`) on what it cannot read."""
+def decode_records(blob: bytes | memoryview, *, keys: bool = True) -> Columns:
+    """Undo `encode_records`; with `keys` false the keys are passed over. Raises ForebayError (`LogCorrupt`, `LogTooNew`) on what it cannot read."""
     view = memoryview(blob)
     if len(view) < _HEAD.size:
         raise ForebayError("LogCorrupt", f"a blob of {len(view)} bytes is shorter than its header")
@@ -84,18 +84,19 @@ def decode_records(blob: bytes | memoryview) -> Columns:
     at = _HEAD.size
     lengths = _take_lengths(view, at, n)
     at += 4 * n
-    keys: list[bytes] | None = None
+    found: list[bytes] | None = None
     if flags & _HAS_KEYS:
         key_lengths = _take_lengths(view, at, n)
         at += 4 * n
         size = sum(key_lengths)
-        keys = list(_cut(view[at : at + size], key_lengths))
+        if keys:
+            found = list(_cut(view[at : at + size], key_lengths))
         at += size
     if len(view) - at != sum(lengths):
         raise ForebayError(
             "LogCorrupt", f"a blob holds {len(view) - at} bytes of records, its lengths say {sum(lengths)}"
         )
-    return Columns(lengths, view[at:], keys)
+    return Columns(lengths, view[at:], found)
 
 
 def _take_lengths(view: memoryview, at: int, n: int) -> array[int]:
@@ -128,6 +129,6 @@ class Batch:
         """The offset after the last event."""
         return self.offset + self.n
 
-    def columns(self) -> Columns:
-        """The events, decoded."""
-        return decode_records(self.blob)
+    def columns(self, *, keys: bool = True) -> Columns:
+        """The events, decoded; their keys only if they are wanted."""
+        return decode_records(self.blob, keys=keys)

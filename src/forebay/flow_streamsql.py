@@ -26,14 +26,14 @@ from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.streams.reader import Reader
 from forebay.streams.shards import ShardMap, load
-from forebay.streamsql.decode import NEVER, ShardSpan
 from forebay.streamsql.job import compile_job
 from forebay.streamsql.plan import Plan
 from forebay.streamsql.section import StreamSqlSpec
+from forebay.streamsql.spans import NEVER, ShardSpan
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 4 << 20
+READ_BYTES = 16 << 20
 IDLE = 0.05
 COMMIT_EVERY = 1.0
 STOP_SECONDS = 1.5
@@ -211,20 +211,9 @@ class Run:
 
     def _fed(self, batches: Sequence[Batch], position: int, end: int | None, *, quiet: bool) -> int:
         """Give the engine the events from `position` on, those before `end` only; the next position."""
-        from forebay.streamsql.engine import Events  # noqa: PLC0415 - see above
+        from forebay.streamsql.raw import of_batches  # noqa: PLC0415 - see above
 
-        given = Events([], [], [], [])
-        for batch in batches:
-            first = max(position, batch.offset)
-            last = batch.end if end is None else min(batch.end, end)
-            if first >= last:
-                continue
-            records = batch.columns().records()[first - batch.offset : last - batch.offset]
-            count = len(records)
-            given.data = [*given.data, *records]
-            given.rows = [*given.rows, *range(first, last)]
-            given.shards = [*given.shards, *[batch.shard] * count]
-            given.arrivals = [*given.arrivals, *[batch.arrival] * count]
+        given = of_batches(batches, position, end)
         self._last = self._engine.feed(given, self._reader.spans(), quiet=quiet)
         return batches[-1].end if end is None else min(batches[-1].end, end)
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from forebay.streamsql.decode import ShardSpan
 from forebay.streamsql.engine import Engine, Events
 from forebay.streamsql.job import compile_job
+from forebay.streamsql.spans import ShardSpan
 
 
 def ours(case: dict[str, Any], cut: int) -> list[Any]:

@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from forebay.event import Batch
 from forebay.streams.reader import Reader
-from forebay.streamsql.decode import ShardSpan
 from forebay.streamsql.engine import Engine, Events
 from forebay.streamsql.job import compile_job
+from forebay.streamsql.spans import ShardSpan
 from tests.conftest import Running
 from tests.harness import System
 from tests.projects import project

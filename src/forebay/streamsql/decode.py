@@ -4,78 +4,183 @@ Numbers may be written as text and text as numbers; what is missing is NULL. An 
 a value that its column cannot hold, or has no time, is unreadable: Flink's job would fail on it, here it is counted
 and passed over, unless `json.ignore-parse-errors` makes such a value NULL.
 
-`chunk` has besides the columns: `__row` (the event's offset), `__ts` (its time in milliseconds) and `__before`, the
-watermark before it. The watermark of a shard is the greatest so far, that of the query the least over the shards
-that are open there and, with an idle timeout, had an event within it by the log's arrival times.
+    raw ─▶ the texts of the columns (one parse an event) ─▶ typed, quickly or by SQL ─▶ computed columns, times
+
+`chunk` has besides the columns: `__row` (the event's offset), `__shard`, `__arrival`, `__ts` (its time in
+milliseconds), `__w` (the watermark it gives) and `__before`, the watermark before it, which `marks` knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
 
+import duckdb
+import pyarrow as pa
+
+from forebay.streamsql.arrow import Array, pc, whole
 from forebay.streamsql.functions import SQL_TIME
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.plan import Source
+from forebay.streamsql.quick import quick
 from forebay.streamsql.types import FLOATS, INTEGERS, TEXTS, TIMES, duck, literal, quoted
 
-NEVER = -(1 << 62)
 _ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
+_OBJECT = "coalesce(TRY(json_type(j)) = 'OBJECT', false)"
+_HIDDEN = ("__row", "__shard", "__arrival")
+_DELAY = re.compile(r'\("(?:[^"]|"")+" \+ to_milliseconds\((-?\d+)\)\)')
 
 
-@dataclass(frozen=True, slots=True)
-class ShardSpan:
-    """A shard takes events from offset `first` on, and once closed none from `closed` on."""
+class Decoder:
+    """Reads the events of one source, on a connection of DuckDB's."""
 
-    number: int
-    first: int = 0
-    closed: int | None = None
+    def __init__(self, db: duckdb.DuckDBPyConnection, source: Source) -> None:
+        self._db = db
+        self._source = source
+        self._columns = [
+            (each.name, each.type)
+            for each in source.table.persisted
+            if each.name in source.wanted and each.type is not None
+        ]
+        paths = ", ".join(literal(_path(name)) for name, _ in self._columns)
+        items = ", ".join(f"s[{at}] AS t{at}" for at in range(1, len(self._columns) + 1))
+        self._texts = f"SELECT {items} FROM (SELECT TRY(json_extract_string(j, [{paths}])) AS s FROM raw)"
+        # A pointer such as /0 finds something in an array, too.
+        self._suspicious = any(not name.strip("-0123456789") for name, _ in self._columns)
+        self._delay = _delay(source)
+
+    def read(self, raw: pa.Table) -> pa.Table:
+        """The readable ones of `raw` (j, __row, __shard, __arrival), without `__before`."""
+        self._db.register("raw", raw)
+        texts: list[Array] = []
+        if self._columns:
+            found = self._db.sql(self._texts).to_arrow_table()
+            texts += [whole(column) for column in found.columns]
+        fine = self._objects(raw, texts)
+        columns = {name: whole(raw.column(name)) for name in _HIDDEN}
+        slow: list[int] = []
+        for at, (text, (name, type_)) in enumerate(zip(texts, self._columns, strict=True)):
+            typed = quick(text, type_, self._source.table.iso)
+            columns[name] = text if typed is None else typed
+            if typed is None:
+                slow.append(at)
+        if slow:
+            bad = self._slowly(raw, texts, slow, columns)
+            if bad is not None:
+                fine = pc.invert(bad) if fine is None else pc.and_(fine, pc.invert(bad))
+        typed_table = pa.table(columns)
+        if fine is not None:
+            typed_table = typed_table.filter(fine)
+        return self._timed(typed_table)
+
+    def rehearse(self, raw: pa.Table) -> None:
+        """Every query that there may be, over no events. Raises duckdb.Error."""
+        self.read(raw)
+        texts: list[Array] = [pa.array([], pa.string()) for _ in self._columns]
+        columns = {name: whole(raw.column(name)) for name in _HIDDEN}
+        if texts:
+            self._slowly(raw, texts, list(range(len(texts))), columns)
+        self._calculated(pa.table(columns))
+
+    def _objects(self, raw: pa.Table, texts: list[Array]) -> Array | None:
+        """Which events are JSON objects; None for all. What gave a text is one."""
+        if texts and not self._suspicious and any(not text.null_count for text in texts):
+            return None
+        if not texts or self._suspicious:
+            return whole(self._db.sql(f"SELECT {_OBJECT} AS ok FROM raw").to_arrow_table().column("ok"))
+        none = pc.is_null(texts[0])
+        for text in texts[1:]:
+            none = pc.and_(none, pc.is_null(text))
+        if not pc.any(none).as_py():
+            return None
+        self._db.register("doubtful", raw.select(["j"]).filter(none))
+        judged = self._db.sql(f"SELECT {_OBJECT} AS ok FROM doubtful").to_arrow_table().column("ok")
+        return pc.replace_with_mask(pc.invert(none), none, whole(judged))
+
+    def _slowly(
+        self, raw: pa.Table, texts: list[Array], slow: list[int], columns: dict[str, Array]
+    ) -> Array | None:
+        """Put these columns into `columns` by SQL; which events have a value that its column cannot hold."""
+        table = self._source.table
+        self._db.register("texts", pa.table({"j": raw.column("j"), **{f"t{at}": texts[at] for at in slow}}))
+        items, bad = [], []
+        for at in slow:
+            name, type_ = self._columns[at]
+            items.append(f"{_value(f't{at}', name, type_, table.iso)} AS v{at}")
+            if type_.name not in (*TEXTS, "BOOLEAN", "DECIMAL"):
+                bad.append(f"(t{at} IS NOT NULL AND v{at} IS NULL)")
+        judged = ", " + (" OR ".join(bad)) + " AS bad" if bad and not table.lenient else ""
+        found = self._db.sql(f"SELECT {', '.join(items)}{judged} FROM texts").to_arrow_table()
+        for at in slow:
+            columns[self._columns[at][0]] = whole(found.column(f"v{at}"))
+        return whole(found.column("bad")) if judged else None
+
+    def _timed(self, typed: pa.Table) -> pa.Table:
+        """With computed columns and times, without what has no time."""
+        source = self._source
+        nothing = pa.nulls(typed.num_rows, pa.int64())
+        if source.rowtime is None and not source.computed:
+            return typed.append_column("__ts", nothing).append_column("__w", nothing)
+        if not source.computed and (times := self._delayed(typed)) is not None:
+            return _there(typed.append_column("__ts", times[0]).append_column("__w", times[1]))
+        typed = self._calculated(typed)
+        return typed if source.rowtime is None else _there(typed)
+
+    def _calculated(self, typed: pa.Table) -> pa.Table:
+        """With computed columns and times, by SQL."""
+        source = self._source
+        shown = ""
+        if any("__shard_id" in sql for _, sql in source.computed):
+            shown = ", 'shardId-' || lpad(CAST(__shard AS VARCHAR), 12, '0') AS __shard_id"
+        items = [f"{sql} AS {quoted(name)}" for name, sql in source.computed]
+        if source.rowtime is None:
+            items += ["NULL::BIGINT AS __ts", "NULL::BIGINT AS __w"]
+        else:
+            items += [f"epoch_ms({quoted(source.rowtime)}) AS __ts", f"epoch_ms({source.watermark}) AS __w"]
+        self._db.register("typed", typed)
+        more = self._db.sql(f"SELECT {', '.join(items)} FROM (SELECT *{shown} FROM typed)").to_arrow_table()
+        for name in more.column_names:
+            typed = typed.append_column(name, more.column(name))
+        return typed
+
+    def _delayed(self, typed: pa.Table) -> tuple[Array, Array] | None:
+        """Times and marks if the watermark is the time less so much, which needs no SQL."""
+        if self._delay is None or self._source.rowtime is None:
+            return None
+        micros = whole(typed.column(self._source.rowtime)).cast(pa.int64())
+        least = pc.min(micros).as_py()
+        if least is not None and (least < 0 or least // 1000 + self._delay < 0):
+            return None
+        times = pc.divide(micros, 1000)
+        return times, pc.add(times, self._delay)
 
 
-def chunk_sql(
-    source: Source, marks: dict[int, tuple[int, int]], shards: Sequence[ShardSpan], now: int, idle: int | None
-) -> str:
-    """The query that makes `chunk` of `raw` (j, __row, __shard, __arrival).
+def _delay(source: Source) -> int | None:
+    """What is added to the time for the watermark, in milliseconds, if it is that simple."""
+    time, mark = quoted(source.rowtime or ""), source.watermark or ""
+    if mark == time:
+        return 0
+    found = _DELAY.fullmatch(mark)
+    return int(found[1]) if found is not None and mark.startswith(f"({time} ") else None
 
-    `marks` has watermark and last arrival (microseconds) of each shard, `now` the watermark of the query so far;
-    `idle` is in milliseconds.
-    """
-    columns = [each for each in source.table.persisted if each.name in source.wanted]
-    paths = ", ".join(literal("/" + each.name.replace("~", "~0").replace("/", "~1")) for each in columns)
-    texts = f", TRY(json_extract_string(j, [{paths}])) AS __s" if columns else ""
-    read, bad = [], []
-    for index, column in enumerate(columns, 1):
-        assert column.type is not None
-        value = _value(f"__s[{index}]", column.name, column.type, source.table.iso)
-        read.append(f"{value} AS {quoted(column.name)}")
-        if column.type.name not in (*TEXTS, "BOOLEAN", "DECIMAL"):
-            bad.append(f"(__s[{index}] IS NOT NULL AND {quoted(column.name)} IS NULL)")
-    computed = "".join(f", {sql} AS {quoted(name)}" for name, sql in source.computed)
-    fine = "__ok" if source.table.lenient or not bad else f"__ok AND NOT ({' OR '.join(bad)})"
-    time, mark = "NULL::BIGINT", "NULL::BIGINT"
-    if source.rowtime is not None:
-        time, mark = f"epoch_ms({quoted(source.rowtime)})", f"epoch_ms({source.watermark})"
-    hidden = "__row, __shard, __arrival"
-    if any("__shard_id" in sql for _, sql in source.computed):
-        hidden += ", 'shardId-' || lpad(CAST(__shard AS VARCHAR), 12, '0') AS __shard_id"
-    timed = " WHERE __ts IS NOT NULL" if source.rowtime is not None else ""
-    before = _before(marks, shards, now, idle) if source.rowtime is not None else "NULL::BIGINT"
-    return f"""
-WITH parsed AS (SELECT {hidden}, j, coalesce(TRY(json_type(j)) = 'OBJECT', false) AS __ok{texts} FROM raw),
-  typed AS (SELECT * EXCLUDE (j{", __s" if columns else ""}){", j AS __j, __s" if columns else ""}{"".join(", " + each for each in read)} FROM parsed WHERE __ok),
-  fine AS (SELECT *{computed} FROM typed WHERE {fine}),
-  timed AS (SELECT * EXCLUDE ({"__j, __s, " if columns else ""}__ok), {time} AS __ts, {mark} AS __w FROM fine)
-SELECT *, {before} AS __before FROM timed{timed}"""
+
+def _there(timed: pa.Table) -> pa.Table:
+    times = timed.column("__ts")
+    return timed.filter(pc.is_valid(times)) if times.null_count else timed
+
+
+def _path(name: str) -> str:
+    """The JSON pointer of a field."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _value(text: str, name: str, type_: Type, iso: bool) -> str:
+    """SQL of any text as the type; of an event that is NULL where its text is not, the value does not fit."""
     if type_.name in TEXTS:
         return text
     if type_.name in INTEGERS:
-        path = literal("/" + name.replace("~", "~0").replace("/", "~1"))
         return (
             f"(CASE WHEN regexp_full_match(trim({text}), '[+-]?[0-9]+') THEN TRY_CAST(trim({text}) AS {duck(type_)})"
-            f" WHEN {text} IS NOT NULL AND json_type(j, {path}) = 'DOUBLE' THEN"
+            f" WHEN {text} IS NOT NULL AND TRY(json_type(j, {literal(_path(name))})) = 'DOUBLE' THEN"
             f" TRY_CAST(trunc(TRY_CAST({text} AS DOUBLE)) AS {duck(type_)}) END)"
         )
     if type_.name in FLOATS or type_.name == "DECIMAL":
@@ -91,25 +196,3 @@ def _value(text: str, name: str, type_: Type, iso: bool) -> str:
     return (
         f"(CASE WHEN regexp_full_match({text}, '\\d{{4}}-\\d\\d-\\d\\d') THEN TRY_CAST({text} AS DATE) END)"
     )
-
-
-def _before(
-    marks: dict[int, tuple[int, int]], shards: Sequence[ShardSpan], now: int, idle: int | None
-) -> str:
-    over = "OVER (ORDER BY __row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    if len(shards) < 2:
-        return f"greatest({now}, coalesce(max(__w) {over}, {NEVER}))"
-    each = []
-    for shard in shards:
-        mark, arrival = marks.get(shard.number, (NEVER, NEVER))
-        own = f"FILTER (WHERE __shard = {shard.number}) {over}"
-        value = f"greatest({mark}, coalesce(max(__w) {own}, {NEVER}))"
-        there = f"__row >= {shard.first}" + (
-            f" AND __row < {shard.closed}" if shard.closed is not None else ""
-        )
-        if idle is not None:
-            there += f" AND greatest({arrival}, coalesce(max(__arrival) {own}, {NEVER})) > __arrival - {idle * 1000}"
-        each.append(f"CASE WHEN {there} THEN {value} END")
-    # The watermark never goes back, so it is the greatest of what it was at any row so far.
-    least = f"least({', '.join(each)})"
-    return f"greatest({now}, coalesce({least}, {NEVER}))"

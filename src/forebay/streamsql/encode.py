@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 
-import orjson
 import pyarrow as pa
 
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.plan import Plan
-from forebay.streamsql.types import TIMES, quoted
+from forebay.streamsql.types import FLOATS, TEXTS, TIMES, literal, quoted
 
 
 def output_sql(plan: Plan) -> str:
-    """The plan's output with timestamps, dates and decimals as the text that is written."""
-    items = ", ".join(
-        f"{_text(quoted(name), type_, plan.sink.iso)} AS {quoted(name)}" for name, type_ in plan.columns
+    """The plan's output as `__event`, the JSON of a row, and `__by0...`, the values the sink is partitioned by."""
+    parts = []
+    for at, (name, type_) in enumerate(plan.columns):
+        parts.append(literal(("," if at else "{") + json.dumps(name, ensure_ascii=False) + ":"))
+        parts.append(f"coalesce({_json(quoted(name), type_, plan.sink.iso)}, 'null')")
+    types = dict(plan.columns)
+    keys = "".join(
+        f", {_text(quoted(name), types[name], plan.sink.iso)} AS __by{at}"
+        for at, name in enumerate(plan.sink.partitioned)
     )
-    return f"SELECT {items} FROM ({plan.output})"
+    return f"SELECT concat({', '.join(parts)}, '}}') AS __event{keys} FROM ({plan.output})"
 
 
 def _text(column: str, type_: Type, iso: bool) -> str:
     if type_.name in TIMES:
-        # Flink writes no fraction where there is none, and no zeros at its end.
-        form = "%Y-%m-%dT%H:%M:%S.%f" if iso else "%Y-%m-%d %H:%M:%S.%f"
-        zone = " || 'Z'" if type_.name == "TIMESTAMP_LTZ" else ""
-        return f"regexp_replace(strftime({column}, '{form}'), '\\.?0+$', ''){zone}"
+        # Flink writes no fraction where there is none, and no zeros at its end; so does DuckDB.
+        shown = f"CAST({column} AS VARCHAR)"
+        shown = f"replace({shown}, ' ', 'T')" if iso else shown
+        return f"({shown} || 'Z')" if type_.name == "TIMESTAMP_LTZ" else shown
     if type_.name in ("DATE", "DECIMAL"):
         return f"CAST({column} AS VARCHAR)"
     return column
 
 
-def events(rows: pa.Table, columns: Sequence[tuple[str, Type]]) -> list[bytes]:
+def _json(column: str, type_: Type, iso: bool) -> str:
+    if type_.name in TEXTS:
+        return f"CAST(to_json({column}) AS VARCHAR)"
+    if type_.name in FLOATS:
+        return f"CASE WHEN isfinite({column}) THEN CAST({column} AS VARCHAR) END"
+    if type_.name in (*TIMES, "DATE"):
+        return f"""'"' || {_text(column, type_, iso)} || '"'"""
+    return f"CAST({column} AS VARCHAR)"
+
+
+def events(rows: pa.Table) -> list[bytes]:
     """One event a row."""
-    names = [name for name, _ in columns]
-    values: list[list[object]] = []
-    for index, (_, type_) in enumerate(columns):
-        given = rows.column(index).to_pylist()
-        if type_.name == "DECIMAL":
-            given = [None if each is None else orjson.Fragment(each.encode()) for each in given]
-        values.append(given)
-    dumps = orjson.dumps
-    return [dumps(dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)]
+    return [each for each in rows.column("__event").cast(pa.binary()).to_pylist() if each is not None]
 
 
-def keys_of(rows: pa.Table, columns: Sequence[tuple[str, Type]], by: Sequence[str]) -> list[bytes] | None:
+def keys_of(rows: pa.Table) -> list[bytes] | None:
     """The partition keys: the values of the columns the sink is partitioned by, between bars."""
-    if not by:
+    picked = [rows.column(name).to_pylist() for name in rows.column_names if name != "__event"]
+    if not picked:
         return None
-    names = [name for name, _ in columns]
-    picked = [rows.column(names.index(name)).to_pylist() for name in by]
     return [
         "|".join(_plain(each) for each in row).encode()[:256] or b"-" for row in zip(*picked, strict=True)
     ]

@@ -16,11 +16,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql.decode import NEVER, ShardSpan, chunk_sql
+from forebay.streamsql import raw
+from forebay.streamsql.arrow import Array
+from forebay.streamsql.decode import Decoder
 from forebay.streamsql.encode import events, keys_of, output_sql
 from forebay.streamsql.marks import Marks
 from forebay.streamsql.plan import Plan
 from forebay.streamsql.sessions import Sessions
+from forebay.streamsql.spans import ShardSpan
 from forebay.streamsql.state import Windows
 from forebay.streamsql.types import MACROS
 
@@ -35,6 +38,10 @@ class Events:
     rows: Sequence[int]
     shards: Sequence[int]
     arrivals: Sequence[int]
+
+    def table(self) -> pa.Table:
+        """As `raw`."""
+        return raw.table(pa.array(self.data, pa.binary()), self.rows, self.shards, self.arrivals)
 
 
 @dataclass(slots=True)
@@ -59,6 +66,7 @@ class Engine:
             config={"threads": threads, "memory_limit": "1GB", "autoload_known_extensions": False}
         )
         self._db.execute(MACROS)
+        self._decoder = Decoder(self._db, plan.source)
         self._output = output_sql(plan)
         self._windows: Windows | Sessions | None = None
         if plan.windowed is not None:
@@ -66,22 +74,25 @@ class Engine:
             self._windows = made(self._db, plan.windowed)
         self._points: list[tuple[int, Marks]] = []
 
-    def feed(self, given: Events, shards: Sequence[ShardSpan], *, quiet: bool = False) -> Fed:
-        """Take in events that follow those before. With `quiet` what comes out is left out: it was given before."""
+    def feed(self, given: Events | pa.Table, shards: Sequence[ShardSpan], *, quiet: bool = False) -> Fed:
+        """Take in events that follow those before, as they are or as `raw`.
+
+        With `quiet` what comes out is left out: it was given before.
+        """
         fed = Fed()
-        if not given.data:
+        events_ = given.table() if isinstance(given, Events) else given
+        if not events_.num_rows:
             return fed
-        self.marks.known(shards, given.arrivals[0])
-        self._remember(given.rows[0])
-        self._db.register("raw", _raw(given))
-        self._db.execute(
-            "CREATE OR REPLACE TEMP TABLE chunk AS "
-            + chunk_sql(self.plan.source, self.marks.shards, shards, self.marks.now, self._idle)
-        )
-        (readable,) = self._db.execute("SELECT count(*) FROM chunk").fetchall()[0]
-        self.unreadable += len(given.data) - int(readable)
-        if not readable:
+        self.marks.known(shards, int(events_.column("__arrival")[0].as_py()))
+        self._remember(int(events_.column("__row")[0].as_py()))
+        chunk = self._decoder.read(events_)
+        self.unreadable += events_.num_rows - chunk.num_rows
+        if not chunk.num_rows:
             return fed
+        before: Array = pa.nulls(chunk.num_rows, pa.int64())
+        if self.plan.source.rowtime is not None:
+            before = self.marks.passed(chunk, shards, self._idle)
+        self._db.register("chunk", chunk.append_column("__before", before))
         if self._windows is None:
             rows = self._db.sql(self._output).to_arrow_table()
             fed.taken = rows.num_rows
@@ -89,8 +100,6 @@ class Engine:
         else:
             fed.taken, late = self._windows.add()
             self.late += late
-        if self.plan.source.rowtime is not None:
-            self._pass_on(shards)
         if self._windows is not None:
             closed = self._windows.fire(self.marks.now, None if quiet else self._output)
             if closed is not None:
@@ -108,29 +117,18 @@ class Engine:
 
     def rehearse(self) -> None:
         """Have DuckDB read all that it will be asked, over no events. Raises duckdb.Error for what it will not do."""
-        self._db.register("raw", _raw(Events([], [], [], [])))
-        sql = chunk_sql(self.plan.source, {}, [ShardSpan(0), ShardSpan(1)], NEVER, 1000)
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE chunk AS {sql}")
+        nothing = Events([], [], [], []).table()
+        self._decoder.rehearse(nothing)
+        chunk = self._decoder.read(nothing)
+        self._db.register("chunk", chunk.append_column("__before", pa.array([], pa.int64())))
         if self._windows is not None:
             self._windows.rehearse()
         self._db.sql(self._output).to_arrow_table()
 
     def _out(self, fed: Fed, rows: pa.Table, quiet: bool) -> None:
         if not quiet:
-            fed.records = events(rows, self.plan.columns)
-            fed.keys = keys_of(rows, self.plan.columns, self.plan.sink.partitioned)
-
-    def _pass_on(self, shards: Sequence[ShardSpan]) -> None:
-        seen: dict[int, tuple[int, int]] = {}
-        for shard, mark, arrival in self._db.execute(
-            "SELECT __shard, max(__w), max(__arrival) FROM chunk GROUP BY __shard"
-        ).fetchall():
-            seen[int(shard)] = (NEVER if mark is None else int(mark), int(arrival))
-        row, arrival, before = self._db.execute(
-            "SELECT max(__row), max(__arrival), max(__before) FROM chunk"
-        ).fetchall()[0]
-        self.marks.now = max(self.marks.now, int(before))
-        self.marks.passed(seen, shards, int(row), int(arrival), self._idle)
+            fed.records = events(rows)
+            fed.keys = keys_of(rows)
 
     # --- what is kept with the position ---
 
@@ -178,20 +176,3 @@ class Engine:
     def close(self) -> None:
         """Let go of the memory."""
         self._db.close()
-
-
-def _raw(given: Events) -> pa.Table:
-    try:
-        data = pa.array(given.data, pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:  # somewhere it is no UTF-8
-        data = pa.array(
-            [each.decode(errors="surrogateescape").encode("utf-8", "replace").decode() for each in given.data]
-        )
-    return pa.table(
-        {
-            "j": data,
-            "__row": pa.array(given.rows, pa.int64()),
-            "__shard": pa.array(given.shards, pa.int64()),
-            "__arrival": pa.array(given.arrivals, pa.int64()),
-        }
-    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from forebay.streamsql import tables
 from forebay.streamsql.functions import cast
 from forebay.streamsql.nodes import (
+    Call,
     Column,
     CreateTable,
     CreateView,
@@ -19,6 +20,7 @@ from forebay.streamsql.nodes import (
     Select,
     SetOption,
     Star,
+    Sub,
     TableRef,
     Type,
 )
@@ -267,6 +269,10 @@ def _names_in(node: Any) -> set[str]:
             found.add(each.name)
         elif isinstance(each, Star):
             found.add("*")
+        elif isinstance(each, Call) and any(isinstance(arg, Star) for arg in each.args):
+            each = replace(each, args=())  # COUNT(*) needs no column
+        elif isinstance(each, Select) and isinstance(each.source, Sub):  # its * are the columns named below
+            each = replace(each, items=tuple(item for item in each.items if not isinstance(item[0], Star)))
         if isinstance(each, (tuple, list)):
             stack += each
         elif is_dataclass(each) and not isinstance(each, type):

@@ -1,4 +1,9 @@
-"""How far time is: the watermark of a query and of each shard it reads."""
+"""How far time is: the watermark of a query and of each shard it reads.
+
+A shard's watermark is the greatest so far. The query's is the least over the shards that are open there and, with an
+idle timeout, had an event within it by the log's arrival times; it never goes back. What it was before an event is the
+same however the events are cut into batches: it is looked at after each event and again when the next one arrives.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forebay.streamsql.decode import NEVER, ShardSpan
+import pyarrow as pa
+
+from forebay.streamsql.arrow import Array, Column, pc, whole
+from forebay.streamsql.spans import NEVER, ShardSpan
 
 
 @dataclass(slots=True)
@@ -26,30 +34,52 @@ class Marks:
                 span.number, (NEVER, self.begun if span.first == 0 else max(self.begun, arrival))
             )
 
-    def passed(
-        self,
-        seen: Mapping[int, tuple[int, int]],
-        spans: Sequence[ShardSpan],
-        row: int,
-        arrival: int,
-        idle: int | None,
-    ) -> None:
-        """Events up to `row` were read, the last at `arrival`; `seen` has the greatest marks of each shard."""
-        for number, (mark, at) in seen.items():
-            old = self.shards.get(number, (NEVER, NEVER))
-            self.shards[number] = (max(old[0], mark), max(old[1], at))
+    def passed(self, events: pa.Table, spans: Sequence[ShardSpan], idle: int | None) -> Array:
+        """Take in events (`__row`, `__shard`, `__arrival`, `__w`), at least one; the watermark before each."""
+        mark = _filled(events.column("__w"))
         if len(spans) < 2:
-            least = max((mark for mark, _ in self.shards.values()), default=NEVER)
-        else:
-            active = [
-                self.shards[span.number][0]
-                for span in spans
-                if row >= span.first
-                and (span.closed is None or row < span.closed)
-                and (idle is None or self.shards[span.number][1] > arrival - idle * 1000)
-            ]
-            least = min(active, default=NEVER)
-        self.now = max(self.now, least)
+            after = pc.cumulative_max(mark, start=self.now)
+            before = pa.concat_arrays([pa.array([self.now], pa.int64()), after.slice(0, len(after) - 1)])
+            arrival = int(pc.max(events.column("__arrival")).as_py())
+            for number in pc.unique(events.column("__shard")).to_pylist():
+                self._seen(int(number), int(pc.max(mark).as_py()), arrival)
+            self.now = int(after[-1].as_py())
+            return before
+        return self._of_shards(events, mark, spans, idle)
+
+    def _of_shards(
+        self, events: pa.Table, mark: Array, spans: Sequence[ShardSpan], idle: int | None
+    ) -> Array:
+        row, shard, arrival = (_filled(events.column(name)) for name in ("__row", "__shard", "__arrival"))
+        count = len(mark)
+        earlier, later = [], []
+        for span in spans:
+            first, last = self.shards.get(span.number, (NEVER, NEVER))
+            own = pc.equal(shard, span.number)
+            after = pc.cumulative_max(pc.if_else(own, mark, NEVER), start=first)
+            there = pc.greater_equal(row, span.first)
+            if span.closed is not None:
+                there = pc.and_(there, pc.less(row, span.closed))
+            lively, still = there, there
+            if idle is not None:
+                seen = pc.cumulative_max(pc.if_else(own, arrival, NEVER), start=last)
+                lively = pc.and_(there, pc.greater(_shifted(seen, last), pc.subtract(arrival, idle * 1000)))
+                still = pc.and_(there, pc.greater(seen, pc.subtract(arrival, idle * 1000)))
+                last = int(seen[-1].as_py())
+            else:
+                last = max(last, int(pc.max(pc.if_else(own, arrival, NEVER)).as_py()))
+            earlier.append(pc.if_else(lively, _shifted(after, first), None))
+            later.append(pc.if_else(still, after, None))
+            self._seen(span.number, int(after[-1].as_py()), last)
+        coming = _filled(pc.min_element_wise(*earlier))
+        gone = pc.cumulative_max(_filled(pc.min_element_wise(*later)), start=self.now)
+        before = pc.cumulative_max(pc.max_element_wise(coming, _shifted(gone, self.now)), start=self.now)
+        self.now = max(int(before[count - 1].as_py()), int(gone[count - 1].as_py()))
+        return before
+
+    def _seen(self, number: int, mark: int, arrival: int) -> None:
+        old = self.shards.get(number, (NEVER, NEVER))
+        self.shards[number] = (max(old[0], mark), max(old[1], arrival))
 
     def copy(self) -> Marks:
         """As it is now."""
@@ -67,3 +97,13 @@ class Marks:
     def decode(cls, given: Mapping[str, Any]) -> Marks:
         """Undo `encode`."""
         return cls(given["now"], given["begun"], {n: (mark, at) for n, mark, at in given["shards"]})
+
+
+def _filled(column: Column) -> Array:
+    found = whole(column)
+    return pc.fill_null(found, NEVER) if found.null_count else found  # type: ignore[no-any-return]
+
+
+def _shifted(values: Array, first: int) -> Array:
+    """What it was before each."""
+    return pa.concat_arrays([pa.array([first], pa.int64()), values.slice(0, len(values) - 1)])

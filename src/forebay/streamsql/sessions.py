@@ -19,8 +19,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql.decode import NEVER
 from forebay.streamsql.plan import Distinct, Windowed
+from forebay.streamsql.spans import NEVER
 
 
 class Sessions:

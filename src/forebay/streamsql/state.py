@@ -1,21 +1,25 @@
 """The open windows of a query: partial aggregates by slice and key, put together when a window closes.
 
 An event that comes late for some windows of its slice still counts in the later ones (HOP, CUMULATE), so partial
-aggregates are kept by (slice, first window end that counts them, key): `__slice`, `__first`, `__low` (the offset of
-the first event in them), `k0...`, and the parts.
+aggregates are kept by (slice, first window end that counts them, key): `__slice`, `__first`, `k0...`, and the parts.
+They lie in pieces, one a batch of events, that are put together when there are twice as many rows as there were then;
+what DISTINCT saw is kept the same way. `_open` has for each (slice, first) the offset of the first event in it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql.decode import NEVER
+from forebay.streamsql.arrow import pc
 from forebay.streamsql.plan import Distinct, Window, Windowed
+from forebay.streamsql.spans import NEVER
 
-PIECES = 24
+PIECES = 512
+SMALL = 50_000
+FEW_ENDS = 8
 
 
 def floor(value: str, by: int) -> str:
@@ -44,6 +48,15 @@ def first_end(window: Window, slice_: str, before: str) -> str:
     return f"greatest({slice_} + {window.step}, -{floor(f'(-({before} + 2))', window.step)})"
 
 
+@dataclass(slots=True)
+class Piece:
+    """Partial aggregates of slices from `low` to `high`."""
+
+    rows: pa.Table
+    low: int
+    high: int
+
+
 class Windows:
     """The state of one aggregation, over a connection that has `chunk`."""
 
@@ -51,7 +64,9 @@ class Windows:
         self._db = db
         self._made = made
         self._keys = [f"k{index}" for index in range(len(made.keys))]
-        self._tables: list[list[pa.Table]] = [[] for _ in range(1 + len(made.distincts))]
+        self._pieces: list[list[Piece]] = [[] for _ in range(1 + len(made.distincts))]
+        self._dense = [0 for _ in self._pieces]
+        self._open: dict[tuple[int, int], int] = {}
         self._fired = NEVER
 
     # --- events in ---
@@ -59,15 +74,44 @@ class Windows:
     def add(self) -> tuple[int, int]:
         """Take in what `chunk` has; (events that count, events that came too late)."""
         self._place()
-        kept, late = self._db.execute(
-            "SELECT count(*) FILTER (WHERE __first <= __last), count(*) FILTER (WHERE __first > __last AND __in) FROM placed"
-        ).fetchall()[0]
+        parts = self._db.sql(self._begin()).to_arrow_table()
+        groups = parts.group_by(["__slice", "__first"]).aggregate([("__low", "min"), ("__n", "sum")])
+        kept = late = 0
+        slices: list[int] = []
+        for slice_, first, low, count in zip(*(column.to_pylist() for column in groups.columns), strict=True):
+            if first > self._last(slice_):
+                late += count
+                continue
+            kept += count
+            slices.append(slice_)
+            self._open[slice_, first] = min(self._open.get((slice_, first), low), low)
         if kept:
-            for index, sql in enumerate([self._begin(), *map(self._begin_distinct, self._made.distincts)]):
-                self._tables[index].append(self._db.sql(sql).to_arrow_table())
-            if len(self._tables[0]) > PIECES:
-                self._compact()
-        return int(kept), int(late)
+            if late:
+                self._db.register("parts", parts)
+                last = last_end(self._made.window, "__slice")
+                parts = self._db.sql(f"SELECT * FROM parts WHERE __first <= {last}").to_arrow_table()
+            self._keep(0, parts.drop_columns(["__low", "__n"]), min(slices), max(slices))
+            for index, distinct in enumerate(self._made.distincts, 1):
+                values = self._db.sql(self._begin_distinct(distinct)).to_arrow_table()
+                self._keep(index, values, min(slices), max(slices))
+        return kept, late
+
+    def _keep(self, index: int, rows: pa.Table, low: int, high: int) -> None:
+        pieces = self._pieces[index]
+        if rows.num_rows:
+            pieces.append(Piece(rows, low, high))
+        if len(pieces) > PIECES or sum(each.rows.num_rows for each in pieces) > max(
+            SMALL, 2 * self._dense[index]
+        ):
+            self._compact(index)
+
+    def _last(self, slice_: int) -> int:
+        """The end of the last window that a slice is in."""
+        window = self._made.window
+        if window.kind == "TUMBLE":
+            return slice_ + window.size
+        by = window.step if window.kind == "HOP" else window.size
+        return slice_ // by * by + window.size
 
     def _place(self) -> None:
         window = self._made.window
@@ -83,60 +127,66 @@ class Windows:
 
     def _begin(self) -> str:
         parts = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
-        return self._grouped(f"min(__row) AS __low{self._named()}{parts}", "true")
+        return (
+            f"SELECT __slice, __first, min(__row) AS __low{self._named()}{parts}, count(*) AS __n "
+            "FROM placed WHERE __in GROUP BY ALL"
+        )
 
     def _begin_distinct(self, distinct: Distinct) -> str:
         where = f"({distinct.value}) IS NOT NULL" + (f" AND {distinct.where}" if distinct.where else "")
-        return self._grouped(f"min(__row) AS __low{self._named()}, {distinct.value} AS x", where)
-
-    def _grouped(self, items: str, where: str) -> str:
-        return f"SELECT __slice, __first, {items} FROM placed WHERE __first <= __last AND __in AND {where} GROUP BY ALL"
+        return (
+            f"SELECT DISTINCT __slice, __first{self._named()}, {distinct.value} AS x "
+            f"FROM placed WHERE __first <= __last AND __in AND {where}"
+        )
 
     def _named(self) -> str:
         return "".join(f", {key}" for key in self._keys)
 
     def rehearse(self) -> None:
         """Everything once, over no events."""
-        self._place()
-        for index, sql in enumerate([self._begin(), *map(self._begin_distinct, self._made.distincts)]):
-            self._tables[index] = [self._db.sql(sql).to_arrow_table()]
-        self._compact()
-        self._load()
+        self.add()
+        parts = self._db.sql(self._begin()).to_arrow_table().drop_columns(["__low", "__n"])
+        self._pieces[0] = [Piece(parts, 0, 0)]
+        for index, distinct in enumerate(self._made.distincts, 1):
+            self._pieces[index] = [Piece(self._db.sql(self._begin_distinct(distinct)).to_arrow_table(), 0, 0)]
+        for index in range(len(self._pieces)):
+            self._compact(index)
         empty = pa.array([], pa.int64())
         self._db.register("ends", pa.table({"wstart": empty, "wend": empty}))
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed()}")
+        self._load()
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed('ends')}")
+        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed_each([(0, 1), (1, 2)])}")
         self._prune(0)
 
     # --- windows out ---
 
     def fire(self, mark: int, output: str | None) -> pa.Table | None:
         """Close the windows that end by the watermark `mark`; their rows by the query `output` over `fired`."""
+        if mark <= self._fired:
+            return None
         result = None
         ends = self._ends(mark)
         if ends:
             if output is not None:
-                self._db.register(
-                    "ends", pa.table({"wstart": [a for a, _ in ends], "wend": [b for _, b in ends]})
-                )
-                self._load()
-                self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed()}")
+                self._load(min(start for start, _ in ends), max(end for _, end in ends))
+                if len(ends) <= FEW_ENDS:
+                    closed = self._closed_each(ends)
+                else:
+                    self._db.register(
+                        "ends", pa.table({"wstart": [a for a, _ in ends], "wend": [b for _, b in ends]})
+                    )
+                    closed = self._closed("ends")
+                self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {closed}")
                 result = self._db.sql(output).to_arrow_table()
             self._prune(mark)
-        self._fired = max(self._fired, mark)
+        self._fired = mark
         return result
 
     def _ends(self, mark: int) -> list[tuple[int, int]]:
-        if not self._tables[0]:
-            return []
-        self._load(only=1)
         window = self._made.window
-        last = last_end(window, "__slice")
         found: set[tuple[int, int]] = set()
-        rows: list[Any] = self._db.execute(
-            f"SELECT DISTINCT __first, {last} FROM s0 WHERE __first <= {mark + 1}"
-        ).fetchall()
-        for first, upto in rows:
-            for end in range(first, min(upto, mark + 1) + 1, window.step):
+        for slice_, first in self._open:
+            for end in range(first, min(self._last(slice_), mark + 1) + 1, window.step):
                 if end - 1 > self._fired:
                     start = end - window.size
                     if window.kind == "CUMULATE":
@@ -144,14 +194,22 @@ class Windows:
                     found.add((start, end))
         return sorted(found)
 
-    def _closed(self) -> str:
+    def _closed_each(self, ends: list[tuple[int, int]]) -> str:
+        """The same as `_closed`, where each window is asked for by itself, which needs no join."""
+        each = (
+            self._closed(f"(SELECT {start}::BIGINT AS wstart, {end}::BIGINT AS wend)") for start, end in ends
+        )
+        return " UNION ALL ".join(f"({one})" for one in each)
+
+    def _closed(self, of: str) -> str:
+        """The rows of the windows in `of` (wstart, wend)."""
         keys = "".join(f", s.{key} AS {key}" for key in self._keys)
         ends = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
-        sql = f"SELECT e.wstart, e.wend{keys}{ends} FROM ends e JOIN s0 s ON {self._within()} GROUP BY ALL"
+        sql = f"SELECT e.wstart, e.wend{keys}{ends} FROM {of} e JOIN s0 s ON {self._within()} GROUP BY ALL"
         joined, columns = f"({sql}) b", "b.*"
         for index, distinct in enumerate(self._made.distincts, 1):
             values = "".join(f", {end} AS {name}" for name, end in distinct.ends)
-            own = f"SELECT e.wend{keys}{values} FROM ends e JOIN s{index} s ON {self._within()} GROUP BY ALL"
+            own = f"SELECT e.wend{keys}{values} FROM {of} e JOIN s{index} s ON {self._within()} GROUP BY ALL"
             same = "".join(f" AND b.{key} IS NOT DISTINCT FROM d{index}.{key}" for key in self._keys)
             joined += f" LEFT JOIN ({own}) d{index} ON b.wend = d{index}.wend{same}"
             columns += "".join(
@@ -168,41 +226,56 @@ class Windows:
 
     # --- keeping it small ---
 
-    def _load(self, only: int | None = None) -> None:
-        for index, pieces in enumerate(self._tables[:only]):
-            if len(pieces) > 1:
-                self._tables[index] = [pa.concat_tables(pieces)]
-            self._db.register(f"s{index}", self._tables[index][0])
+    def _load(self, low: int = NEVER, high: int = -NEVER) -> None:
+        """Have as `s0`, `s1` ... what is of slices from `low` on and before `high`, at least."""
+        for index, pieces in enumerate(self._pieces):
+            wanted = [each.rows for each in pieces if each.high >= low and each.low < high]
+            empty = [pieces[0].rows.slice(0, 0)] if pieces else [self._nothing(index)]
+            self._db.register(f"s{index}", pa.concat_tables(wanted or empty))
+
+    def _nothing(self, index: int) -> pa.Table:
+        """No rows of a table, where nothing was DISTINCT yet."""
+        sql = self._begin_distinct(self._made.distincts[index - 1]) if index else self._begin()
+        rows: pa.Table = self._db.sql(f"{sql} LIMIT 0").to_arrow_table()
+        return rows
 
     def _prune(self, mark: int) -> None:
-        self._load()
         keep = f"{last_end(self._made.window, '__slice')} > {mark + 1}"
-        for index in range(len(self._tables)):
-            left = self._db.sql(f"SELECT * FROM s{index} WHERE {keep}").to_arrow_table()
-            self._tables[index] = [left]
-        if not self._tables[0][0].num_rows:
-            self._tables = [[] for _ in self._tables]
+        for index, pieces in enumerate(self._pieces):
+            left = []
+            for piece in pieces:
+                if self._last(piece.high) <= mark + 1:
+                    continue
+                if self._last(piece.low) <= mark + 1:
+                    self._db.register("piece", piece.rows)
+                    piece.rows = self._db.sql(f"SELECT * FROM piece WHERE {keep}").to_arrow_table()
+                    if not piece.rows.num_rows:
+                        continue
+                    piece.low = int(pc.min(piece.rows.column("__slice")).as_py())
+                left.append(piece)
+            self._pieces[index] = left
+            self._dense[index] = self._dense[index] if left else 0
+        self._open = {each: low for each, low in self._open.items() if self._last(each[0]) > mark + 1}
 
-    def _compact(self) -> None:
-        self._load()
+    def _compact(self, index: int) -> None:
+        pieces = self._pieces[index]
         merged = "".join(f", {part.merge} AS {part.name}" for part in self._made.parts)
-        for index in range(len(self._tables)):
-            rest = merged if index == 0 else ", x"
-            sql = f"SELECT __slice, __first, min(__low) AS __low{self._named()}{rest} FROM s{index} GROUP BY ALL"
-            self._tables[index] = [self._db.sql(sql).to_arrow_table()]
+        rest = ", x" if index else merged
+        self._db.register("pieces", pa.concat_tables([each.rows for each in pieces]))
+        sql = f"SELECT __slice, __first{self._named()}{rest} FROM pieces GROUP BY ALL"
+        rows = self._db.sql(sql).to_arrow_table()
+        low, high = min(each.low for each in pieces), max(each.high for each in pieces)
+        self._pieces[index] = [Piece(rows, low, high)]
+        self._dense[index] = rows.num_rows
 
     def low(self) -> int | None:
         """The offset of the first event that an open window holds."""
-        if not self._tables[0]:
-            return None
-        self._load(only=1)
-        ((low,),) = self._db.execute("SELECT min(__low) FROM s0").fetchall()
-        return None if low is None else int(low)
+        return min(self._open.values(), default=None)
 
     @property
     def rows(self) -> int:
         """How many partial aggregates are held."""
-        return sum(piece.num_rows for pieces in self._tables for piece in pieces)
+        return sum(piece.rows.num_rows for pieces in self._pieces for piece in pieces)
 
     def begin(self, fired: int) -> None:
         """Windows that end by this watermark are closed already."""
