@@ -106,7 +106,7 @@ def test_chunks_need_no_length_and_headers_may_come_in_several_lines(
 
 def test_names_and_rules_that_s3_does_not_take(s3: Any, bucket: str) -> None:
     for name in ("dot.-dash", "dash-.dot", "two..dots"):
-        with pytest.raises(ClientError, match="The specified bucket is not valid."):
+        with pytest.raises(ClientError, match="specified bucket is not valid"):
             s3.create_bucket(Bucket=name)
     transition = {"Days": 29, "StorageClass": "STANDARD_IA"}
     rule = {"ID": "a", "Filter": {"Prefix": "x"}, "Status": "Enabled", "Transitions": [transition]}
