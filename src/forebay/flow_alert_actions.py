@@ -19,6 +19,7 @@ from forebay.alerts.alarm import Alarm
 from forebay.alerts.incident import Incident, Notice
 from forebay.alerts.reason import span
 from forebay.alerts.store import Alerts, Due, Line, Standing, put_due, put_history
+from forebay.alerts.targets import target_of
 from forebay.beat import Beat
 from forebay.bus.envelope import envelope, head, moment
 from forebay.clock import SECOND, iso, now_us
@@ -193,21 +194,6 @@ def _message(payload: Mapping[str, Any], id: str) -> bytes:
         by_protocol=machines,
         id=id,
     )
-
-
-def target_of(action: str) -> tuple[str, str]:
-    """Noun and name of `topics.ops`, `functions.f`, or an ARN. Raises UsageError for what cannot be told."""
-    parts = action.split(":")
-    if parts[0] == "arn" and len(parts) >= 6:
-        if parts[2] == "sns" and parts[5]:
-            return "topics", parts[5]
-        if parts[2] == "lambda" and parts[5] == "function" and len(parts) > 6:
-            return "functions", ":".join(parts[6:])
-    else:
-        noun, _, name = action.partition(".")
-        if noun in ("topics", "functions", "bus") and name:
-            return noun, name
-    raise UsageError("NoSuchAction", f"{action} is nothing that an alarm can tell")
 
 
 def due_of(

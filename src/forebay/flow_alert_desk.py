@@ -2,7 +2,7 @@
 
     alarms {names?}                                    every alarm with its state, for the console and the wire
     alarm_set {name, state, reason, data?}             CloudWatch's SetAlarmState
-    alarm_history {name?, item?, start?, end?, ...}    lines of history, newest first
+    alarm_history {name?, item?, start?, end?, raw?, ...}   lines of history, newest first; raw: their data as text
     alarm_chart {name, start, end}                     what it looks at, with its threshold or its band
 
 Times are UTC microseconds, those of a chart UTC seconds. Beside `flow_alerts.py`.
@@ -39,7 +39,9 @@ def operations(alerts: Alerts) -> dict[str, Handler]:
         given = {key: args[key] for key in HISTORY if args.get(key) is not None}
         kinds = tuple(args.get("kinds") or ())
         found = await asyncio.to_thread(lambda: alerts.store.history(**given, kinds=kinds))
-        return {"history": [{**each, "data": orjson.loads(each["data"])} for each in found]}
+        if not args.get("raw"):
+            found = [{**each, "data": orjson.loads(each["data"])} for each in found]
+        return {"history": found}
 
     async def alarm_chart(args: dict[str, Any]) -> Any:
         return await asyncio.to_thread(alerts.chart, args["name"], int(args["start"]), int(args["end"]))

@@ -56,6 +56,13 @@ def asked(service: str, operation: str, **given: Any) -> list[tuple[str, str]]:
             ],
         ),
         (
+            "cloudwatch",
+            "DeleteAlarms",
+            {"AlarmNames": ["a", "b"]},
+            [("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:{name}") for name in "ab"],
+        ),
+        ("cloudwatch", "PutMetricData", {"Namespace": "shop"}, [("cloudwatch:PutMetricData", "*")]),
+        (
             "lambda",
             "CreateFunction",
             {"FunctionName": "f", "Role": ROLE, "Environment": {"Variables": {"Role": "text"}}},

@@ -290,6 +290,14 @@ def _account(arn: MakeArn) -> str:
     return arn("").split(":")[4]
 
 
+def _cloudwatch(_: str, given: Given, arn: MakeArn) -> Iterable[str]:
+    """Alarms; metrics are no resource that policies can name."""
+    names = given.get("AlarmNames") or [given.get("AlarmName")]
+    if given.get("ResourceARN"):
+        return [str(given["ResourceARN"])]
+    return [arn(f"alarm:{name}") for name in names if isinstance(name, str)]
+
+
 _RESOURCES: dict[str, Callable[[str, Given, MakeArn], Iterable[str]]] = {
     "kinesis": _kinesis,
     "firehose": _firehose,
@@ -300,6 +308,7 @@ _RESOURCES: dict[str, Callable[[str, Given, MakeArn], Iterable[str]]] = {
     "logs": _logs,
     "sns": _sns,
     "dynamodb": _dynamodb,
+    "cloudwatch": _cloudwatch,
     "iam": _iam,
     "sts": _sts,
 }

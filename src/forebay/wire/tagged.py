@@ -15,6 +15,7 @@ _KINDS = {
     "deliverystream/": "delivery",
     "event-bus/": "bus",
     "function:": "functions",
+    "alarm:": "alerts",
 }
 
 
