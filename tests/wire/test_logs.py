@@ -224,8 +224,3 @@ def test_a_group_outlives_a_kill(logs: Any, group: str, system: System) -> None:
     put(logs, group, "kept")
     system.kill("front")
     assert messages(logs.get_log_events(logGroupName=group, logStreamName="one")) == ["kept"]
-
-
-def test_insights_is_not_offered(logs: Any, group: str) -> None:
-    with refused("NotImplemented", "forebay does not offer logs.StartQuery"):
-        logs.start_query(logGroupName=group, startTime=0, endTime=1, queryString="fields @message")

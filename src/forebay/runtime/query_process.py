@@ -35,6 +35,7 @@ from forebay.query.plain import plain_rows
 from forebay.query.result import Result
 from forebay.runtime.options import Options
 from forebay.runtime.query_export import Exports
+from forebay.runtime.query_insights import Insights
 from forebay.runtime.query_rights import permit_of
 from forebay.streams.reader import opener
 
@@ -108,6 +109,7 @@ class Desk:
     def handlers(self, stop: asyncio.Event) -> dict[str, Handler]:
         """The operations of query.sock."""
         exports = Exports(self._layout, self._answer)
+        self._insights = Insights(self._layout)
 
         async def query(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.query(**args))
@@ -152,6 +154,7 @@ class Desk:
             "status": status,
             "reload": reload,
             "drain": drain,
+            **self._insights.operations(),
         }
 
     async def _run(self, work: Callable[[], Any]) -> Any:

@@ -252,6 +252,10 @@ class Groups:
         found = [Event(*row) for row in rows]
         return found[::-1] if backwards else found
 
+    def ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a statement on the database, for what else is kept in it."""
+        return self._run(sql, values)
+
     # Functions' text logs.
 
     def take_in(self, name: str) -> None:
