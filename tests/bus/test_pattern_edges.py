@@ -61,6 +61,8 @@ def test_addresses_are_the_same_however_they_are_written() -> None:
         ("10.0.0.0/", "Malformed CIDR, one '/' required"),
         ("10.0.0.0/8/8", "Malformed CIDR, one '/' required"),
         ("10.0.0.0/ 8", "Malformed CIDR, mask bits must be an integer"),
+        ("10.0.0.0/99999999999", "Malformed CIDR, mask bits must be an integer"),
+        ("10.0.0.0/" + "1" * 4000, "Malformed CIDR, mask bits must be an integer"),
         ("10.0.0.0/-8", "Malformed CIDR, mask bits must not be negative"),
         ("10.0.0.0/32", "IPv4 mask bits must be < 32"),
         ("::/128", "IPv6 mask bits must be < 128"),
@@ -121,3 +123,34 @@ def test_operators_are_no_fields_inside_or(name: str) -> None:
 def test_places_in_a_wildcard_are_counted_in_bytes() -> None:
     assert refused('{"a": [{"wildcard": "ä**"}]}') == "Consecutive wildcard characters at pos 3"
     assert refused(r'{"a": [{"wildcard": "ab\\c"}]}') == "Invalid escape character at pos 3"
+
+
+def test_a_block_is_the_one_that_its_address_lies_in() -> None:
+    assert matches({"cidr": "10.0.0.5/24"}, "10.0.0.0")
+    assert matches({"cidr": "10.0.0.0/+024"}, "10.0.0.255")
+    assert matches({"cidr": "1.2.3.4/-0"}, "8.8.8.8")
+    assert not matches({"cidr": "10.0.0.5/24"}, "10.0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(["a", "b"], "a"), ([{"prefix": "a"}, {"suffix": "z"}], "xyz"), ([{"cidr": "10.0.0.0/8"}], "10.1.1.1")],
+)
+def test_an_or_that_is_not_the_operator_is_a_field_of_that_name(value: Any, said: str) -> None:
+    pattern = compile_pattern(json.dumps({"detail": {"$or": value}}))
+    assert pattern.matches({"detail": {"$or": said}})
+    assert not pattern.matches({"detail": {"$or": "q"}})
+    assert not pattern.matches({"detail": {}})
+
+
+def test_an_or_that_is_neither_is_refused_as_the_operator() -> None:
+    assert refused('{"$or": [{"a": ["x"]}]}') == "There must have at least 2 Objects in $or relationship."
+    assert refused('{"$or": "x"}') == "It must be an Array followed with $or."
+
+
+def test_the_lengths_of_all_ors_multiply_to_a_thousand_at_most() -> None:
+    pattern: dict[str, Any] = {"a": ["1"]}
+    for _ in range(9):
+        pattern = {"$or": [pattern, {"b": ["2"]}]}
+    assert compile_pattern(json.dumps(pattern))
+    assert "1000 rule combinations" in refused(json.dumps({"$or": [pattern, {"b": ["2"]}]}))

@@ -34,8 +34,10 @@ def test_an_archive_counts_what_matches_it(events: Any, bus: str) -> None:
     (target,) = events.list_targets_by_rule(Rule=managed["Name"], EventBusName=bus)["Targets"]
     assert (target["Id"], target["Arn"]) == (managed["Name"], "arn:aws:events:us-east-1:::")
     assert '"event": <aws.events.event.json>' in target["InputTransformer"]["InputTemplate"]
-    events.update_archive(ArchiveName=f"{bus}-a", Description="new", RetentionDays=5)
-    assert events.describe_archive(ArchiveName=f"{bus}-a")["RetentionDays"] == 5
+    key = "arn:aws:kms:us-east-1:000000000000:key/k"
+    events.update_archive(ArchiveName=f"{bus}-a", Description="new", RetentionDays=5, KmsKeyIdentifier=key)
+    shown = events.describe_archive(ArchiveName=f"{bus}-a")
+    assert (shown["RetentionDays"], shown["KmsKeyIdentifier"]) == (5, key)
     events.delete_archive(ArchiveName=f"{bus}-a")
     refused(
         "ResourceNotFoundException",

@@ -226,6 +226,9 @@ def test_a_pattern_is_tried_on_an_event(events: Any) -> None:
     )
     assert events.test_event_pattern(Event=event, EventPattern='{"detail":{"a":[2]}}')["Result"] is True
     assert events.test_event_pattern(Event=event, EventPattern='{"source":["else"]}')["Result"] is False
+    wide = json.dumps({**json.loads(event), "detail": {"a": 10**400}})
+    above = '{"detail":{"a":[{"numeric":[">",1]}]}}'
+    assert events.test_event_pattern(Event=wide, EventPattern=above)["Result"] is False
     refused(
         "ValidationException",
         "Parameter Event is not valid.",

@@ -134,9 +134,10 @@ def cidr(value: Any) -> Operator:
     host, _, mask = value.partition("/")
     if not mask.rstrip("/") or "/" in mask.rstrip("/"):
         raise InvalidPattern("Malformed CIDR, one '/' required")
-    if not _INTEGER.fullmatch(mask.rstrip("/")):
+    digits = mask.rstrip("/")
+    if not _INTEGER.fullmatch(digits) or len(digits.lstrip("+-0")) > 10 or abs(int(digits)) >= 1 << 31:
         raise InvalidPattern("Malformed CIDR, mask bits must be an integer")
-    bits = int(mask.rstrip("/"))
+    bits = int(digits)
     if bits < 0:
         raise InvalidPattern("Malformed CIDR, mask bits must not be negative")
     address = address_of(host)
@@ -144,8 +145,10 @@ def cidr(value: Any) -> Operator:
         raise InvalidPattern(f"{'Invalid' if like_address(host) else 'Nonstandard'} IP address: {host}")
     if bits >= address.max_prefixlen:
         raise InvalidPattern(f"IPv{address.version} mask bits must be < {address.max_prefixlen}")
-    high = int(address) | ((1 << (address.max_prefixlen - bits)) - 1)
-    return Cidr(address.packed, high.to_bytes(len(address.packed), "big"))
+    rest = (1 << (address.max_prefixlen - bits)) - 1
+    low, high = int(address) & ~rest, int(address) | rest
+    size = len(address.packed)
+    return Cidr(low.to_bytes(size, "big"), high.to_bytes(size, "big"))
 
 
 def _operand(operator: str, value: Any) -> float:

@@ -67,7 +67,7 @@ def comparable(value: Scalar) -> bool:
         return math.isfinite(value) and Decimal(repr(float(value))) == Decimal(value.text)
     if type(value) is int and not -_EXACT <= value <= _EXACT:
         return abs(value) < 10**300 and Decimal(repr(float(value))) == value
-    return is_number(value)
+    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def identity(value: Scalar) -> tuple[str, Any]:
@@ -186,7 +186,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Cidr:
-    """`{"cidr": "10.0.0.0/24"}`: from the address as written to the end of its block."""
+    """`{"cidr": "10.0.0.0/24"}`: the addresses of the block that the one written lies in."""
 
     low: bytes
     high: bytes

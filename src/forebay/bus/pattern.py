@@ -74,7 +74,19 @@ def compile_pattern(text: str | bytes | Mapping[str, Any]) -> Pattern:
         raise InvalidPattern(str(error)) from None
     if not isinstance(parsed, Members):
         raise InvalidPattern("Filter is not an object")
-    alternatives = _object([{}], (), parsed, inside_or=False)
+    combinations = _combinations(parsed)
+    try:
+        alternatives = _object([{}], (), parsed, inside_or=False)
+    except InvalidPattern:
+        # A `$or` that AWS's matcher cannot take for the operator is a field of that name to it.
+        try:
+            alternatives = _object([{}], (), parsed, inside_or=None)
+        except InvalidPattern:
+            alternatives = []
+        if not alternatives:
+            raise
+    if combinations > MOST_ALTERNATIVES:
+        raise InvalidPattern(f"Rule is too complex - $or makes over {MOST_ALTERNATIVES} rule combinations")
     # In the order of their paths: what an `{"exists": false}` is about depends on those before it.
     return Pattern(tuple(dict(sorted(one.items())) for one in alternatives))
 
@@ -85,13 +97,30 @@ def _no_constant(name: str) -> float:
     )
 
 
+def _combinations(node: Any) -> int:
+    """What the lengths of all lists of `$or` multiply to, which is what AWS's guide bounds."""
+    found = 1
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Members):
+            for name, value in each.pairs:
+                if name == "$or" and isinstance(value, list):
+                    found *= len(value) or 1
+                pending.append(value)
+        elif isinstance(each, list):
+            pending += each
+    return found
+
+
 def _object(
-    alternatives: list[dict[str, Tests]], path: tuple[str, ...], node: Members, *, inside_or: bool
+    alternatives: list[dict[str, Tests]], path: tuple[str, ...], node: Members, *, inside_or: bool | None
 ) -> list[dict[str, Tests]]:
+    """The alternatives with what an object asks; with `inside_or` None, `$or` is a name like any other."""
     if not node:
         raise InvalidPattern("Empty objects are not allowed")
     for name, value in node.pairs:
-        if name == "$or":
+        if name == "$or" and inside_or is not None:
             alternatives = _or(alternatives, path, value)
             continue
         if inside_or and name in _RESERVED_IN_OR:
@@ -119,7 +148,7 @@ def _or(alternatives: list[dict[str, Tests]], path: tuple[str, ...], value: Any)
         forked += _object([dict(a) for a in alternatives], path, branch, inside_or=True)
         if len(forked) > MOST_ALTERNATIVES:
             raise InvalidPattern(
-                f"Rule is too complex - $or makes more than {MOST_ALTERNATIVES} combinations"
+                f"Rule is too complex - $or makes over {MOST_ALTERNATIVES} rule combinations"
             )
     if len(value) < 2:
         raise InvalidPattern("There must have at least 2 Objects in $or relationship.")

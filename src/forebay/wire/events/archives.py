@@ -58,7 +58,7 @@ def one_filter(given: Json, operation: str) -> None:
 
 def _spec(doc: Json | None, given: Json) -> tuple[ArchiveSpec, Json]:
     meta = dict(doc["meta"]) if doc else {"created": now_us()}
-    for name, own in (("Description", "description"), ("EventPattern", "pattern"), ("RetentionDays", "days")):
+    for name, own in _KEPT.items():
         if given.get(name) is not None:
             meta[own] = given[name]
     pattern: Any = meta.get("pattern") or None
@@ -70,7 +70,15 @@ def _spec(doc: Json | None, given: Json) -> tuple[ArchiveSpec, Json]:
     return spec, meta
 
 
-@SERVICE.operation("CreateArchive", partial="KmsKeyIdentifier has no effect")
+_KEPT = {
+    "Description": "description",
+    "EventPattern": "pattern",
+    "RetentionDays": "days",
+    "KmsKeyIdentifier": "kms",
+}
+
+
+@SERVICE.operation("CreateArchive", partial="KmsKeyIdentifier is kept and shown, without effect")
 async def create_archive(asked: Asked, given: Json) -> Json:
     """Begin to keep a bus's events."""
     name = given["ArchiveName"]
@@ -117,7 +125,8 @@ async def describe_archive(asked: Asked, given: Json) -> Json:
     """An archive, with what is in it by now."""
     name = given["ArchiveName"]
     bus, doc = archive(asked, name)
-    more = {"Description": doc["meta"].get("description"), "EventPattern": doc["meta"].get("pattern")}
+    names = ("Description", "EventPattern", "KmsKeyIdentifier")
+    more = {member: doc["meta"].get(_KEPT[member]) for member in names}
     return present(
         {**await _shown(asked, bus, name, doc), "ArchiveArn": asked.arn(f"archive/{name}"), **more}
     )
@@ -148,7 +157,7 @@ async def list_archives(asked: Asked, given: Json) -> Json:
     }
 
 
-@SERVICE.operation("UpdateArchive", partial="KmsKeyIdentifier has no effect")
+@SERVICE.operation("UpdateArchive", partial="KmsKeyIdentifier is kept and shown, without effect")
 async def update_archive(asked: Asked, given: Json) -> Json:
     """Change what an archive keeps, and how long."""
     name = given["ArchiveName"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import orjson
 
 from forebay.bus.operators import InvalidPattern
@@ -22,9 +24,26 @@ async def test_event_pattern(asked: Asked, given: Json) -> Json:
         message = refusal(given["EventPattern"], error)
         raise AwsError("InvalidEventPatternException", message) from None
     try:
-        event = orjson.loads(given["Event"])
-    except ValueError:
+        event = _event(given["Event"])
+    except (ValueError, RecursionError):
         raise invalid("Parameter Event is not valid.") from None
     if not isinstance(event, dict):
         raise invalid("Parameter Event is not valid.")
     return {"Result": pattern.matches(event)}
+
+
+def _event(text: str) -> object:
+    """An event; also one with numbers that are past those of a double. Raises ValueError."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        # Python's floats say infinity where orjson refuses: equal to nothing that a pattern compares with.
+        return json.loads(text, parse_int=_whole, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 300 else float(digits)
