@@ -21,7 +21,7 @@ from forebay.project.secrets import reveal, secrets_of
 from forebay.topics import mail, services
 from forebay.topics.message import Message
 from forebay.topics.post import Poster
-from forebay.topics.section import MailSpec, SubscriptionSpec, function_of
+from forebay.topics.section import LOCAL, MailSpec, SubscriptionSpec, function_of
 from forebay.topics.shapes import Notice
 from forebay.topics.signing import Signer
 from forebay.topics.subscriber import Put, Subscriber
@@ -88,7 +88,7 @@ class Ways:
                 self._poster(running).post(notice.chat(), {"content-type": "application/json"})
             case "email" | "email-json":
                 subject, text = notice.mail()
-                self.mail(wanted.mail, self._endpoint(own), subject, text, f"{message.id}.{own.id}")
+                self.mail(wanted.mail or LOCAL, self._endpoint(own), subject, text, f"{message.id}.{own.id}")
             case "service":
                 services.send(self._endpoint(own), message.subject, notice.text)
             case "lambda":
@@ -121,14 +121,8 @@ class Ways:
     def _endpoint(self, own: SubscriptionSpec) -> str:
         return reveal(own.endpoint, self._secrets)
 
-    def mail(self, server: MailSpec | None, to: str, subject: str, text: str, id: str) -> None:
-        """Send a mail. Raises Unavailable, also where the project names no mail server."""
-        if server is None:
-            raise Unavailable(
-                "NoMailServer",
-                "no topic of the project says by which server mails are sent",
-                fix="topics.<name>.mail",
-            )
+    def mail(self, server: MailSpec, to: str, subject: str, text: str, id: str) -> None:
+        """Send a mail. Raises Refused, Unavailable."""
         mail.send(server, lambda each: reveal(each, self._secrets), to=to, subject=subject, text=text, id=id)
 
     def _secrets(self, name: str) -> str:

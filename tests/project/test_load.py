@@ -98,16 +98,13 @@ def test_one_of_everything_has_nothing_wrong_with_it(everything: Project) -> Non
     assert everything.of(FunctionSpec)["alert"].on[0].batch == 100
 
 
-def test_what_does_not_run_yet_is_checked_but_refused_with_its_place_and_reason(everything: Project) -> None:
-    refused = unsupported(everything, SECTIONS)
-    said = {finding.message.partition(" ")[0]: finding for finding in refused}
-    assert set(said) == {
-        "`topics`",
-        "`alerts`",
-        "`simulate.shoppers.template`",
-    }
-    assert all(finding.code == "NotBuiltYet" and finding.why and finding.line for finding in refused)
-    assert said["`topics`"].line > 5
+def test_what_does_not_run_yet_is_checked_but_refused_with_its_place_and_reason(folder: Folder) -> None:
+    asked = folder.good("streams: {a: {}}\nlake:\n  shop: {versioning: true}\n")
+    (refused,) = unsupported(asked, SECTIONS)
+    assert refused.message == "`lake.shop.versioning` does not run yet"
+    assert refused.code == "NotBuiltYet"
+    assert refused.why
+    assert refused.line == 4
 
 
 def test_a_project_is_the_same_after_it_was_written_for_the_processes(everything: Project) -> None:

@@ -31,7 +31,6 @@ _LATER = "its section is specified and refused by run; there is nothing to test 
 _OVERVIEW = "is in the graph and the figures of the console's overview"
 
 TESTS: dict[str, str] = {
-    "topics": _LATER,
 }
 
 CONSOLE: dict[str, str] = {
@@ -41,6 +40,7 @@ CONSOLE: dict[str, str] = {
     "query": "/query",
     "dashboards": "/dashboards",
     "keyvalue": "/keyvalue",
+    "topics": "/topics",
 }
 
 NO_CONSOLE: dict[str, str] = {
@@ -53,7 +53,6 @@ NO_CONSOLE: dict[str, str] = {
     "bus": "does not run yet",
     "streamsql": _OVERVIEW,
     "alerts": _OVERVIEW,
-    "topics": "does not run yet",
 }
 
 DEPLOY: dict[str, str] = dict.fromkeys(NOUNS, "deploying to AWS is not built yet") | {

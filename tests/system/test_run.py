@@ -42,10 +42,10 @@ def test_all_findings_are_printed_with_their_places(tmp_path: Path) -> None:
     assert len(findings) == 2
 
 
-def test_a_section_that_does_not_run_yet_is_refused_by_name(tmp_path: Path) -> None:
-    folder = project(tmp_path / "p", PLAIN + "topics:\n  ops: {email: [ops@example.org]}\n")
+def test_what_does_not_run_yet_is_refused_by_name(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", PLAIN + "lake:\n  plain: {versioning: true}\n")
     result = refused(folder)
-    assert "topics" in result.err
+    assert "lake.plain.versioning" in result.err
     assert "does not run yet" in result.err
 
 

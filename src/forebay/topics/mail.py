@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ from forebay.topics.errors import Refused
 from forebay.topics.section import MailSpec
 
 TIMEOUT = 15.0
+_FIX = "say the server under `mail` of the topic"
 
 
 def send(
@@ -20,7 +22,7 @@ def send(
     """Hand one mail over. Raises Refused for an address that the server does not take, Unavailable."""
     mail = EmailMessage()
     mail["Subject"] = " ".join(subject.split())
-    mail["From"] = server.sender
+    mail["From"] = server.sender or f"forebay@{socket.getfqdn()}"
     try:
         mail["To"] = to
     except ValueError:
@@ -41,7 +43,9 @@ def send(
         message = f"the mail server answered {error.smtp_code} {said.decode('utf-8', 'replace')}"
         raise Unavailable("MailFailed", message) from None
     except (OSError, smtplib.SMTPException) as error:
-        raise Unavailable("MailServerUnreachable", f"{server.host}:{server.port}: {error}") from None
+        raise Unavailable(
+            "MailServerUnreachable", f"{server.host}:{server.port}: {error}", fix=_FIX
+        ) from None
 
 
 def _connected(server: MailSpec) -> smtplib.SMTP:

@@ -118,6 +118,8 @@ def filtered_by(message: Message, scope: str) -> dict[str, Any] | None:
             return None
         return rounded(body) if isinstance(body, dict) else None
     found: dict[str, Any] = {}
+    if not message.attributes:
+        return None  # as SNS has it, also where a policy asks for what is not there
     for name, attribute in message.attributes.items():
         kind, value = attribute["Type"], attribute["Value"]
         if kind.startswith("Binary"):

@@ -104,7 +104,7 @@ class TopicSpec(Spec, frozen=True, kw_only=True):
     mail: Annotated[
         MailSpec | None,
         Field(
-            "The mail server. Said in one topic it holds for all that say none.",
+            "The mail server. Said in one topic it holds for all that say none; otherwise this machine's own is tried.",
             example='{host: smtp.example.org, from: forebay@example.org, user: me, password: "${secret:SMTP_PASSWORD}"}',
         ),
     ] = None
@@ -183,11 +183,15 @@ def default_errors(project: Project) -> Location:
     return Location(f"{bucket}-errors", "topics/")
 
 
-def mail_of(project: Project, topic: str) -> MailSpec | None:
-    """The mail server of a topic: its own, else the first that one says."""
+LOCAL = MailSpec(host="localhost", port=25, sender="", tls="never")
+"""This machine's own mail server, if it has one."""
+
+
+def mail_of(project: Project, topic: str) -> MailSpec:
+    """The mail server of a topic: its own, else the first that one says, else this machine's."""
     topics = project.of(TopicSpec)
     own = topics[topic].mail if topic in topics else None
-    return own or next((spec.mail for spec in topics.values() if spec.mail is not None), None)
+    return own or next((spec.mail for spec in topics.values() if spec.mail is not None), LOCAL)
 
 
 def _readers(name: str, entry: Any) -> list[str]:
@@ -210,15 +214,7 @@ def _with_subscriptions(
 
 
 def _check(check: Check) -> None:
-    topics = dict(check.entries("topics", TopicSpec))
-    for name, spec in topics.items():
-        if spec.email and not any(each.mail for each in topics.values()):
-            check.add(
-                "NoMailServer",
-                ("topics", name, "email"),
-                f"the topic {name} sends mails, and no topic says by which server",
-                fix=f"add topics.{name}.mail: {{host: smtp.example.org, from: forebay@example.org}}",
-            )
+    for name, spec in check.entries("topics", TopicSpec):
         for index, address in enumerate(spec.email):
             if not USE.search(address) and address.count("@") != 1:
                 check.add("BadAddress", ("topics", name, "email", index), f"{address!r} is no mail address")
