@@ -15,12 +15,13 @@ from forebay.telemetry import log
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[io.StringIO]:
-    before = logging.getLogger().level
+    before = logging.getLogger().level, logging.getLogger("forebay").level
     stream = io.StringIO()
     log.configure(tmp_path, "front", terminal=stream)
     yield stream
     log.end_logging()
-    logging.getLogger().setLevel(before)
+    for name, level in zip((None, "forebay"), before, strict=True):
+        logging.getLogger(name).setLevel(level)
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -75,3 +76,33 @@ def test_the_file_rotates_by_size(
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["front.log", "front.log.1", "front.log.2", "front.log.3"]
     assert all((tmp_path / name).stat().st_size <= 2000 for name in files)
+
+
+def test_the_project_says_what_is_the_least_that_is_logged(tmp_path: Path, terminal: io.StringIO) -> None:
+    applied = tmp_path / "project.json"
+    for level in ("warning", "debug", "info"):
+        spec = {"level": level}
+        applied.write_text(json.dumps({"sections": {"telemetry": {"telemetry": spec}}}))
+        log.follow(applied)
+        for name in ("forebay.x", "library"):
+            logging.getLogger(name).debug("%s debug", level)
+            logging.getLogger(name).info("%s info", level)
+            logging.getLogger(name).warning("%s warning", level)
+    said = [(str(line["from"]), str(line["text"])) for line in lines(tmp_path)]
+    assert [text for name, text in said if name == "forebay.x"] == [
+        "warning warning",
+        *(f"debug {level}" for level in ("debug", "info", "warning")),
+        *(f"info {level}" for level in ("info", "warning")),
+    ]
+    assert [text for name, text in said if name == "library" and "debug debug" in text] == []
+    assert {str(line["process"]) for line in lines(tmp_path)} == {"front"}
+
+
+def test_a_project_that_cannot_be_read_changes_nothing(tmp_path: Path, terminal: io.StringIO) -> None:
+    log.quieten("warning")
+    log.follow(tmp_path / "missing.json")
+    (tmp_path / "broken.json").write_text("{")
+    log.follow(tmp_path / "broken.json")
+    logging.getLogger("forebay.x").info("quiet")
+    logging.getLogger("forebay.x").warning("loud")
+    assert [str(line["text"]) for line in lines(tmp_path)] == ["loud"]

@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     layout = Layout(asked.state)
     options = msgspec.json.decode(asked.options, type=Options)
     log.configure(layout.logs, asked.role.partition(":")[0])
+    log.follow(layout.applied)
     try:
         _run(asked.role, layout, options, fds)
     except ForebayError as error:

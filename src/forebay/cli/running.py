@@ -104,6 +104,7 @@ class Run:
         ports = {name: door.getsockname()[1] for name, door in doors.items()}
         urls = {name: self.options.url(port) for name, port in ports.items()}
         apply.carry_out(self.layout, project, steps)
+        log.follow(self.layout.applied)
         supervisor = Supervisor(
             self.layout,
             name=project.name,

@@ -35,6 +35,7 @@ from forebay.runtime.documents import effective_at
 from forebay.runtime.flow_meter import FlowMeter
 from forebay.runtime.options import Options
 from forebay.sections import SECTIONS
+from forebay.telemetry.log import follow
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +154,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         return await asyncio.to_thread(flow.replay, str(args["delivery"]))
 
     async def reload(_: dict[str, Any]) -> Any:
+        follow(layout.applied)
         await asyncio.to_thread(lambda: flow.apply(applied(layout)))
         return {}
 

@@ -38,6 +38,7 @@ from forebay.runtime.query_export import Exports
 from forebay.runtime.query_insights import Insights
 from forebay.runtime.query_rights import permit_of
 from forebay.streams.reader import opener
+from forebay.telemetry.log import follow
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,7 @@ class Desk:
 
         async def reload(_: dict[str, Any]) -> Any:
             self._database = None
+            follow(self._layout.applied)
             return {}
 
         async def drain(_: dict[str, Any]) -> Any:

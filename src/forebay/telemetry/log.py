@@ -1,7 +1,7 @@
 """A process's log: one JSON object a line in `logs/<role>.log`; what is an error is said on stderr too.
 
-    {"t": "2026-01-31T09:30:00.123456Z", "level": "ERROR", "from": "forebay.streams", "text": "...",
-     "pid": 4711, "error": "Traceback ..."}
+    {"t": "2026-01-31T09:30:00.123456Z", "level": "ERROR", "process": "front", "from": "forebay.streams",
+     "text": "...", "pid": 4711, "error": "Traceback ..."}
 
 Written through the standard library's `logging`, which is what every module of forebay and the user's
 libraries speak. Files rotate at `MAX_BYTES`; `KEPT` older ones stay.
@@ -30,10 +30,15 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 class _Lines(logging.Formatter):
     """A record as one line of JSON; what was passed as `extra` becomes keys of its own."""
 
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
     def format(self, record: logging.LogRecord) -> str:
         parts: dict[str, Any] = {
             "t": iso(int(record.created * SECOND)),
             "level": record.levelname,
+            "process": self._role,
             "from": record.name,
             "text": record.getMessage(),
             "pid": record.process,
@@ -65,8 +70,7 @@ def configure(folder: Path, role: str, *, terminal: TextIO | None = None) -> Non
     lines = logging.handlers.RotatingFileHandler(
         folder / f"{role}.log", maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8", delay=True
     )
-    lines.setFormatter(_Lines())
-    lines.setLevel(logging.INFO)
+    lines.setFormatter(_Lines(role))
     people = logging.StreamHandler(terminal or sys.stderr)
     people.setFormatter(_People(role))
     people.setLevel(logging.ERROR)
@@ -76,10 +80,27 @@ def configure(folder: Path, role: str, *, terminal: TextIO | None = None) -> Non
         handler.close()
     root.addHandler(lines)
     root.addHandler(people)
-    root.setLevel(logging.INFO)
+    quieten("info")
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+
+
+def quieten(level: str) -> None:
+    """Log nothing below this level (`debug`, `info`, ...); of the libraries nothing below `info` either way."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger("forebay").setLevel(number)
+    logging.getLogger().setLevel(max(number, logging.INFO))
+
+
+def follow(applied: Path) -> None:
+    """Log as the applied project says (`telemetry: {level: ...}`); nothing changes where none can be read."""
+    try:
+        sections = msgspec.json.decode(applied.read_bytes())["sections"]
+        (spec,) = (sections.get("telemetry") or {"": {}}).values()
+        quieten(str(spec.get("level", "info")))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        logging.getLogger("forebay").debug("the level of logs is not known: %s", error)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:

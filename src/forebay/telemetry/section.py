@@ -73,11 +73,11 @@ class TelemetrySpec(Spec, frozen=True, kw_only=True):
     metric_retention: Annotated[
         float,
         Field(
-            "How long metrics are kept.",
-            example="15d",
+            "How long metrics are kept: by the second for 3 hours, by the minute for 15 days, by 5 minutes for 63 days, "
+            "then by the hour.",
+            example="90d",
             kind="duration",
             minimum=60,
-            later="metrics are not kept yet",
         ),
     ] = 15 * 86400.0
     heartbeat: Annotated[
@@ -89,7 +89,7 @@ class TelemetrySpec(Spec, frozen=True, kw_only=True):
     ] = None
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Field("The least that the processes log.", later="the processes log from info on"),
+        Field("The least that the processes log."),
     ] = "info"
     access_log: Annotated[
         str,

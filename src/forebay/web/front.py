@@ -30,7 +30,7 @@ from forebay.runtime.documents import Documents, effective
 from forebay.runtime.options import Options
 from forebay.runtime.system import System
 from forebay.sections import SECTIONS
-from forebay.telemetry.log import loud
+from forebay.telemetry.log import follow, loud
 from forebay.telemetry.meter import Meter
 from forebay.web.api import Status
 from forebay.web.appends import Appends
@@ -266,6 +266,7 @@ class Front:
         self.logs.advance(args["log"], args["consumer"], args["position"])
 
     async def _reload(self, _: dict[str, Any]) -> None:
+        follow(self._layout.applied)
         await self._follow(Project.decode(self._layout.applied.read_bytes(), SECTIONS))
 
     async def _follow(self, declared: Project) -> None:
