@@ -14,7 +14,7 @@ system = serving()
 
 
 def connection(name: str, **more: Any) -> Json:
-    properties = {"USERNAME": "admin", "PASSWORD": "hunter2"}
+    properties = {"USERNAME": "admin", "PASSWORD": "hunter2", "own": "x"}
     return {"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties, **more}
 
 
@@ -30,7 +30,7 @@ def test_connections_are_kept_and_their_passwords_hidden_when_asked(glue: Any) -
     kept = glue.get_connection(Name="c")["Connection"]
     assert (kept["Status"], kept["ConnectionProperties"]["PASSWORD"]) == ("READY", "hunter2")
     hidden = glue.get_connection(Name="c", HidePassword=True)["Connection"]
-    assert hidden["ConnectionProperties"] == {"USERNAME": "admin"}
+    assert hidden["ConnectionProperties"] == {"USERNAME": "admin", "own": "x"}
     glue.update_connection(Name="c", ConnectionInput=connection("c", Description="new"))
     assert glue.get_connection(Name="c")["Connection"]["Description"] == "new"
     arn = "arn:aws:glue:us-east-1:000000000000:connection/c"
