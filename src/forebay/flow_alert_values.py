@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from forebay.alerts.reason import Sample
 from forebay.clock import SECOND, now_us
 from forebay.errors import ForebayError, QueryFailed
 
-SETTLE = 2.0
+SETTLE = 3.0
 """Seconds after which the metrics of a period have come in."""
 LEARNED = 3600.0
 LEARNED_LITTLE = 60.0
@@ -47,7 +48,7 @@ class NotYet(Exception):
     """What is asked is starting, or ended a moment ago; it is asked again."""
 
 
-class Looker:
+class Looker(ABC):
     """Gives the data points of one alarm, oldest first. `value`, `band` and `error` are the latest."""
 
     def __init__(self, alarm: Alarm, since: int) -> None:
@@ -62,9 +63,9 @@ class Looker:
         self._learned = -LEARNED
         self.learning = 0
 
+    @abstractmethod
     def look(self, clients: Clients) -> Sequence[Sample] | None:
         """The points of an evaluation range; None if there is nothing new to judge. Raises NotYet."""
-        raise NotImplementedError
 
     def within_hours(self, at: int) -> bool:
         """Whether a time counts."""
@@ -91,9 +92,9 @@ class Looker:
         self.learning = len(series)
         self._learned = time.monotonic()
 
+    @abstractmethod
     def past(self, period: float) -> tuple[Sequence[Query], str]:
         """The queries of what it was like, and the id of that which counts."""
-        raise NotImplementedError
 
 
 class Clients:

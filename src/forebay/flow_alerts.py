@@ -50,8 +50,8 @@ QUERIES = 4
 """Queries that are asked at once."""
 SOONEST_QUERY = 0.5
 """Seconds between two looks at whether what a query reads has changed."""
-SHARE = 20.0
-"""A look is followed by a pause of so many times what it cost."""
+SHARE = 10.0
+"""A look is followed by a pause of so many times what it cost, but no longer than the alarm says."""
 CLEAN = 3600.0
 
 
@@ -160,7 +160,7 @@ class Alerts:
             self._broken(watched, repr(error))
         finally:
             cost = time.monotonic() - begun
-            watched.due = time.monotonic() + max(_pause(watched.alarm), SHARE * cost)
+            watched.due = time.monotonic() + max(_pause(watched.alarm), min(SHARE * cost, watched.alarm.every))
             watched.looking = False
 
     def _judge(self, watched: Watched) -> None:
