@@ -6,10 +6,7 @@ codes are S3's (`NoSuchKey`, `PreconditionFailed`, ...): those are the words thi
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +15,13 @@ import apsw
 
 from forebay.clock import SECOND, now_us
 from forebay.errors import NotFound, UsageError
-from forebay.lake import lock
+from forebay.lake import lock, replication
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, tell
 from forebay.lake.schema import GONE, ROW_OUTLIVES
 from forebay.lake.settings import ENCRYPTION, LIFECYCLE, Settings
+from forebay.lake.versions import NULL, new_version
 
-NULL = "null"
 GRACE = 900 * SECOND
 """A file outlives its object by this, for queries that planned it and downloads under way."""
 
@@ -209,21 +206,6 @@ def compact(doc: Any) -> str:
     return json.dumps(doc, separators=(",", ":"))
 
 
-def new_version() -> str:
-    """A version id: 32 characters, as S3's are, the last of which depend on the others."""
-    drawn = os.urandom(20)
-    return base64.b64encode(drawn + zlib.crc32(drawn).to_bytes(4, "big"), altchars=b"._").decode()
-
-
-def is_version(text: str) -> bool:
-    """Whether `text` may be the id of a version; what never was one is told apart from what is no more."""
-    try:
-        found = base64.b64decode(text, altchars=b"._", validate=True)
-    except ValueError:
-        return text == NULL
-    return text == NULL or (len(found) == 24 and zlib.crc32(found[:20]) == int.from_bytes(found[20:], "big"))
-
-
 def precondition_failed(condition: str) -> UsageError:
     """The refusal of what was asked under a condition that does not hold."""
     message = "At least one of the pre-conditions you specified did not hold"
@@ -240,15 +222,19 @@ def put(change: Change) -> Json:
     change.check_open()
     change.check_conditions()
     meta = dict(args["meta"])
-    version = new_version() if change.versioning == "Enabled" else NULL
+    version = args.get("replica") or (new_version() if change.versioning == "Enabled" else NULL)
     shown = None
     if version != NULL:
         meta["version"] = shown = version
-    lock.by_default(change.world.settings.get(change.bucket, lock.LOCK), meta, change.now)
-    encrypted = (change.world.settings.get(change.bucket, ENCRYPTION) or {}).get("told", {})
+    world = change.world.settings
+    lock.by_default(world.get(change.bucket, lock.LOCK), meta, change.now)
+    encrypted = (world.get(change.bucket, ENCRYPTION) or {}).get("told", {})
     if "sse" in meta or "ssec" in meta:
         encrypted = {}
     meta |= encrypted
+    replicas = [] if args.get("replica") else replication.targets(world, change.bucket, change.key, meta)
+    if replicas:
+        meta["replication"] = replication.DONE if all(each.open for each in replicas) else replication.FAILED
     change.make_room(version)
     change.db.execute(
         "INSERT INTO objects(bucket, key, size, etag, modified, path, source, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -260,8 +246,22 @@ def put(change: Change) -> Json:
     change.outdated()
     name = f"ObjectCreated:{args.get('how', 'Put')}"
     change.tell(name, size=args["size"], etag=args["etag"], version=shown)
-    lifecycle = change.world.settings.get(change.bucket, LIFECYCLE)
+    for each in replicas:
+        if each.open:
+            _replicate(change, each, version, meta)
+    lifecycle = world.get(change.bucket, LIFECYCLE)
     return {"version": shown, "modified": change.now, "lifecycle": lifecycle, "encrypted": encrypted}
+
+
+def _replicate(change: Change, to: replication.Target, version: str, meta: Json) -> None:
+    """Make the version that was just put a version of another bucket, too."""
+    files, args = change.world.files, change.args
+    kept = {name: value for name, value in meta.items() if name not in ("version", "replication")}
+    more = {"path": files.keep(files.at(change.bucket, change.key, args["path"])), "replica": version}
+    kept |= {"replication": replication.REPLICA, **to.more}
+    replica = Change(change.db, change.world, {**args, **more, "bucket": to.bucket, "meta": kept})
+    put(replica)
+    change.unlink += replica.unlink
 
 
 def delete(change: Change) -> Json:
@@ -280,7 +280,7 @@ def delete(change: Change) -> Json:
             change.outdated()
             change.tell(f"{by}:Delete", version=None)
         return {"version": None, "marker": False}
-    made = new_version() if change.versioning == "Enabled" else NULL
+    made = change.args.get("replica") or (new_version() if change.versioning == "Enabled" else NULL)
     change.make_room(made)
     change.db.execute(
         "INSERT INTO lake_versions(bucket, key, seq, version, marker, size, etag, modified, path, meta)"
@@ -290,6 +290,13 @@ def delete(change: Change) -> Json:
     if change.current is not None:
         change.outdated()
     change.tell(f"{by}:DeleteMarkerCreated", version=made)
+    if not change.args.get("replica"):
+        for each in replication.marker_targets(change.world.settings, change.bucket, change.key):
+            if each.open:
+                args = {"bucket": each.bucket, "key": change.key, "replica": made}
+                replica = Change(change.db, change.world, args)
+                delete(replica)
+                change.unlink += replica.unlink
     return {"version": made, "marker": True}
 
 

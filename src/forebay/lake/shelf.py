@@ -18,7 +18,8 @@ import apsw
 from forebay.db import open_db, told
 from forebay.errors import NotFound, Unavailable
 from forebay.lake.keys import above
-from forebay.lake.objects import NULL, Json
+from forebay.lake.objects import Json
+from forebay.lake.versions import NULL
 
 BATCH = 1000
 FIRST = 1 << 62

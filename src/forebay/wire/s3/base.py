@@ -17,9 +17,9 @@ from botocore.model import OperationModel
 from forebay.arn import ACCOUNT
 from forebay.clock import to_datetime
 from forebay.errors import ForebayError, Unavailable
-from forebay.lake.objects import is_version
 from forebay.lake.section import buckets
 from forebay.lake.shelf import Object, Shelf
+from forebay.lake.versions import is_version
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.system import System

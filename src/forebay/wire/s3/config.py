@@ -94,6 +94,12 @@ async def put_bucket_versioning(asked: Asked, given: Json) -> Json:
     if status == "Suspended" and await setting(asked, bucket, "lock") is not None:
         message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
         raise AwsError("InvalidBucketState", message, http=409)
+    if status == "Suspended" and await setting(asked, bucket, "replication") is not None:
+        message = (
+            "A replication configuration is present on this bucket, so you cannot change the versioning state. "
+            "To change the versioning state, first delete the replication configuration."
+        )
+        raise AwsError("InvalidBucketState", message, http=409)
     await put_setting(asked, bucket, "versioning", {"status": status})
     return {}
 
@@ -214,27 +220,3 @@ def _is_narrowed(condition: Json) -> bool:
             if name.lower() in _NARROWING and not any(set("*?$") & set(str(each)) for each in values):
                 return True
     return False
-
-
-# What has one answer only.
-
-
-def _never(name: str, code: str, message: str) -> None:
-    @operation(name)
-    async def get(asked: Asked, given: Json) -> Json:
-        bucket = need_bucket(asked, given)
-        raise AwsError(code, message, http=404, BucketName=bucket)
-
-
-_never(
-    "GetBucketReplication",
-    "ReplicationConfigurationNotFoundError",
-    "The replication configuration was not found",
-)
-
-
-@operation("DeleteBucketReplication")
-async def delete_bucket_replication(asked: Asked, given: Json) -> Json:
-    """There is none."""
-    need_bucket(asked, given)
-    return {"_status": 204}

@@ -185,6 +185,8 @@ def described(found: Object) -> Json:
             members[name] = meta[key]
     if "class" in meta:
         members["StorageClass"] = meta["class"]
+    if "replication" in meta:
+        members["ReplicationStatus"] = meta["replication"]
     return members
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from forebay.errors import ForebayError, Unavailable
-from forebay.lake.objects import is_version
 from forebay.lake.shelf import Object, Shelf
+from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.acl import check_acl
