@@ -24,6 +24,7 @@ from forebay.cli.find import json_option, project_folder
 from forebay.cli.findings import show_findings
 from forebay.cli.rows import differences
 from forebay.errors import ForebayError, NoServer, NotFound, QueryFailed, Unavailable, UsageError
+from forebay.functions.section import FunctionSpec
 from forebay.ingest.section import RouteSpec
 from forebay.ipc import Client
 from forebay.layout import Layout
@@ -32,10 +33,11 @@ from forebay.project.model import Project
 from forebay.query.section import NamedQuerySpec
 from forebay.sections import SECTIONS
 from forebay.sender import Log, Route, Target
+from forebay.streamsql.section import StreamSqlSpec
 
 PATIENCE = 30.0
-CRAWLED = 15.0
-"""Seconds in which a crawler has found what arrived."""
+FOLLOWED = 15.0
+"""Seconds in which crawlers, functions and windows have followed what arrived."""
 
 
 @click.command()
@@ -148,9 +150,8 @@ def _run_case(project: Project, system: _System, case: Case) -> list[str]:
 
 
 def _compared(project: Project, system: _System, case: Case, query: str, expect: list[Any]) -> list[str]:
-    """How the rows differ; where crawlers follow what arrives, they are given time to."""
-    crawled = any(crawler.arrives for crawler in project.of(CrawlerSpec).values())
-    deadline = time.monotonic() + (CRAWLED if crawled else 0)
+    """How the rows differ; where something goes on working after all was read, it is given time to."""
+    deadline = time.monotonic() + (FOLLOWED if _follows(project) else 0)
     while True:
         try:
             columns, rows = system.query(project, query)
@@ -162,6 +163,15 @@ def _compared(project: Project, system: _System, case: Case, query: str, expect:
             if not found or time.monotonic() > deadline:
                 return found
         time.sleep(0.1)
+
+
+def _follows(project: Project) -> bool:
+    """Whether crawlers follow what arrives, functions what is put, or windows wait for a silent shard."""
+    return (
+        any(crawler.arrives for crawler in project.of(CrawlerSpec).values())
+        or any(function.on for function in project.of(FunctionSpec).values())
+        or bool(project.of(StreamSqlSpec))
+    )
 
 
 class _System:
