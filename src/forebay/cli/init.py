@@ -23,7 +23,11 @@ _LEFT_OUT = {"__pycache__", ".forebay", ".env"}
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--example", metavar="NAME", help="Start from an example instead: restaurant, orders, sports, gaming.")
+@click.option(
+    "--example",
+    metavar="NAME",
+    help="Start from an example instead: restaurant, orders, sports, gaming, ecommerce.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path, example: str | None, as_json: bool) -> int:
     """Make a project in DIR to start from: events in, a table, a live dashboard."""
