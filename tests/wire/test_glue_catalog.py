@@ -179,6 +179,7 @@ def test_an_update_from_an_old_version_is_refused(glue: Any, database: str) -> N
         (".*tab.*", 3),
         ("dot*.*", 1),
         ("x", 0),
+        ("(a+|t+|m+|y+|b+|l+|e+)+(a+|t+)+x", 0),
     ],
 )
 def test_tables_are_found_by_expression(glue: Any, named: str, expression: str, count: int) -> None:
@@ -248,7 +249,7 @@ def test_there_are_no_jobs(glue: Any) -> None:
 
 
 def test_what_is_not_offered_says_so(glue: Any) -> None:
-    refused("NotImplemented", "glue.GetWorkflow", glue.get_workflow, Name="w")
+    refused("NotImplemented", "glue.GetBlueprint", glue.get_blueprint, Name="w")
 
 
 def test_what_was_made_survives_kill_9(system: System, glue: Any, database: str) -> None:

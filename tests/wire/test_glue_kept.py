@@ -156,7 +156,16 @@ def test_functions_are_kept_found_by_pattern_and_go_with_their_database(glue: An
         return [each["FunctionName"] for each in found]
 
     assert listed(".*", DatabaseName=database) == listed("o.*r") == ["other"]
-    assert listed("*", DatabaseName=database) == ["other"]
+    assert listed(r"\Qoth\E..", DatabaseName=database) == ["other"]
+    assert listed(r"\Qo.*r\E", DatabaseName=database) == []
+    assert listed("(o+|t+|h+|e+|r+)+x", DatabaseName=database) == []
+    refused(
+        "InvalidInputException",
+        "Invalid pattern syntax: *",
+        glue.get_user_defined_functions,
+        DatabaseName=database,
+        Pattern="*",
+    )
     assert listed("upper.*", DatabaseName=database) == []
     gone = {"DatabaseName": database, "FunctionName": "upper_clean"}
     refused("EntityNotFoundException", "Cannot find function.", glue.delete_user_defined_function, **gone)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from forebay.errors import NotFound
 from forebay.wire.athena.base import SERVICE, invalid, page
 from forebay.wire.athena.kinds import missing
 from forebay.wire.athena.rights import may_look
 from forebay.wire.athena.statements import catalog
+from forebay.wire.glue.expressions import Expression
 from forebay.wire.glue.shapes import storage_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -122,11 +121,9 @@ async def list_table_metadata(asked: Asked, given: Json) -> Json:
     expression = given.get("Expression")
     if expression:
         try:
-            pattern = re.compile(
-                expression.replace("*", ".*") if expression in ("*",) else expression, re.IGNORECASE
-            )
-        except re.error as error:
+            wanted = Expression(".*" if expression == "*" else expression, ignore_case=True)
+        except ValueError as error:
             raise invalid(f"Expression: {error}") from None
-        rows = [row for row in rows if pattern.fullmatch(row["name"])]
+        rows = [row for row in rows if wanted.matches(row["name"])]
     found, more = page([_table(row) for row in rows], given, 50)
     return {"TableMetadataList": found, **more}

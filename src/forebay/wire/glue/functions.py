@@ -6,7 +6,7 @@ from typing import Any
 
 from forebay.clock import now_us
 from forebay.wire.glue.base import SERVICE, ask, folded, invalid, not_found, page, present, seconds
-from forebay.wire.glue.tables import pattern
+from forebay.wire.glue.expressions import java_expression
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -65,12 +65,12 @@ async def get_function(asked: Asked, given: Json) -> Json:
 @SERVICE.operation("GetUserDefinedFunctions")
 async def get_functions(asked: Asked, given: Json) -> Json:
     """The functions of a database, or of all, whose name a pattern matches."""
-    wanted = pattern(given["Pattern"])
+    wanted = java_expression(given["Pattern"])
     scope = f"{await _database(asked, given)}/" if given.get("DatabaseName") else ""
     found: list[Any] = [
         (id, doc)
         for id, doc in asked.system.documents.all(KIND, scope)
-        if wanted.fullmatch(doc["made"]["FunctionName"])
+        if wanted.matches(doc["made"]["FunctionName"])
     ]
     chosen, more = page(found, given, MOST, key=lambda item: item[0])
     return {"UserDefinedFunctions": [_shown(asked, id, doc) for id, doc in chosen], **more}

@@ -16,6 +16,7 @@ from forebay.wire.glue.base import (
     refuse_declared,
     token,
 )
+from forebay.wire.glue.expressions import table_expression
 from forebay.wire.glue.indexes import check_indexes, keep_indexes
 from forebay.wire.glue.shapes import doc_of, table_of
 from forebay.wire.service import Asked, Json
@@ -66,23 +67,6 @@ async def get_table(asked: Asked, given: Json) -> Json:
     return {"Table": table_of(asked, await ask(asked, "table_row", database=database, name=name))}
 
 
-def pattern(expression: str) -> re.Pattern[str]:
-    """GetTables' Expression: a regular expression in which a lone `*` is a wildcard too.
-
-    Raises InvalidInputException.
-    """
-    atoms = re.findall(r"\\.|\[(?:\\.|[^\]])*\]|.", expression, re.DOTALL)
-    parts: list[str] = []
-    for index, atom in enumerate(atoms):
-        before = atoms[index - 1] if index else ""
-        repeats = len(before) > 1 or before in (".", ")")
-        parts.append(".*" if atom == "*" and not repeats else atom)
-    try:
-        return re.compile("".join(parts), re.IGNORECASE)
-    except re.error as error:
-        raise invalid(f"Invalid expression {expression}: {error}") from None
-
-
 @SERVICE.operation("GetTables")
 async def get_tables(asked: Asked, given: Json) -> Json:
     """A database's tables, by name; those whose name an expression matches."""
@@ -90,11 +74,9 @@ async def get_tables(asked: Asked, given: Json) -> Json:
     limit = given.get("MaxResults") or MOST
     names = None
     if expression := given.get("Expression"):
-        if len(expression) > 2048:
-            raise invalid("Expression is longer than 2048 characters")
-        wanted = pattern(expression)
+        wanted = table_expression(expression)
         found = await ask(asked, "table_names", database=database)
-        names = [name for _, name in found if wanted.fullmatch(name)]
+        names = [name for _, name in found if wanted.matches(name)]
     args = {"database": database, "after": after(given), "limit": limit + 1, "names": names}
     rows = await ask(asked, "list_tables", **args)
     answer: Json = {"TableList": [table_of(asked, row) for row in rows[:limit]]}
