@@ -150,6 +150,11 @@ class Pace:
         self._begun = self._looked = time.monotonic()
         self._owed = 1.0  # the first goes at once
 
+    def begin(self) -> None:
+        """All is ready: what that took makes nothing due."""
+        self._wall, self._begun = time.time(), time.monotonic()
+        self._looked = self._begun
+
     def simulated(self) -> float:
         """The time of the shape's clock, in seconds since 1970."""
         return self._wall + (time.monotonic() - self._begun) * self._shape.speed
@@ -188,6 +193,7 @@ def _hold(source: Events, target: Target, state: Progress, pace: Pace, bounds: _
     tell = bounds.progress
     begun = told = time.monotonic()
     left = bounds.events
+    pace.begin()
 
     def over() -> bool:
         state.elapsed = time.monotonic() - begun

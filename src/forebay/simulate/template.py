@@ -140,27 +140,6 @@ def _values(text: str, begin: int, end: int) -> list[Any]:
     return [] if values == [""] else list(values)
 
 
-def rendered(value: Any) -> str:
-    """A value as it stands in the event: as JSON has it, and text as it is."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return json.dumps(value)
-
-
-def _texts(make: Make) -> Callable[[], str]:
-    def text() -> str:
-        value = make()
-        return value if value.__class__ is str else rendered(value)
-
-    return text
-
-
-def _constant(text: str) -> Callable[[], str]:
-    return lambda: text
-
-
 def rehearse(text: str) -> None:
     """Raises TemplateFault for what cannot be made."""
     compiled(text, Context(random.Random(0)))(1)  # noqa: S311 - not for secrets
@@ -168,21 +147,17 @@ def rehearse(text: str) -> None:
 
 def compiled(text: str, context: Context) -> Callable[[int], list[bytes]]:
     """A function that makes so many events. Raises TemplateFault."""
-    makers: list[Callable[[], str]] = []
-    pieces = parse(text)
-    for index, part in enumerate(pieces):
+    makers: list[Make] = []
+    around: list[str] = []
+    for part in parse(text):
         if isinstance(part, str):
-            literal = part.replace("\r", "").replace("\n", "")
-            literal = literal.lstrip() if index == 0 else literal
-            literal = literal.rstrip() if index == len(pieces) - 1 else literal
-            if literal:
-                makers.append(_constant(literal))
+            around.append(part.replace("\r", "").replace("\n", "").replace("%", "%%"))
             continue
         try:
-            makers.append(_texts(GROUPS[part.group][part.name](context, list(part.arguments))))
+            makers.append(GROUPS[part.group][part.name](context, list(part.arguments)))
         except BadArguments as bad:
             raise TemplateFault(
                 text, part.at, f"{part.group}.{part.name}: {bad.message}", fix=bad.fix
             ) from None
-    join = "".join
-    return lambda count: [join([make() for make in makers]).encode() for _ in range(count)]
+    shape = "%s".join(around).strip()
+    return lambda count: [(shape % tuple([make() for make in makers])).encode() for _ in range(count)]

@@ -8,6 +8,7 @@ read and never while it runs. All chance comes from `Context.random`, all time f
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Make = Callable[[], Any]
-"""Makes the value of one field of one event."""
+Make = Callable[[], str | int | float]
+"""Makes the value of one field of one event, as `str` would write it."""
 
 
 @dataclass(slots=True)
@@ -79,12 +80,19 @@ def count_of(value: Any, otherwise: int, most: int = 1000) -> int:
     return int(found)
 
 
+def rendered(value: Any) -> str:
+    """A value as it stands in the event: text as it is, all else as JSON has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def one_of(items: Sequence[Any]) -> Maker:
     """A field that is one of some words, whatever it is given: many take hints in other locales."""
 
+    texts = [rendered(item) for item in items]
+
     def maker(context: Context, _: list[Any]) -> Make:
-        rand, size = context.random.random, len(items)
-        return lambda: items[int(rand() * size)]
+        rand, size = context.random.random, len(texts)
+        return lambda: texts[int(rand() * size)]
 
     return maker
 

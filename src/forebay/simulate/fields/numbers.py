@@ -19,6 +19,7 @@ from forebay.simulate.fields.base import (
     number_of,
     one_of,
     plain,
+    rendered,
 )
 
 _NUMBER = '{{random.number(100)}} or {{random.number({"min": 1, "max": 9})}}'
@@ -100,7 +101,8 @@ def weighted_element(context: Context, arguments: list[Any]) -> Make:
         raise BadArguments("weights are not negative, and not all 0", fix=_WEIGHTED)
     bounds = list(itertools.accumulate(weights))
     total, last, rand = float(bounds[-1]), len(data) - 1, context.random.random
-    return lambda: data[bisect(bounds, rand() * total, 0, last)]
+    texts = [rendered(item) for item in data]
+    return lambda: texts[bisect(bounds, rand() * total, 0, last)]
 
 
 def object_element(context: Context, arguments: list[Any]) -> Make:
@@ -170,7 +172,7 @@ def boolean(context: Context, arguments: list[Any]) -> Make:
     """`random.boolean`."""
     none(arguments)
     rand = context.random.random
-    return lambda: rand() < 0.5
+    return lambda: "true" if rand() < 0.5 else "false"
 
 
 FIELDS: dict[str, Maker] = {
