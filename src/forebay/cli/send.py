@@ -24,6 +24,9 @@ from forebay.reading import FORMATS, Source, open_source
 from forebay.runtime.endpoints import Endpoints
 from forebay.sender import BATCH, Log, Outcome, Route, Target
 
+LOGS = ("streams", "bus", "delivery", "topics")
+"""The nouns whose logs are put to directly."""
+
 
 @click.command()
 @click.argument("target")
@@ -39,8 +42,8 @@ def command(
 ) -> int:
     """Send the events of FILE (NDJSON, JSON, CSV, Parquet; .gz too) to TARGET.
 
-    TARGET is a route (clicks, /clicks), streams.NAME, bus.NAME, delivery.NAME or lake.BUCKET/KEY. What is refused is
-    kept in FILE.rejected.ndjson with the reason, and the exit code is then 4.
+    TARGET is a route (clicks, /clicks), streams.NAME, bus.NAME, delivery.NAME, topics.NAME or lake.BUCKET/KEY. What is
+    refused is kept in FILE.rejected.ndjson with the reason, and the exit code is then 4.
     """
     layout, running = find_running(state)
     project = applied_project(layout)
@@ -63,7 +66,7 @@ def _target(
     running: Endpoints, project: Project, text: str, *, layout: Layout, key: str | None, stack: ExitStack
 ) -> Target:
     noun, dot, name = text.partition(".")
-    if dot and noun in ("streams", "bus", "delivery"):
+    if dot and noun in LOGS:
         return Log(front(layout), text)
     routes = project.of(RouteSpec)
     wanted = name if dot and noun == "ingest" else text
@@ -75,11 +78,7 @@ def _target(
     if spec is None:
         known = [
             *routes,
-            *(
-                f"{noun}.{each}"
-                for noun in ("streams", "bus", "delivery")
-                for each in project.sections.get(noun, {})
-            ),
+            *(f"{noun}.{each}" for noun in LOGS for each in project.sections.get(noun, {})),
         ]
         raise NotFound(
             "NoSuchTarget", f"{text} takes no events", fix=f"there are: {', '.join(known) or 'none'}"

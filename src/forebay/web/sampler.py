@@ -162,6 +162,12 @@ class Sampler:
 
 def _incoming(noun: str, name: str) -> tuple[tuple[tuple[Metric, str], ...], tuple[tuple[Metric, str], ...]]:
     """AWS's metrics for the bytes and the records that come into a log."""
+    if noun == "topics":
+        dimensions = {"TopicName": name}
+        return (
+            ((Metric.of("AWS/SNS", "PublishSize", dimensions), "Bytes"),),
+            ((Metric.of("AWS/SNS", "NumberOfMessagesPublished", dimensions), "Count"),),
+        )
     known = {"streams": ("AWS/Kinesis", "StreamName"), "delivery": ("AWS/Firehose", "DeliveryStreamName")}
     if noun not in known:
         return (), ()
@@ -171,6 +177,13 @@ def _incoming(noun: str, name: str) -> tuple[tuple[tuple[Metric, str], ...], tup
         ((Metric.of(namespace, "IncomingBytes", dimensions), "Bytes"),),
         ((Metric.of(namespace, "IncomingRecords", dimensions), "Count"),),
     )
+
+
+_TOLD = {
+    "delivered": "NumberOfNotificationsDelivered",
+    "rejected": "NumberOfNotificationsFailed",
+    "dropped": "NumberOfNotificationsFilteredOut",
+}
 
 
 def _of_ledger(ledger: Mapping[str, Mapping[str, Any]]) -> tuple[list[Total], list[Level]]:
@@ -189,6 +202,9 @@ def _of_ledger(ledger: Mapping[str, Mapping[str, Any]]) -> tuple[list[Total], li
                 also = _incoming(noun, name)[1]
             elif noun == "delivery" and what == "delivered":
                 metric = Metric.of("AWS/Firehose", "DeliveryToS3.Records", {"DeliveryStreamName": name})
+                also = ((metric, "Count"),)
+            elif noun == "topics" and not own and what in _TOLD:
+                metric = Metric.of("AWS/SNS", _TOLD[what], {"TopicName": name.partition("/")[0]})
                 also = ((metric, "Count"),)
             quiet = what not in WITHOUT_NEWS
             totals.append(Total(Named(noun, name, what), terms[what], also=also, quiet=quiet))

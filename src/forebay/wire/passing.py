@@ -75,27 +75,30 @@ async def _check_targets(asked: Asked, given: Json) -> None:
     for target in given.get("Targets") or ():
         arn = target["Arn"]
         kind = arn.split(":")[2:3]
-        if target.get("RoleArn") or kind not in (["lambda"], ["logs"], ["events"]):
+        if target.get("RoleArn") or kind not in (["lambda"], ["logs"], ["events"], ["sns"]):
             continue
         if kind == ["lambda"] and await _may_reach(asked, arn, rule):
+            continue
+        if kind == ["sns"] and await _may_reach(asked, arn, rule, "sns:Publish"):
             continue
         action = {
             "lambda": "lambda:InvokeFunction",
             "logs": "logs:PutLogEvents",
             "events": "events:PutEvents",
+            "sns": "sns:Publish",
         }[kind[0]]
         why = await judged(asked, asked.identity, [Need(action, arn)])
         if why is not None:
             raise AwsError("AccessDeniedException", why, http=400)
 
 
-async def _may_reach(asked: Asked, function: str, source: str) -> bool:
-    """Whether a function's own policy lets the service call it on behalf of `source`, or the caller may anyway."""
+async def _may_reach(asked: Asked, target: str, source: str, action: str = "lambda:InvokeFunction") -> bool:
+    """Whether a target's own policy lets the service reach it on behalf of `source`, or the caller may anyway."""
     keys = {"aws:sourcearn": source, "aws:sourceaccount": asked.account}
-    question = Question("lambda:InvokeFunction", function, f"{asked.service}.amazonaws.com", keys)
-    if decide(await policy_of(asked, function), question) == "allow":
+    question = Question(action, target, f"{asked.service}.amazonaws.com", keys)
+    if decide(await policy_of(asked, target), question) == "allow":
         return True
-    return await judged(asked, asked.identity, [Need("lambda:InvokeFunction", function)]) is None
+    return await judged(asked, asked.identity, [Need(action, target)]) is None
 
 
 def _need_trusted(asked: Asked, role: str) -> None:

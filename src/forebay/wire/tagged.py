@@ -44,6 +44,11 @@ def _of_resource(asked: Asked, service: str, rest: str) -> dict[str, Any]:
         kind = {"user": USER, "role": ROLE}.get(rest.partition("/")[0])
         found = Directory.of(asked.system).get(kind, rest.rpartition("/")[2]) if kind else None
         return {tag["Key"]: tag["Value"] for tag in (found or {}).get("tags") or ()}
+    if service == "sns":
+        name = rest.partition(":")[0]
+        documents = asked.system.documents
+        meta = (documents.get("topics", name) or {}).get("meta") or documents.get("sns.meta", name) or {}
+        return dict(meta.get("tags") or {})
     for head, kind in _KINDS.items():
         if rest.startswith(head):
             name = rest.removeprefix(head).partition("/")[0].partition(":")[0]
