@@ -1,23 +1,29 @@
-"""Who a bucket tells of its objects: functions and the bus; topics and queues where those are offered."""
+"""Who a bucket tells of its objects: functions, topics and the bus; queues where those are offered."""
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from typing import Any
 
+from forebay.clock import iso, now_us
 from forebay.functions.section import FunctionSpec
+from forebay.project.model import Ref
+from forebay.topics.message import encode
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import invalid, need_bucket, operation, put_setting, setting
 from forebay.wire.service import Asked, Json
 
-PARTIAL = "targets are functions and EventBridge; topics and queues are refused"
+PARTIAL = "targets are functions, topics and EventBridge; queues are refused"
+SUBJECT = "Amazon S3 Notification"
 _LISTS = {
     "LambdaFunctionConfigurations": ("function", "LambdaFunctionArn"),
     "TopicConfigurations": ("topic", "TopicArn"),
     "QueueConfigurations": ("queue", "QueueArn"),
 }
 _ARN = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)(?::[$A-Za-z0-9_-]+)?")
+_TOPIC = re.compile(r"arn:aws:sns:[a-z0-9-]+:\d{12}:([A-Za-z0-9_.-]+)")
 _OTHER = re.compile(r"arn:aws[a-z-]*:s[nq]s:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+")
 _EVENTS = re.compile(
     r"s3:(ObjectCreated|ObjectRemoved|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging):(\*|[A-Za-z]+)"
@@ -41,6 +47,8 @@ async def put_bucket_notification_configuration(asked: Asked, given: Json) -> Js
     _check_overlap(rules)
     doc = {"rules": rules, "bus": "EventBridgeConfiguration" in config} if rules or config else None
     await put_setting(asked, bucket, "notification", doc)
+    if not given.get("SkipDestinationValidation"):
+        await _test(asked, bucket, rules)
     return {}
 
 
@@ -66,9 +74,12 @@ def _rule(asked: Asked, each: Json, kind: str, target: str, *, skip: bool) -> Js
         raise invalid("The event is not supported for notifications", "Event", ",".join(events))
     if kind != "function" and not _OTHER.fullmatch(target):
         raise invalid("The ARN could not be parsed", "Queue" if kind == "queue" else "TopicArn", target)
-    if kind != "function":
-        raise AwsError("NotImplemented", f"forebay does not tell a {kind} of objects yet", http=501)
-    _check_target(asked, target, skip=skip)
+    if kind == "queue":
+        raise AwsError("NotImplemented", "forebay has no queues to tell of objects", http=501)
+    if kind == "function":
+        _check_target(asked, target, skip=skip)
+    elif not skip and asked.system.project().get(Ref("topics", _topic(target))) is None:
+        raise _unable(target, "The destination topic does not exist")
     return {
         "id": each.get("Id") or secrets.token_urlsafe(36),
         "kind": kind,
@@ -85,13 +96,38 @@ def _check_target(asked: Asked, target: str, *, skip: bool) -> None:
     if found is None:
         raise invalid("The ARN could not be parsed", "LambdaFunctionArn", target)
     if not skip and found[1] not in asked.system.project().of(FunctionSpec):
-        message = "Unable to validate the following destination configurations"
-        error = invalid(message)
-        error.members |= {
-            "ArgumentName1": target,
-            "ArgumentValue1": "The destination Lambda does not exist",
-        }
-        raise error
+        raise _unable(target, "The destination Lambda does not exist")
+
+
+def _unable(target: str, why: str) -> AwsError:
+    error = invalid("Unable to validate the following destination configurations")
+    error.members |= {"ArgumentName1": target, "ArgumentValue1": why}
+    return error
+
+
+def _topic(target: str) -> str:
+    """The name in a topic's ARN; '' for what is none of ours."""
+    found = _TOPIC.fullmatch(target)
+    return found[1] if found else ""
+
+
+async def _test(asked: Asked, bucket: str, rules: list[Json]) -> None:
+    """Tell each topic that it will be told, as S3 does."""
+    request = asked.request.request_id
+    said = {
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": iso(now_us())[:23] + "Z",
+        "Bucket": bucket,
+        "RequestId": request,
+        "HostId": request,
+    }
+    for name in {_topic(rule["target"]) for rule in rules if rule["kind"] == "topic"}:
+        log = asked.system.logs.get(f"topics.{name}")
+        if log is None:  # nobody has published to it yet
+            await asked.system.apply()
+            log = asked.system.logs[f"topics.{name}"]
+        await log.submit([encode(json.dumps(said), subject=SUBJECT)])
 
 
 def _check_overlap(rules: list[Json]) -> None:
