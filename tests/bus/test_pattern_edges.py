@@ -154,3 +154,23 @@ def test_the_lengths_of_all_ors_multiply_to_a_thousand_at_most() -> None:
         pattern = {"$or": [pattern, {"b": ["2"]}]}
     assert compile_pattern(json.dumps(pattern))
     assert "1000 rule combinations" in refused(json.dumps({"$or": [pattern, {"b": ["2"]}]}))
+
+
+@pytest.mark.parametrize(
+    ("wildcard", "fits", "does_not"),
+    [
+        ("a*b", ["ab", "axb", "abb"], ["a", "b", "abc", "xab"]),
+        ("*", ["", "x"], []),
+        ("a*a", ["aa", "aba"], ["a"]),
+        ("*ab*b", ["abb", "xabxb"], ["ab", "bab"]),
+        ("a\\*b*", ["a*b", "a*bc"], ["axb"]),
+        ("*a*b*c", ["abc", "aabbcc", "xaxbxc"], ["acb", "abca"]),
+    ],
+)
+def test_a_wildcard_fits_the_whole_value(wildcard: str, fits: list[str], does_not: list[str]) -> None:
+    assert all(matches({"wildcard": wildcard}, value) for value in fits)
+    assert not any(matches({"wildcard": wildcard}, value) for value in does_not)
+
+
+def test_no_wildcard_takes_long_however_long_the_value() -> None:
+    assert not matches({"wildcard": "*a*b*a*c*x"}, "ab" * 100_000)

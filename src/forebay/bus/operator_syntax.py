@@ -94,32 +94,30 @@ def _folded(text: str, form: str) -> Folded:
 def wildcard(value: Any) -> Operator:
     """A wildcard. Raises InvalidPattern, also for one that AWS finds too complex."""
     text = text_of(value, "wildcard")
-    parts: list[str] = []
-    stars = 0
+    parts = [""]
     at = 0
     while at < len(text):
         char = text[at]
         if char == "\\":
             if text[at + 1 : at + 2] not in ("*", "\\"):
                 raise InvalidPattern(f"Invalid escape character at pos {_byte(text, at)}")
-            parts.append(re.escape(text[at + 1]))
+            parts[-1] += text[at + 1]
             at += 1
         elif char == "*":
             if text[at + 1 : at + 2] == "*":
                 raise InvalidPattern(f"Consecutive wildcard characters at pos {_byte(text, at)}")
-            stars += 1
-            parts.append(".*")
+            parts.append("")
         else:
-            parts.append(re.escape(char))
+            parts[-1] += char
         at += 1
     # AWS counts the states of its automaton; its guide gives repeats after a wildcard as what makes them many.
     pieces = [piece for piece in text.split("*")[1:] if piece]
-    if stars > 5 or (len(pieces) >= 4 and len(set(pieces)) <= len(pieces) // 2):
+    if len(parts) > 6 or (len(pieces) >= 4 and len(set(pieces)) <= len(pieces) // 2):
         raise InvalidPattern(
             "Rule is too complex - try using fewer wildcard characters or fewer repeating"
             " character sequences after a wildcard character"
         )
-    return Wildcard(text, re.compile("".join(parts), re.DOTALL))
+    return Wildcard(text, tuple(parts))
 
 
 def _byte(text: str, at: int) -> int:
