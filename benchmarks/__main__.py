@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import psutil
 
 import forebay
-from benchmarks import alerts, asking, bus, clients, door, kinesis, simulate, streamsql, system
+from benchmarks import alerts, asking, bus, clients, detectors, door, kinesis, simulate, streamsql, system
 from benchmarks.table import HEAD, into_readme, number, say
 
 MEASURES: dict[str, Callable[[], None]] = {
@@ -31,6 +31,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "dashboards": system.dashboards,
     "streamsql": streamsql.rows,
     "alerts": alerts.rows,
+    "detectors": detectors.rows,
     "simulate": simulate.rows,
     "cold": system.cold,
     "memory": system.memory,

@@ -44,8 +44,12 @@ CATEGORIES = {
 BRANDS = ("aurel", "birka", "corvo", "dalen", "estra", "fjord", "gallo", "hexa", "", "")
 RARELY_BOUGHT = {"hexa", "gallo"}
 USERS = 1500
-EVERY, LASTS = 45.0, 8.0  # seconds from attack to attack, and how long one lasts
-ATTACKS = ("user", "address", "scraper")
+EVERY = 45.0  # seconds from attack to attack
+ATTACKS = {
+    "user": (8.0, 10.0),
+    "address": (8.0, 15.0),
+    "scraper": (60.0, 0.7),
+}  # how long, and how many a second
 
 
 class Product:
@@ -126,6 +130,7 @@ class Attack:
 
     def __init__(self, kind, shop):
         self.kind = kind
+        self.lasts, self.pace = ATTACKS[kind]
         self.shop = shop
         self.visits = [shop.visit() for _ in range(30 if kind == "address" else 1)]
         self.count = 0
@@ -145,22 +150,20 @@ class Attack:
 
 
 def labelled(chance, rate, attacks=True):
-    """(event, what it is of: `people` or a kind of attack; second) for ever, `rate` a second."""
+    """(event, what it is of: `people` or a kind of attack, second) for ever: people at `rate` a second, attacks beside."""
     shop = Shop(chance)
     people = max(20, int(rate * 12))  # one does something every dozen seconds
     attack, begun, kinds = None, 0.0, itertools.cycle(ATTACKS)
     for number in itertools.count():
         second = number / rate
-        if attacks and attack is None and second - begun >= EVERY:
-            attack, begun = Attack(next(kinds), shop), second
-        # A scraper takes its time; the others take a third of all there is.
-        lasts, share = (60.0, min(0.5, 0.7 / rate)) if attack and attack.kind == "scraper" else (LASTS, 0.33)
-        if attack is not None and second - begun >= lasts:
+        yield shop.step(people), "people", second
+        if attack is None:
+            if attacks and second - begun >= EVERY:
+                attack, begun = Attack(next(kinds), shop), second
+        elif second - begun >= attack.lasts:
             attack = None
-        if attack is not None and chance.random() < share:
+        elif chance.random() < attack.pace / rate:
             yield attack.step(), attack.kind, second
-        else:
-            yield shop.step(people), "people", second
 
 
 def stamped(event, at):
