@@ -122,7 +122,10 @@ def overall(seed: int) -> None:
         return max(0.0, chance.gauss(mean, math.sqrt(mean) * 1.5))
 
     start = int(dt.datetime(2026, 1, 5, tzinfo=dt.UTC).timestamp()) * SECOND
-    at = lambda minute: start + minute * 60 * SECOND  # noqa: E731 - one of a few
+
+    def at(minute: int) -> int:
+        return start + minute * 60 * SECOND
+
     learned = Usual([(at(minute), usual(minute)) for minute in range(14 * MINUTES)])
     attacked = {
         minute + n: chance.uniform(0.3, 1.0)
