@@ -170,3 +170,9 @@ def test_all_below_a_prefix_is_allowed_only_where_that_is_sure() -> None:
     assert not whole([READ, some], "shop/raw/")
     assert whole([READ, {**some, "Action": "s3:Put*"}], "shop/raw/")
     assert not whole([READ], "shop/raw/", session=[{**READ, "Resource": "arn:aws:s3:::other/*"}])
+
+
+def test_a_pattern_of_many_stars_takes_no_longer_than_any() -> None:
+    assert like("arn:aws:s3:::b/*a*b*a*c", "arn:aws:s3:::b/xaxbaxxc") == "allow"
+    assert like("arn:aws:s3:::b/*ab*b", "arn:aws:s3:::b/ab") == "implicit"
+    assert like("arn:aws:s3:::b/*a*b*a*c*d", "arn:aws:s3:::b/" + "ab" * 50_000) == "implicit"

@@ -341,17 +341,24 @@ def _open(pattern: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _glob(pattern: str) -> re.Pattern[str]:
-    parts = []
+    """The pattern as an expression that never goes back: what follows a `*` is taken where it first occurs."""
+    pieces = [""]
     at = 0
     while at < len(pattern):
         char = pattern[at]
         if char == _LITERAL:
             at += 1
-            parts.append(re.escape(pattern[at : at + 1]))
+            pieces[-1] += re.escape(pattern[at : at + 1])
+        elif char == "*":
+            pieces.append("")
         else:
-            parts.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
+            pieces[-1] += "." if char == "?" else re.escape(char)
         at += 1
-    return re.compile("".join(parts), re.DOTALL)
+    first, *inner = pieces
+    if not inner:
+        return re.compile(first, re.DOTALL)
+    last = inner.pop()
+    return re.compile(first + "".join(f"(?>.*?{piece})" for piece in inner) + f".*{last}", re.DOTALL)
 
 
 def _like(pattern: str, text: str) -> bool:
