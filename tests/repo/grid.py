@@ -40,6 +40,7 @@ CONSOLE: dict[str, str] = {
     "query": "/query",
     "dashboards": "/dashboards",
     "keyvalue": "/keyvalue",
+    "telemetry": "/telemetry",
     "topics": "/topics",
 }
 
@@ -49,7 +50,6 @@ NO_CONSOLE: dict[str, str] = {
     "catalog": "its tables and columns are listed where one asks them, on the query page",
     "simulate": _OVERVIEW,
     "access": "keys are made and revoked on the command line only, so that no page can be made to do it",
-    "telemetry": "what the system says of itself is on every page",
     "bus": "does not run yet",
     "streamsql": _OVERVIEW,
     "alerts": _OVERVIEW,

@@ -204,3 +204,40 @@ def test_tables_and_log_groups_have_theirs(system: System) -> None:
     assert total(system, latency, "AWS/DynamoDB", "SampleCount", **put) == 1
     for each in (dynamodb, logs):
         each.close()
+
+
+def asked(system: System, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The console's answer, as JSON."""
+    if body is None:
+        return request(system.console + path).json()
+    headers = {"Content-Type": "application/json"}
+    return request(system.console + path, "POST", json.dumps(body).encode(), headers).json()
+
+
+def test_the_console_draws_a_metric(system: System) -> None:
+    system.until(lambda: total(system, "ingest.clicks.accepted"))
+    listed = asked(system, "/api/telemetry/metrics")["metrics"]
+    assert {"forebay", "AWS/Kinesis", "AWS/Lambda"} <= {each["namespace"] for each in listed}
+    named = "namespace=forebay&name=ingest.clicks.accepted"
+    drawn = asked(system, f"/api/telemetry/metric?{named}&stat=Sum&span=15m")
+    assert drawn["total"] >= STATES["accepted"]
+    assert drawn["option"]["series"]
+    empty = asked(system, "/api/telemetry/metric?namespace=forebay&name=nothing")
+    assert (empty["latest"], empty["option"]["title"]["text"]) == (None, "No data in this time")
+
+
+def test_the_console_asks_log_groups(system: System) -> None:
+    system.until(lambda: asked(system, "/api/logs/groups")["groups"])
+    groups = [each["name"] for each in asked(system, "/api/logs/groups")["groups"]]
+    assert "/aws/lambda/greet" in groups
+    text = "filter @type = 'REPORT' | stats count(*) as n"
+    query = {"groups": ["/aws/lambda/greet"], "text": text}
+    found = system.until(
+        lambda: answer if "rows" in (answer := asked(system, "/api/logs/query", query)) else None
+    )
+    assert found is not None
+    assert found["rows"] == [["2"]]
+    wrong = asked(system, "/api/logs/query", {"groups": ["/aws/lambda/greet"], "text": "limit 1\n| sort"})[
+        "error"
+    ]
+    assert (wrong["code"], wrong["line"], wrong["column"]) == ("MalformedQuery", 2, 7)

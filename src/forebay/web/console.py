@@ -5,8 +5,10 @@
     POST /api/query                           {sql, database?, format?: json|csv, max_rows?}
     POST /api/flush                           {name?}
     GET  /api/keyvalue[/NAME]                 key-value tables; the first items of one
+    GET  /api/alerts[/NAME]                   alerts and their states; what one looks at, and its history
     GET  /api/topics                          topics and their subscriptions
     POST /api/topics/NAME/test                {message?, subject?}
+    GET  /api/telemetry/..., /api/logs/...    see console_telemetry.py
     GET  /api/dashboards[/NAME]               what there is, with the findings of its files
     GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
@@ -47,8 +49,10 @@ from forebay.project.model import Project
 from forebay.streams.writer import Log
 from forebay.telemetry.prometheus import CONTENT_TYPE
 from forebay.web.browser import Browser, Statuses
+from forebay.web.console_alerts import alert_routes
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
 from forebay.web.console_tables import first_items, listed
+from forebay.web.console_telemetry import TelemetryPages
 from forebay.web.console_topics import Trial, publish_test, topics_listed
 from forebay.web.graph import graph
 from forebay.web.live import Asks, Hub, ask_rows, find
@@ -80,6 +84,7 @@ class ConsoleContext:
     tables: Tables | None = None
     logs: Mapping[str, Log] = field(default_factory=dict)
     page: Callable[[], str] = str
+    telemetry: TelemetryPages | None = None
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -121,8 +126,10 @@ class Console:
                 Route("/api/status", self._status),
                 Route("/api/query", self._query, methods=["POST"]),
                 Route("/api/flush", self._flush, methods=["POST"]),
+                *(self.ctx.telemetry.routes() if self.ctx.telemetry is not None else ()),
                 Route("/api/keyvalue", self._tables),
                 Route("/api/keyvalue/{name}", self._items),
+                *alert_routes(lambda: self.ctx),
                 Route("/api/topics", self._topics),
                 Route("/api/topics/{name}/test", self._test_topic, methods=["POST"]),
                 Route("/api/dashboards", self._dashboards),

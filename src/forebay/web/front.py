@@ -163,6 +163,7 @@ class Front:
         await self._groups.conform(self.project)
         await conform(self._tables, self.project, self._documents)
         from forebay.web.console import ConsoleContext, console_app  # noqa: PLC0415 - see the module's docstring
+        from forebay.web.console_telemetry import TelemetryPages  # noqa: PLC0415 - see the module's docstring
 
         context = ConsoleContext(
             project=self.project,
@@ -174,6 +175,7 @@ class Front:
             tables=self._tables,
             logs=self.logs,
             page=self._sampler.page,
+            telemetry=TelemetryPages(self._metrics.metrics, self._groups, self._query),
         )
         self._sampler.start()
         app = console_app(context)

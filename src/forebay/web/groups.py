@@ -17,7 +17,7 @@ from forebay.errors import ForebayError, NotFound
 from forebay.functions.section import FunctionSpec
 from forebay.layout import Layout
 from forebay.project.model import Project
-from forebay.telemetry.groups import PREFIX, Exists, Groups
+from forebay.telemetry.groups import PREFIX, Exists, Group, Groups
 from forebay.telemetry.meter import Meter, incoming
 from forebay.telemetry.section import TelemetrySpec
 from forebay.web.access_log import GROUP, AccessLog, access_logs
@@ -42,6 +42,23 @@ class LogGroups:
         groups = await self._open()
         await asyncio.to_thread(_put, groups, args["group"], args["stream"], args["events"])
         incoming(self._meter, args["group"], args["events"])
+
+    async def listed(self) -> list[Group]:
+        """Every group, functions' too; none where nothing was ever written."""
+        if not self._written():
+            return []
+        groups = await self._open()
+        return await asyncio.to_thread(groups.all)
+
+    async def take_in(self, names: Sequence[str]) -> None:
+        """Have in the groups what functions have written by now."""
+        groups = await self._open()
+        for name in names:
+            await asyncio.to_thread(groups.take_in, name)
+
+    def _written(self) -> bool:
+        functions = self._layout.logs / "functions"
+        return self._layout.log_groups.exists() or any(functions.glob("*.log"))
 
     async def conform(self, project: Project) -> None:
         """Have the groups that `project` says something of, for as long as it says."""

@@ -7,6 +7,7 @@ const paths = {
   functions: "M8 5c-3 0-3 3-3 5 0 1-1 2-2 2 1 0 2 1 2 2 0 2 0 5 3 5 M16 5c3 0 3 3 3 5 0 1 1 2 2 2-1 0-2 1-2 2 0 2 0 5-3 5",
   table: "M4 5h16v14H4z M4 10h16 M4 15h16 M10 5v14",
   topics: "M4 10v4h3l7 4V6l-7 4z M17 9c1.5 1.5 1.5 4.5 0 6 M19.5 6.5c3 3 3 8 0 11",
+  logs: "M5 4h14v16H5z M8 8h8 M8 12h8 M8 16h5",
   chart: "M4 20V10 M10 20V4 M16 20v-7 M21 20H3",
   download: "M12 4v11 M7 11l5 5 5-5 M5 20h14",
   pause: "M8 5v14 M16 5v14",

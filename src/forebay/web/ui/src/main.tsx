@@ -6,10 +6,12 @@ import { choose, go, useScheme, usePlace, type Choice, type Place } from "./hook
 import { Icon, type IconName } from "./icons";
 import { KeyValue } from "./keyvalue";
 import { live } from "./live";
+import { Logs } from "./logs";
 import { Overview } from "./overview";
 import { Problem } from "./parts";
 import { QueryPage } from "./query";
 import { Resources } from "./resources";
+import { Telemetry } from "./telemetry";
 import { themes } from "./themes";
 import { Topics } from "./topics";
 import type { Console, Failure } from "./types";
@@ -24,6 +26,8 @@ const PAGES: { path: string; label: string; icon: IconName }[] = [
   { path: "/functions", label: "Functions", icon: "functions" },
   { path: "/keyvalue", label: "Key-value", icon: "table" },
   { path: "/topics", label: "Topics", icon: "topics" },
+  { path: "/telemetry", label: "Metrics", icon: "chart" },
+  { path: "/logs", label: "Logs", icon: "logs" },
 ];
 
 function Page({ place, console }: { place: Place; console: Console }) {
@@ -34,6 +38,8 @@ function Page({ place, console }: { place: Place; console: Console }) {
   if (first === "streams" || first === "deliveries" || first === "functions") return <Resources kind={first} console={console} />;
   if (first === "keyvalue") return <KeyValue name={name} />;
   if (first === "topics") return <Topics />;
+  if (first === "telemetry") return <Telemetry place={place} />;
+  if (first === "logs") return <Logs />;
   return <div class="page"><header class="page-head"><h1>No such page</h1></header><p><a href="/">To the overview</a></p></div>;
 }
 
