@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from forebay.project.model import Project
+from forebay.sections import SECTIONS
+from forebay.simulate.run import Progress, run_simulation
 from tests.harness import System, forebay, until
 from tests.projects import project
 from tests.wire.sdk import client
@@ -34,6 +37,7 @@ bus:
   shop: {rules: {all: {when: {source: [{prefix: ""}]}, to: streams.again}}}
 delivery:
   kept: {to: lake.arena/kept/, table: kept}
+  zipped: {to: lake.arena/zipped/, compression: gzip}
 simulate:
   route: {template: simulate/plays.json, rate: 400/s, to: ingest.plays}
   stream: {template: simulate/plays.json, rate: 400/s, to: streams.plays}
@@ -44,6 +48,7 @@ simulate:
   rows: {replay: {file: data/rows.csv, time: event_time, speed: 60, restamp: txn_timestamp}, to: streams.again}
   columns: {replay: data/rows.parquet, rate: 500/s, to: streams.again}
   lake: {replay: {lake: lake.arena/raw/}, rate: 500/s, to: streams.again}
+  delivered: {replay: {lake: lake.arena/zipped/}, rate: 500/s, to: streams.again}
 """
 ROWS = "event_time,n\n" + "".join(
     f"2019-10-01 00:00:{second:02} UTC,{second}\n" for second in range(0, 60, 6)
@@ -61,33 +66,40 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     system.end()
 
 
-def simulate(system: System, name: str, *options: str) -> dict[str, Any]:
-    done = system.cli("simulate", name, *options, "--json")
-    assert done.code == 0, done
-    found: dict[str, Any] = json.loads(done.out)
-    return found
+def simulate(system: System, name: str, **options: Any) -> Progress:
+    """As `forebay simulate NAME` does it."""
+    project = Project.decode(system.layout.applied.read_bytes(), SECTIONS)
+    return run_simulation(project, name, system.layout, system.urls, **options)
 
 
 def records(system: System, stream: str) -> list[Any]:
-    found = system.call("front", "log_read", log=f"streams.{stream}", position=0, max=5000)["records"]
-    return [json.loads(record["data"]) for record in found]
+    found: list[Any] = []
+    position = 0
+    while True:
+        answer = system.call("front", "log_read", log=f"streams.{stream}", position=position, max=5000)
+        if not answer["records"]:
+            return [json.loads(record["data"]) for record in found]
+        found += answer["records"]
+        position = answer["next"]
 
 
 def test_a_template_reaches_a_route_that_wants_a_key(arena: System) -> None:
-    done = simulate(arena, "route", "--events", "30")
-    assert (done["accepted"], done["refused"]) == (30, 0)
+    done = arena.cli("simulate", "route", "--events", "30", "--seed", "9", "--json")
+    assert done.code == 0, done
+    told = json.loads(done.out)
+    assert (told["accepted"], told["refused"], told["seed"]) == (30, 0, 9)
     assert {"id", "player", "kills", "at"} == set(records(arena, "posted")[0])
 
 
 def test_a_template_reaches_a_stream_through_the_socket_and_as_boto3_puts_it(arena: System) -> None:
     before = len(records(arena, "plays"))
-    assert simulate(arena, "stream", "--events", "40")["accepted"] == 40
-    assert simulate(arena, "wire", "--events", "40")["accepted"] == 40
+    assert simulate(arena, "stream", events=40).accepted == 40
+    assert simulate(arena, "wire", events=40).accepted == 40
     assert len(records(arena, "plays")) == before + 80
 
 
 def test_the_partition_key_is_the_streams_field(arena: System) -> None:
-    simulate(arena, "wire", "--events", "60")
+    simulate(arena, "wire", events=60)
     kinesis = client(arena, "kinesis")
     players: dict[str, set[str]] = {}
     for shard in kinesis.list_shards(StreamName="plays")["Shards"]:
@@ -102,30 +114,41 @@ def test_the_partition_key_is_the_streams_field(arena: System) -> None:
 
 
 def test_a_bus_and_a_delivery_are_put_to(arena: System) -> None:
-    assert simulate(arena, "bus", "--events", "20")["accepted"] == 20
+    assert simulate(arena, "bus", events=20).accepted == 20
     until(lambda: any(each.get("detail-type") == "bus" for each in records(arena, "again")))
-    assert simulate(arena, "delivery", "--events", "20")["accepted"] == 20
+    assert simulate(arena, "delivery", events=20).accepted == 20
     assert arena.status()["ledger"]["delivery.kept"]["accepted"] >= 20
 
 
 def test_a_place_in_the_lake_gets_files_that_can_be_replayed(arena: System) -> None:
-    assert simulate(arena, "files", "--events", "30")["accepted"] == 30
+    assert simulate(arena, "files", events=30).accepted == 30
     s3 = client(arena, "s3")
     (first, *_) = s3.list_objects_v2(Bucket="arena", Prefix="raw/")["Contents"]
     body = s3.get_object(Bucket="arena", Key=first["Key"])["Body"].read()
     s3.close()
     assert len(body.splitlines()) == 30
     before = len(records(arena, "again"))
-    assert simulate(arena, "lake")["accepted"] == 30
+    assert simulate(arena, "lake").accepted == 30
     assert records(arena, "again")[before:] == [json.loads(line) for line in body.splitlines()]
+
+
+def test_what_was_delivered_is_replayed_whatever_its_name(arena: System) -> None:
+    """A delivery's objects have no ending that says that they are zipped JSON."""
+    rows = [b'{"n": 1}', b'{"n": 2}']
+    arena.call("front", "append", target="delivery.zipped", records=rows)
+    until(lambda: arena.status()["ledger"]["delivery.zipped"]["buffered"] == 2)
+    arena.flush()
+    before = len(records(arena, "again"))
+    assert simulate(arena, "delivered").accepted == 2
+    assert records(arena, "again")[before:] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_file_is_replayed_with_its_own_timing(arena: System) -> None:
     """54 seconds of it, sixty times as fast; every row, stamped with the moment that it was due."""
     before = len(records(arena, "again"))
     done = simulate(arena, "rows")
-    assert done["accepted"] == 10
-    assert done["seconds"] >= 0.9
+    assert done.accepted == 10
+    assert done.elapsed >= 0.9
     found = records(arena, "again")[before:]
     assert [row["n"] for row in found] == [str(second) for second in range(0, 60, 6)]
     stamps = [row["txn_timestamp"] for row in found]
@@ -134,8 +157,8 @@ def test_a_file_is_replayed_with_its_own_timing(arena: System) -> None:
 
 
 def test_parquet_is_replayed_at_a_rate_and_a_rate_beats_a_files_times(arena: System) -> None:
-    assert simulate(arena, "columns")["accepted"] == 25
-    assert simulate(arena, "rows", "--rate", "1000")["accepted"] == 10
+    assert simulate(arena, "columns").accepted == 25
+    assert simulate(arena, "rows", rate=1000.0).accepted == 10
 
 
 def test_a_sample_is_printed_and_not_sent(arena: System) -> None:
@@ -198,6 +221,9 @@ def test_run_starts_the_simulators_that_are_named(tmp_path: Path, arena: System)
             "simulate:stream"
         ]
         assert not records(system, "again")
+        template = folder / "simulate" / "plays.json"
+        template.write_text(TEMPLATE.replace("kills", "wins"))
+        until(lambda: "wins" in records(system, "plays")[-1])
     finally:
         system.end()
     del arena

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from forebay.errors import DataRejected, NoServer, Unavailable
 from forebay.project.model import Location
-from forebay.sender import BATCH_BYTES, PATIENCE, Outcome, never
+from forebay.sender import BATCH_BYTES, PATIENCE, Outcome, never, one_line
 
 OBJECT_SECONDS = 5.0
 """A file of events is put so often, or when it is `OBJECT_BYTES` long."""
@@ -67,6 +67,9 @@ class Batches(Protocol):
 
     most: int
 
+    def close(self) -> None:
+        """Hang up."""
+
     def put(self, events: Sequence[bytes]) -> list[tuple[str, str] | None]:
         """Code and message for each event that was refused for now, None for each that was taken."""
 
@@ -78,6 +81,10 @@ class Streams:
 
     def __init__(self, url: str, name: str, key: str | None) -> None:
         self._client, self._name, self._key = client(url, "kinesis"), name, key
+
+    def close(self) -> None:
+        """See `Batches`."""
+        self._client.close()
 
     def put(self, events: Sequence[bytes]) -> list[tuple[str, str] | None]:
         """See `Batches`."""
@@ -102,6 +109,10 @@ class Deliveries:
     def __init__(self, url: str, name: str) -> None:
         self._client, self._name = client(url, "firehose"), name
 
+    def close(self) -> None:
+        """See `Batches`."""
+        self._client.close()
+
     def put(self, events: Sequence[bytes]) -> list[tuple[str, str] | None]:
         """See `Batches`."""
         answer = self._client.put_record_batch(
@@ -118,6 +129,10 @@ class Buses:
     def __init__(self, url: str, name: str, source: str, detail_type: str) -> None:
         self._client, self._name = client(url, "events"), name
         self._head = {"EventBusName": name, "Source": source, "DetailType": detail_type}
+
+    def close(self) -> None:
+        """See `Batches`."""
+        self._client.close()
 
     def put(self, events: Sequence[bytes]) -> list[tuple[str, str] | None]:
         """See `Batches`."""
@@ -167,7 +182,8 @@ class Aws:
         return outcome
 
     def close(self) -> None:
-        """boto3 closes what it opened."""
+        """Hang up."""
+        self._service.close()
 
 
 class Objects:
@@ -185,7 +201,7 @@ class Objects:
         del stopped
         if not self._lines:
             self._since = time.monotonic()
-        self._lines += events
+        self._lines += map(one_line, events)
         self._size += sum(map(len, events))
         if self._size >= OBJECT_BYTES or time.monotonic() - self._since >= OBJECT_SECONDS:
             self._put()
@@ -205,14 +221,16 @@ class Objects:
         self._lines, self._size = [], 0
 
     def close(self) -> None:
-        """Put what is left."""
-        self._put()
+        """Put what is left, and hang up."""
+        try:
+            self._put()
+        finally:
+            self._client.close()
 
 
 def objects(url: str, place: Location) -> Iterator[tuple[str, Any]]:
     """Name and body (a stream) of each object under a place, by their names. Raises DataRejected, NoServer."""
-    s3 = client(url, "s3")
-    with understood():
+    with contextlib.closing(client(url, "s3")) as s3, understood():
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.prefix):
             for each in page.get("Contents", []):
                 if each["Size"]:

@@ -6,13 +6,13 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from forebay.errors import NoServer, UsageError
 from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Location, Project
-from forebay.reading import open_source
+from forebay.reading import kind_of, open_source
 from forebay.simulate.events import Events, Made
 from forebay.simulate.generator import Generator
 from forebay.simulate.replay import Open, Replay
@@ -97,9 +97,19 @@ def _lake(place: Location, format: str | None, aws_url: str) -> Open:
 
         with tempfile.TemporaryDirectory() as folder:
             for key, body in objects(aws_url, place):
-                copy = Path(folder, "object" + "".join(PurePosixPath(key).suffixes[-2:]))
+                copy = Path(folder, "object")
                 with copy.open("wb") as file:
                     shutil.copyfileobj(body, file)
-                yield from _rows(f"s3://{place.bucket}/{key}", str(copy), format)
+                named, kind = _told(copy, key, format)
+                yield from _rows(f"s3://{place.bucket}/{key}", str(copy.rename(named)), kind)
 
     return rows
+
+
+def _told(copy: Path, key: str, format: str | None) -> tuple[Path, str | None]:
+    """An object by a name that says whether it is zipped, and what it is: deliveries' objects have no endings."""
+    with copy.open("rb") as file:
+        begin = file.read(4)
+    zipped = begin[:2] == b"\x1f\x8b"
+    kind = format or kind_of(Path(key)) or ("parquet" if begin == b"PAR1" else "ndjson")
+    return copy.with_name("object.gz" if zipped else "object.plain"), kind
