@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 WINDOW = 100
 WINDOW_BYTES = 1 << 20
+READ_BYTES = 128 << 10
 COMMIT_EVERY = 0.25
 AGAIN_FIRST, AGAIN_MOST = 0.1, 5.0
 
@@ -140,7 +141,7 @@ class Subscriber:
                     self.position = -1  # look it up again
                 self._say(error)
             if self._stopping.is_set():
-                self._close()
+                self._finish()
                 return
             if pause is None:
                 with self._lock:
@@ -150,6 +151,14 @@ class Subscriber:
                         return
             elif pause > 0:
                 self._wake.wait(pause)
+
+    def _finish(self) -> None:
+        """Commit what is done, so that it is not told again."""
+        try:
+            self._settle(idle=True)
+        except ForebayError as error:
+            log.info("%s: what was told is told again: %s", self.parts.consumer, error)
+        self._close()
 
     def _say(self, error: Exception) -> None:
         text = (
@@ -197,7 +206,7 @@ class Subscriber:
         size = sum(len(item.record) for item in self._items)
         if self.head <= self._next or len(self._items) >= WINDOW or (self._items and size >= WINDOW_BYTES):
             return
-        for batch in reader.read(self._next, max_bytes=WINDOW_BYTES):
+        for batch in reader.read(self._next, max_bytes=READ_BYTES):
             skip = max(0, self._next - batch.offset)
             for index, record in enumerate(batch.columns().records()[skip:], batch.offset + skip):
                 if len(self._items) >= WINDOW or (self._items and size >= WINDOW_BYTES):
