@@ -55,7 +55,7 @@ def test_targets_are_put_listed_and_taken_away(events: Any, bus: str) -> None:
         arn("events", "event-bus/nowhere"),
         arn("sns", "topic"),
         arn("sqs", "queue"),
-        "arn:aws:s3:::bucket",
+        arn("states", "stateMachine:m"),
     ],
 )
 def test_a_target_that_cannot_be_reached_is_a_failed_entry(events: Any, bus: str, target: str) -> None:
@@ -72,6 +72,11 @@ def test_a_target_that_cannot_be_reached_is_a_failed_entry(events: Any, bus: str
 @pytest.mark.parametrize(
     ("target", "code", "message"),
     [
+        (
+            {"Arn": "arn:aws:s3:::bucket"},
+            "ValidationException",
+            "s3 is not a supported service for a target.",
+        ),
         (
             {"Arn": "bucket"},
             "ValidationException",

@@ -43,6 +43,11 @@ _NOUN = {
     "logs": ("telemetry", "log-group:"),
     "sns": ("topics", ""),
 }
+_ON_AWS = {
+    *(*_NOUN, "sqs", "states", "ecs", "batch", "codebuild", "codepipeline", "execute-api", "appsync", "ssm"),
+    *("redshift", "redshift-serverless", "redshift-data", "sagemaker", "inspector", "ssm-incidents", "glue"),
+}
+"""What EventBridge has targets of; another service's is refused with the whole call."""
 _SERVICE = {
     "streams": "kinesis",
     "delivery": "firehose",
@@ -189,10 +194,13 @@ async def put_targets(asked: Asked, given: Json) -> Json:
     rule = rule_of(asked, bus.name, given["Rule"])
     refuse_declared(rule.declared, f"Rule {rule.name}")
     for target in given["Targets"]:
-        if not _ARN.fullmatch(target["Arn"]):
+        found = _ARN.fullmatch(target["Arn"])
+        if found is None:
             raise invalid(
                 f"Parameter {target['Arn']} is not valid. Reason: Provided Arn is not in correct format."
             )
+        if found[1] not in _ON_AWS:
+            raise invalid(f"{found[1]} is not a supported service for a target.")
     kept = {target["Id"]: target for target in rule.meta["targets"]}
     specs = dict(zip(kept, rule.spec.to, strict=True))
     failed: list[Json] = []
