@@ -88,6 +88,10 @@ def test_places_of_buckets(s3: Any, system: System) -> None:
     assert s3.get_bucket_location(Bucket="placed")["LocationConstraint"] == "eu-west-1"
     west = client(system, "s3", region="eu-west-1")
     refused("IllegalLocationConstraintException", west.create_bucket, 400, Bucket="unplaced")
+    home = {"Bucket": "unplaced", "CreateBucketConfiguration": {"LocationConstraint": "us-east-1"}}
+    refused("InvalidLocationConstraint", west.create_bucket, 400, **home)
+    far = client(system, "s3", region="us-west-2")
+    refused("IllegalLocationConstraintException", far.create_bucket, 400, **home)
     here = {"LocationConstraint": "eu-west-1"}
     refused(
         "BucketAlreadyOwnedByYou", west.create_bucket, 409, Bucket="placed", CreateBucketConfiguration=here

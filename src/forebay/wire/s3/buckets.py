@@ -35,6 +35,8 @@ _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-gov|-iso[a-z]?)?-[a-
 _SCOPE = re.compile(r"Credential=[^/,\s]*/\d{8}/([^/]+)/s3/aws4_request")
 _REGIONAL = re.compile(r".+-(\d{12})-(.+)-an")
 HOME = "us-east-1"
+_FIRST = (HOME, "eu-west-1")
+"""The regions that had names before constraints were regions'."""
 DOCUMENT = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -111,7 +113,9 @@ def _place(region: str, constraint: str | None) -> str:
         region = HOME  # `US`, for one, as s3cmd signs
     if region == HOME and constraint is None:
         return HOME
-    if constraint == HOME or (region == HOME and not _REGION.fullmatch(constraint or "")):
+    if (constraint == HOME and region in _FIRST) or (
+        region == HOME and not _REGION.fullmatch(constraint or "")
+    ):
         message = "The specified location-constraint is not valid"
         raise AwsError("InvalidLocationConstraint", message, http=400, LocationConstraint=constraint)
     if region not in (HOME, constraint) and not (constraint == "EU" and region == "eu-west-1"):
