@@ -54,6 +54,7 @@ from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
 from forebay.flow_alerts import Alerts
 from forebay.flow_bus import Buses
+from forebay.flow_stream_tables import StreamTables
 from forebay.flow_streamsql import StreamSql
 from forebay.flow_tables import declare, qualified
 from forebay.flow_topics import Topics
@@ -124,6 +125,7 @@ class Flow:
             Beat("trim", self._trim, retry=TRIM_EVERY, first=TRIM_EVERY),
             self._upkeep.beat,
         ]
+        self._stream_tables = StreamTables(self._store, self._open_log, lambda: self.project)
 
     # --- the project ---
 
@@ -142,6 +144,7 @@ class Flow:
         self.topics.start()
         for beat in self._beats:
             beat.start()
+        self._stream_tables.beat.start()
         self.lake.start()
 
     def apply(self, project: Project) -> None:
@@ -312,6 +315,7 @@ class Flow:
             delivery.close()
         for beat in self._beats:
             beat.stop()
+        self._stream_tables.stop()
         self._front.close()
         self._pool.shutdown(cancel_futures=True)
         self.streamsql.stop()

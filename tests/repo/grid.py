@@ -41,6 +41,7 @@ CONSOLE: dict[str, str] = {
     "dashboards": "/dashboards",
     "keyvalue": "/keyvalue",
     "telemetry": "/telemetry",
+    "alerts": "/alerts",
     "topics": "/topics",
 }
 
@@ -52,7 +53,6 @@ NO_CONSOLE: dict[str, str] = {
     "access": "keys are made and revoked on the command line only, so that no page can be made to do it",
     "bus": "does not run yet",
     "streamsql": _OVERVIEW,
-    "alerts": _OVERVIEW,
 }
 
 DEPLOY: dict[str, str] = dict.fromkeys(NOUNS, "deploying to AWS is not built yet") | {

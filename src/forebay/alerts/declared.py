@@ -17,7 +17,19 @@ from forebay.project.model import Project
 OWN = "forebay"
 """The namespace of forebay's own metrics, whose names are `<noun>.<name>.<what>`."""
 LEVELS = frozenset(
-    ("lag", "free", "used", "buffered", "size", "restarts", "behind", "duration", "value", "waiting", "failed")
+    (
+        "lag",
+        "free",
+        "used",
+        "buffered",
+        "size",
+        "restarts",
+        "behind",
+        "duration",
+        "value",
+        "waiting",
+        "failed",
+    )
 )
 """Last words of the names of own metrics that are a level, and no count of what happened."""
 STATISTICS = {

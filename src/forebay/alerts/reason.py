@@ -84,13 +84,20 @@ def told(alarm: Alarm, samples: Sequence[Sample], state: State) -> str:
     assert last.value is not None
     what = _what(alarm)
     if alarm.condition.banded and last.band is not None:
-        low, high = f"{last.band.low:,.6g}", f"{last.band.high:,.6g}"
+        low, high = _round(last.band.low), _round(last.band.high)
         where = "within" if state == "OK" else "outside"
-        return f"{what} is {last.value:,.6g}, {where} the usual {low} to {high} ({last.band.why})"
+        return f"{what} is {_round(last.value)}, {where} the usual {low} to {high} ({last.band.why})"
     times = "" if alarm.periods == 1 else f" for {span(alarm.periods * alarm.period)}"
     if state == "ALARM":
-        return f"{what} is {last.value:,.6g} ({alarm.condition}){times}"
-    return f"{what} is {last.value:,.6g} again (not {alarm.condition})"
+        return f"{what} is {_round(last.value)} ({alarm.condition}){times}"
+    return f"{what} is {_round(last.value)} again (not {alarm.condition})"
+
+
+def _round(value: float) -> str:
+    """A number as people read it: whole, or to four digits."""
+    if abs(value) >= 10_000 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.4g}"
 
 
 def _what(alarm: Alarm) -> str:
@@ -101,10 +108,10 @@ def _what(alarm: Alarm) -> str:
     if query.expression:
         return query.label or query.expression
     names = "".join(f" {value}" for value in query.dimensions.values())
-    statistic = {"SampleCount": "count", "Sum": "", "Average": "average "}.get(
-        query.statistic, f"{query.statistic.lower()} "
+    statistic = {"SampleCount": "the count of ", "Sum": ""}.get(
+        query.statistic, f"the {query.statistic.lower()} of "
     )
-    return f"the {statistic}{query.metric}{names}"
+    return f"{statistic}{query.metric}{names}"
 
 
 def stamp(us: int) -> str:

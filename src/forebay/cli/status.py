@@ -96,6 +96,7 @@ def _show(found: dict[str, Any]) -> None:
             for key, entry in queries.items()
         ]
         _table(["stream SQL", "lag", "late", "unreadable", "held", "watermark"], rows)
+    _show_alerts(found["flow"].get("alerts") or {})
     for key, entry in queries.items():
         if entry["last_error"]:
             click.secho(f"  {key}: {entry['last_error']}", fg="yellow")
@@ -104,6 +105,22 @@ def _show(found: dict[str, Any]) -> None:
             click.secho(f"  delivery {key}: {entry['last_error']}", fg="yellow")
     for problem in found["problems"]:
         click.secho(f"  {problem['about']}: {problem['message']}", fg="red")
+
+
+def _show_alerts(alerts: dict[str, Any]) -> None:
+    if not alerts:
+        return
+    click.echo()
+    rows = [
+        [key, entry["state"] or "refused", _moment(entry["since"] // 1000) if entry.get("since") else "-"]
+        for key, entry in sorted(alerts.items(), key=lambda item: (item[1]["state"] != "ALARM", item[0]))
+    ]
+    _table(["alerts", "state", "since"], rows)
+    for key, entry in alerts.items():
+        if entry["state"] == "ALARM":
+            click.secho(f"  {key}: {entry['told']}", fg="red")
+        elif entry.get("error"):
+            click.secho(f"  {key}: {entry['error']}", fg="yellow")
 
 
 def _moment(milliseconds: int | None) -> str:

@@ -30,7 +30,7 @@ function tooltip(format: string, unit: string, share: boolean, base: Loose) {
     const heat = first.seriesType === "heatmap";
     const head = first.axisValueLabel ?? (heat ? "" : first.seriesType === "pie" ? "" : first.name);
     if (head) box.append(line(String(head), "tip-head"));
-    const rows = list.filter((each) => each.value !== null && each.value !== undefined && (!Array.isArray(each.value) || each.value[1] !== null));
+    const rows = list.filter((each) => base.series[each.seriesIndex]?.tooltip?.show !== false && each.value !== null && each.value !== undefined && (!Array.isArray(each.value) || each.value[1] !== null));
     if (!share && rows.length > 1) rows.sort((a, b) => amount(b) - amount(a));
     for (const each of rows.slice(0, 12)) {
       const row = document.createElement("div");

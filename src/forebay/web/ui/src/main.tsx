@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Alerts } from "./alerts";
 import { failureOf, get } from "./api";
 import { DashboardList, DashboardPage, useLink } from "./dashboard";
 import { choose, go, useScheme, usePlace, type Choice, type Place } from "./hooks";
@@ -25,6 +26,7 @@ const PAGES: { path: string; label: string; icon: IconName }[] = [
   { path: "/deliveries", label: "Deliveries", icon: "delivery" },
   { path: "/functions", label: "Functions", icon: "functions" },
   { path: "/keyvalue", label: "Key-value", icon: "table" },
+  { path: "/alerts", label: "Alerts", icon: "alert" },
   { path: "/topics", label: "Topics", icon: "topics" },
   { path: "/telemetry", label: "Metrics", icon: "chart" },
   { path: "/logs", label: "Logs", icon: "logs" },
@@ -37,6 +39,7 @@ function Page({ place, console }: { place: Place; console: Console }) {
   if (first === "query") return <QueryPage console={console} />;
   if (first === "streams" || first === "deliveries" || first === "functions") return <Resources kind={first} console={console} />;
   if (first === "keyvalue") return <KeyValue name={name} />;
+  if (first === "alerts") return <Alerts name={name} place={place} />;
   if (first === "topics") return <Topics />;
   if (first === "telemetry") return <Telemetry place={place} />;
   if (first === "logs") return <Logs />;

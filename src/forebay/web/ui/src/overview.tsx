@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Standing } from "./alerts";
 import { LiveButton } from "./dashboard";
 import { Flow } from "./flow";
 import { count, perSecond } from "./format";
@@ -108,7 +109,7 @@ export function Overview({ console }: { console: Console }) {
     <div class="page">
       <header class="page-head">
         <div><h1>{console.name}</h1>{console.description && <p class="hint">{console.description}</p>}</div>
-        <div class="controls"><LiveButton /></div>
+        <div class="controls"><Standing alerts={status?.flow?.alerts ?? {}} /><LiveButton /></div>
       </header>
       {failure && <Problem failure={failure} />}
       {[...(status?.problems ?? []), ...(status?.flow?.error ? [status.flow.error] : []), ...(status?.flow?.trouble ? [{ code: "Catalog", message: status.flow.trouble }] : [])].map((each, at) => (

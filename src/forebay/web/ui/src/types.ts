@@ -50,6 +50,6 @@ export interface Status {
   ledger?: Record<string, Counts>;
   doors?: Record<string, { accepted: number; duplicate: number; refused: number }>;
   resources?: Record<string, unknown>[];
-  flow?: { deliveries?: Record<string, Record<string, unknown>>; functions?: Record<string, Record<string, unknown>>; trouble?: string | null; error?: Failure };
+  flow?: { deliveries?: Record<string, Record<string, unknown>>; functions?: Record<string, Record<string, unknown>>; alerts?: Record<string, { state: string | null; since?: number; told?: string | null; error?: string }>; trouble?: string | null; error?: Failure };
   problems?: (Failure & { about?: string })[];
 }
