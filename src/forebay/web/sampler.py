@@ -84,7 +84,7 @@ class Sampler:
     def page(self) -> str:
         """For Prometheus."""
         if self._sampling is None:
-            return rendered((), ())
+            return rendered(self._begun, ())
         return rendered(self._sampling.totals.values(), self._sampling.levels.values())
 
     async def _run(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,16 +15,16 @@ MOST_DISTINCT = 500_000
 """Different values that are told apart in one query, of all groups together."""
 
 
-class State:
+class State(ABC):
     """One aggregate of one group. `take` gets a value and the time of its event; `answer` what came of them."""
 
+    @abstractmethod
     def take(self, value: Value, at: int) -> None:
         """One more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self) -> Value:
         """The result; None if there was nothing."""
-        raise NotImplementedError
 
 
 class _Count(State):
