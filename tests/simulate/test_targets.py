@@ -172,6 +172,21 @@ def test_a_sample_is_printed_and_not_sent(arena: System) -> None:
     assert len(records(arena, "plays")) == before
 
 
+def test_a_front_that_is_killed_ends_no_simulation(arena: System) -> None:
+    """Whoever goes through the AWS port may send a batch twice, but loses none."""
+    before = len(records(arena, "plays"))
+    killed: list[int] = []
+
+    def kill(progress: Progress) -> None:
+        if progress.accepted > 50 and not killed:
+            killed.append(arena.kill("front"))
+
+    done = simulate(arena, "wire", rate=300.0, events=300, progress=kill)
+    assert killed
+    assert (done.accepted, done.refused) == (300, 0)
+    assert len(records(arena, "plays")) >= before + 300
+
+
 FAULTS = """\
 name: arena
 streams: {plays: {}}

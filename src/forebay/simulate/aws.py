@@ -12,7 +12,8 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import boto3  # type: ignore[import-untyped, unused-ignore]
 import orjson
@@ -26,6 +27,8 @@ from forebay.sender import BATCH_BYTES, PATIENCE, Outcome, never, one_line
 OBJECT_SECONDS = 5.0
 """A file of events is put so often, or when it is `OBJECT_BYTES` long."""
 OBJECT_BYTES = 8 << 20
+PAUSE = 0.1
+"""Seconds before something is tried again."""
 
 
 def client(url: str, service: str) -> Any:
@@ -47,11 +50,13 @@ def understood() -> Iterator[None]:
         yield
     except ClientError as error:
         found = error.response.get("Error", {})
-        raise DataRejected(
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        kind = Unavailable if status >= 500 and status != 501 else DataRejected
+        raise kind(
             str(found.get("Code", "Refused")),
             f"the AWS port answered: {found.get('Message') or error}",
             fix="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from forebay keys"
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 403
+            if status == 403
             else None,
         ) from None
     except (ConnectionError, HTTPClientError) as error:
@@ -148,6 +153,26 @@ def _refused(answer: dict[str, Any]) -> tuple[str, str] | None:
 _FOR_NOW = ("ProvisionedThroughputExceededException", "ServiceUnavailableException", "InternalFailure")
 
 
+T = TypeVar("T")
+
+
+def _patiently(call: Callable[[], T], deadline: float, stopped: Callable[[], bool]) -> T | None:
+    """What the call answers; a front that is being restarted is waited for. None once stopped.
+
+    boto3's own attempts are one to the system. One that is made here, after those, may be a second event if
+    the first was taken and its answer lost, as with any client of AWS.
+    """
+    while not stopped():
+        try:
+            with understood():
+                return call()
+        except (NoServer, Unavailable):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+    return None
+
+
 class Aws:
     """A `Target` of batches."""
 
@@ -163,8 +188,9 @@ class Aws:
         left = list(enumerate(events))
         while left and not stopped():
             part, left = left[: self._service.most], left[self._service.most :]
-            with understood():
-                answers = self._service.put([event for _, event in part])
+            answers = _patiently(partial(self._service.put, [event for _, event in part]), deadline, stopped)
+            if answers is None:
+                break
             again = []
             for (index, event), refused in zip(part, answers, strict=True):
                 if refused is None:
@@ -177,7 +203,7 @@ class Aws:
             if again and time.monotonic() > deadline:
                 raise Unavailable("Unavailable", f"{len(again)} events are refused again and again")
             if again:
-                time.sleep(0.1)
+                time.sleep(PAUSE)
             left = again + left
         return outcome
 
@@ -211,13 +237,14 @@ class Objects:
         if not self._lines:
             return
         name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}.ndjson"
-        with understood():
-            self._client.put_object(
-                Bucket=self._place.bucket,
-                Key=self._place.prefix + name,
-                Body=b"\n".join(self._lines) + b"\n",
-                ContentType="application/x-ndjson",
-            )
+        put = partial(
+            self._client.put_object,
+            Bucket=self._place.bucket,
+            Key=self._place.prefix + name,
+            Body=b"\n".join(self._lines) + b"\n",
+            ContentType="application/x-ndjson",
+        )
+        _patiently(put, time.monotonic() + PATIENCE, never)
         self._lines, self._size = [], 0
 
     def close(self) -> None:
