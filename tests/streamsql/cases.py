@@ -7,6 +7,8 @@ import json
 import random
 from typing import Any
 
+from tests.streamsql import words
+
 SOURCE = """\
 CREATE TABLE activity (
   user_id BIGINT, kind VARCHAR(30), price DOUBLE, units INT, ts TIMESTAMP(3),
@@ -125,6 +127,11 @@ SHAPES: dict[str, tuple[str, str]] = {
         "SELECT window_start, SUM(user_id) * 1.0 / COUNT(*), SUM(price) / COUNT(*), SUM(user_id) / COUNT(*) "
         f"FROM {TUMBLE} GROUP BY window_start, window_end",
     ),
+    "decimals": (
+        "s TIMESTAMP(3), a DECIMAL(38, 2), b DECIMAL(38, 6), c DECIMAL(6, 2)",
+        "SELECT window_start, SUM(CAST(price AS DECIMAL(6, 2))), AVG(CAST(price AS DECIMAL(6, 2))), "
+        f"MAX(CAST(price AS DECIMAL(6, 2))) FROM {TUMBLE} GROUP BY window_start, window_end",
+    ),
     "expression-key": (
         "s TIMESTAMP(3), odd BIGINT, n BIGINT",
         f"SELECT window_start, MOD(user_id, 2), COUNT(*) FROM {TUMBLE} GROUP BY window_start, window_end, MOD(user_id, 2)",
@@ -169,12 +176,16 @@ def events(chance: random.Random, count: int) -> list[str]:
     return found
 
 
+SHAPES |= words.SHAPES
+
+
 def case(name: str, seed: int, count: int) -> dict[str, Any]:
     columns, query = SHAPES[name]
+    made = words if name in words.SHAPES else None
     return {
         "name": name,
         "seed": seed,
-        "ddl": [SOURCE, sink(columns)],
+        "ddl": [made.SOURCE if made else SOURCE, sink(columns)],
         "insert": f"INSERT INTO found {query}",
-        "events": events(random.Random(f"{name} {seed}"), count),
+        "events": (made.events if made else events)(random.Random(f"{name} {seed}"), count),
     }

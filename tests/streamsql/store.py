@@ -60,7 +60,8 @@ def live(names: list[str], count: int) -> int:
         if there != here:
             wrong += 1
             odd = [(a, b) for a, b in zip(there, here, strict=False) if a != b][:3]
-            print(key, len(there), len(here), *odd, sep="\n  ")  # noqa: T201
+            shown = [{k: (v, b.get(k)) for k, v in a.items() if v != b.get(k)} for a, b in odd]
+            print(key, len(there), len(here), *shown, sep="\n  ")  # noqa: T201
     print(f"{len(keys)} cases, {wrong} differ")  # noqa: T201
     return wrong
 

@@ -51,7 +51,7 @@ def said(insert: str, *before: str) -> UsageError:
             "INTERVAL '5' SECOND)) GROUP BY window_start, window_end, user_id",
             "a SESSION that is partitioned by other columns than it is grouped by",
         ),
-        ("SELECT user_id, UNIX_TIMESTAMP() FROM activity", "the function UNIX_TIMESTAMP"),
+        ("SELECT user_id, UUID() FROM activity", "the function UUID"),
     ],
 )
 def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:

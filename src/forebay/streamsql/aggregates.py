@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from forebay.streamsql.nodes import Call, Literal, Star, Type
 from forebay.streamsql.plan import Distinct, Part, Windowed
-from forebay.streamsql.scalars import Scalars, Typed
-from forebay.streamsql.types import BIGINT, BITS, INTEGERS, duck, family
+from forebay.streamsql.scalars import Scalars
+from forebay.streamsql.types import BIGINT, BITS, INTEGERS, Typed, duck, family
 
 NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}
 KNOWN_ELSEWHERE = {
@@ -62,7 +62,7 @@ def _result(call: Call, type_: Type, rows: Scalars) -> Type:
     if call.name == "COUNT":
         return BIGINT
     if call.name == "AVG" and type_.name == "DECIMAL":
-        rows.problem.refuse("AVG of DECIMAL", call.at, "CAST it to DOUBLE")
+        return Type("DECIMAL", 38, max(type_.s or 0, 6))
     if call.name == "SUM" and type_.name == "DECIMAL":
         return Type("DECIMAL", 38, type_.s)
     return type_
@@ -106,6 +106,11 @@ def _total(sum_: str, result: Type) -> str:
 
 
 def _average(sum_: str, count: str, type_: Type) -> str:
+    if type_.name == "DECIMAL":
+        scale, out = type_.s or 0, max(type_.s or 0, 6)
+        scaled = f"unscaled(CAST({sum_} AS DECIMAL(38,{scale}))) * 1{'0' * (out - scale)}::HUGEINT"
+        exact = f"pointed(divided({scaled}, CAST({count} AS HUGEINT)), {out})"
+        return f"CAST({exact} AS DECIMAL(38,{out}))"
     if type_.name in INTEGERS:
         return f"CAST(CAST({sum_} AS HUGEINT) // nullif(CAST({count} AS HUGEINT), 0) AS {duck(type_)})"
     return f"CAST(CAST({sum_} AS DOUBLE) / nullif(CAST({count} AS DOUBLE), 0) AS {duck(type_)})"

@@ -17,12 +17,12 @@ import re
 import duckdb
 import pyarrow as pa
 
+from forebay.streamsql import nested
 from forebay.streamsql.arrow import Array, pc, whole
-from forebay.streamsql.functions import SQL_TIME
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.plan import Source
 from forebay.streamsql.quick import quick
-from forebay.streamsql.types import FLOATS, INTEGERS, TEXTS, TIMES, duck, literal, quoted
+from forebay.streamsql.types import FLOATS, INTEGERS, SQL_TIME, TEXTS, TIMES, duck, literal, quoted
 
 _ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
 _OBJECT = "coalesce(TRY(json_type(j)) = 'OBJECT', false)"
@@ -177,6 +177,8 @@ def _value(text: str, name: str, type_: Type, iso: bool) -> str:
     """SQL of any text as the type; of an event that is NULL where its text is not, the value does not fit."""
     if type_.name in TEXTS:
         return text
+    if type_.of:
+        return nested.read(text, type_, iso)
     if type_.name in INTEGERS:
         return (
             f"(CASE WHEN regexp_full_match(trim({text}), '[+-]?[0-9]+') THEN TRY_CAST(trim({text}) AS {duck(type_)})"

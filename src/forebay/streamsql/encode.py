@@ -6,6 +6,7 @@ import json
 
 import pyarrow as pa
 
+from forebay.streamsql import nested
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.plan import Plan
 from forebay.streamsql.types import FLOATS, TEXTS, TIMES, literal, quoted
@@ -39,6 +40,8 @@ def _text(column: str, type_: Type, iso: bool) -> str:
 def _json(column: str, type_: Type, iso: bool) -> str:
     if type_.name in TEXTS:
         return f"CAST(to_json({column}) AS VARCHAR)"
+    if type_.of:
+        return nested.as_json(column, type_, iso)
     if type_.name in FLOATS:
         return f"CASE WHEN isfinite({column}) THEN CAST({column} AS VARCHAR) END"
     if type_.name in (*TIMES, "DATE"):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-from forebay.errors import UsageError
-from forebay.streamsql.lexer import Token, place, tokens
+from forebay.streamsql.calls import Calls
 from forebay.streamsql.nodes import (
+    At,
     Between,
     Binary,
     Call,
@@ -14,88 +12,20 @@ from forebay.streamsql.nodes import (
     Cast,
     Column,
     In,
-    Interval,
     Is,
+    IsJson,
     Like,
     Literal,
+    Make,
     Node,
-    Over,
-    Star,
     Type,
     Unary,
 )
-from forebay.streamsql.words import COMPARE, MONTHS, RESERVED, SAME, SIMPLE, UNITS
+from forebay.streamsql.words import COMPARE, RESERVED
 
 
-class Expressions:
-    """A cursor over the words of a text, and what expressions need of it."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._tokens = tokens(text)
-        self._index = 0
-
-    # --- the cursor ---
-
-    @property
-    def now(self) -> Token:
-        """The next word."""
-        return self._tokens[self._index]
-
-    def ahead(self, count: int = 1) -> Token:
-        """A word further on."""
-        return self._tokens[min(self._index + count, len(self._tokens) - 1)]
-
-    def next(self) -> Token:
-        """Take a word."""
-        token = self.now
-        if token.kind != "end":
-            self._index += 1
-        return token
-
-    def take(self, *words: str) -> bool:
-        """Take these words if they are next, all of them."""
-        for count, word in enumerate(words):
-            if self.ahead(count).upper != word:
-                return False
-        self._index += len(words)
-        return True
-
-    def need(self, *words: str) -> None:
-        """Take these words, or say that they are missing."""
-        for word in words:
-            if not self.take(word):
-                self.fail(f"expected {word}, found {self._shown()}")
-
-    def name(self) -> str:  # noqa: RET503 - to refuse is to raise
-        """Take a name."""
-        token = self.now
-        if token.kind == "quoted" or (token.kind == "word" and token.upper not in RESERVED):
-            return self.next().text
-        self.fail(f"expected a name, found {self._shown()}")
-
-    def string(self) -> str:
-        """Take a string."""
-        if self.now.kind != "string":
-            self.fail(f"expected a 'string', found {self._shown()}")
-        return self.next().text
-
-    def fail(self, message: str, at: int | None = None) -> NoReturn:
-        """Raises UsageError `StreamSqlSyntax`."""
-        line, column = place(self.text, self.now.at if at is None else at)
-        raise UsageError("StreamSqlSyntax", message, line=line, column=column)
-
-    def refuse(self, what: str, at: int | None = None, fix: str | None = None) -> NoReturn:
-        """Raises UsageError `StreamSqlNotSupported`: it is Flink SQL, but not what runs here."""
-        line, column = place(self.text, self.now.at if at is None else at)
-        raise UsageError(
-            "StreamSqlNotSupported", f"{what} does not run here", line=line, column=column, fix=fix
-        )
-
-    def _shown(self) -> str:
-        return "the end" if self.now.kind == "end" else repr(self.now.text)
-
-    # --- expressions, loosest first ---
+class Expressions(Calls):
+    """Expressions, loosest first."""
 
     def expression(self) -> Node:
         """An expression."""
@@ -131,8 +61,14 @@ class Expressions:
                 continue
             if self.take("IS"):
                 negated = self.take("NOT")
-                if self.now.upper == "DISTINCT":
-                    self.refuse("IS DISTINCT FROM")
+                if self.take("DISTINCT", "FROM"):
+                    op = "IS NOT DISTINCT FROM" if negated else "IS DISTINCT FROM"
+                    left = Binary(op, left, self._sum(), at=at)
+                    continue
+                if self.take("JSON"):
+                    kind = next((k for k in ("VALUE", "SCALAR", "ARRAY", "OBJECT") if self.take(k)), "VALUE")
+                    left = IsJson(left, kind, negated, at=at)
+                    continue
                 word = self.next().upper
                 if word not in ("NULL", "TRUE", "FALSE", "UNKNOWN"):
                     self.fail("expected NULL, TRUE or FALSE", at)
@@ -144,15 +80,20 @@ class Expressions:
             if self.take("IN"):
                 left = self._in(left, negated, at)
             elif self.take("BETWEEN"):
+                symmetric = self.take("SYMMETRIC")
+                self.take("ASYMMETRIC")
                 low = self._sum()
                 self.need("AND")
-                left = Between(left, low, self._sum(), negated, at=at)
-            elif self.take("LIKE"):
+                high = self._sum()
+                value, left = left, Between(left, low, high, negated, at=at)
+                if symmetric:
+                    other = Between(value, high, low, negated, at=at)
+                    left = Binary("AND" if negated else "OR", left, other, at=at)
+            elif self.now.upper == "LIKE" or (self.now.upper == "SIMILAR" and self.ahead().upper == "TO"):
+                similar = self.next().upper == "SIMILAR" and self.take("TO")
                 pattern = self._sum()
                 escape = self._sum() if self.take("ESCAPE") else None
-                left = Like(left, pattern, escape, negated, at=at)
-            elif self.now.upper == "SIMILAR":
-                self.refuse("SIMILAR TO", fix="use REGEXP(text, pattern)")
+                left = Like(left, pattern, escape, negated, similar, at=at)
             else:
                 return left
 
@@ -185,9 +126,18 @@ class Expressions:
             token = self.next()
             return Unary(token.text, self._sign(), at=token.at)
         node = self._primary()
-        if self.now.upper == "[":
-            self.refuse("an element of an ARRAY or MAP")
+        while self.now.upper == "[" or (self.now.upper == "." and isinstance(node, (At, Call, Cast))):
+            at = self.next().at
+            if self._tokens[self._index - 1].text == ".":
+                node = At(node, Literal(self.name(), "string", at=at), True, at=at)
+                continue
+            node = At(node, self.expression(), at=at)
+            self.need("]")
         return node
+
+    def term(self) -> Node:
+        """An expression without comparisons, so that an IN after it is not its own."""
+        return self._sum()
 
     def _primary(self) -> Node:
         token = self.now
@@ -207,7 +157,11 @@ class Expressions:
                 self.refuse("a query inside an expression")
             inner = self.expression()
             if self.now.upper == ",":
-                self.refuse("a row of values")
+                items = [inner]
+                while self.take(","):
+                    items.append(self.expression())
+                self.need(")")
+                return Make("ROW", tuple(items), at=at)
             self.need(")")
             return inner
         if token.kind != "word":
@@ -231,12 +185,17 @@ class Expressions:
             to = self.type()
             self.need(")")
             return Cast(value_of, to, word == "TRY_CAST", at=at)
+        if word in ("ARRAY", "MAP") and self.ahead().upper == "[":
+            return self._made()
+        if word == "EXISTS":
+            self.refuse("EXISTS")
         if self.ahead().upper == "(":
             return self._call()
         if word in RESERVED:
             self.fail(f"expected an expression, found {self._shown()}")
-        if word in ("CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "LOCALTIME", "CURRENT_TIME"):
-            self.refuse(word, fix="use a time of the event, so that reading it again gives the same rows")
+        if self.is_clock():
+            self.next()
+            return Call(word, at=at)
         return self._column()
 
     def _column(self) -> Node:
@@ -258,138 +217,3 @@ class Expressions:
         otherwise = self.expression() if self.take("ELSE") else None
         self.need("END")
         return Case(operand, tuple(whens), otherwise, at=at)
-
-    def _call(self) -> Node:
-        at = self.now.at
-        name = self.next().text.upper()
-        self.need("(")
-        distinct = False
-        args: list[Node] = []
-        if self.now.upper == "*" and self.ahead().upper == ")":
-            args = [Star(at=self.next().at)]
-        elif name == "EXTRACT":
-            unit = Literal(self.next().text.upper(), "string", at=at)
-            self.need("FROM")
-            args = [unit, self.expression()]
-        elif name == "TRIM" and self.now.upper in ("BOTH", "LEADING", "TRAILING"):
-            self.refuse(f"TRIM({self.now.upper} ... FROM ...)", fix="use TRIM, LTRIM or RTRIM")
-        elif self.now.upper != ")":
-            distinct = self.take("DISTINCT")
-            args.append(self._argument())
-            while self.take(","):
-                args.append(self._argument())
-            if name == "JSON_VALUE" and self.now.upper != ")":
-                self.refuse("JSON_VALUE with RETURNING or ON EMPTY", fix="CAST(JSON_VALUE(...) AS type)")
-            if name == "SUBSTRING" and self.take("FROM"):
-                args.append(self.expression())
-                if self.take("FOR"):
-                    args.append(self.expression())
-        self.need(")")
-        where = None
-        if self.take("FILTER"):
-            self.need("(", "WHERE")
-            where = self.expression()
-            self.need(")")
-        over = self._over() if self.take("OVER") else None
-        return Call(name, tuple(args), distinct, where, over, at=at)
-
-    def _argument(self) -> Node:
-        """An argument, or a unit of time where a function takes one bare."""
-        if self.now.upper in {*UNITS, *MONTHS} and self.ahead().upper in (",", ")"):
-            token = self.next()
-            return Literal(token.upper, "string", at=token.at)
-        return self.expression()
-
-    def _over(self) -> Over:
-        if self.now.upper != "(":
-            self.refuse("a named window")
-        self.need("(")
-        partition: list[Node] = []
-        if self.take("PARTITION", "BY"):
-            partition.append(self.expression())
-            while self.take(","):
-                partition.append(self.expression())
-        order = []
-        if self.take("ORDER", "BY"):
-            order.append(self.order())
-            while self.take(","):
-                order.append(self.order())
-        if self.now.upper != ")":
-            self.refuse(f"{self.now.text.upper()} in OVER")
-        self.need(")")
-        return Over(tuple(partition), tuple(order))
-
-    def order(self) -> tuple[Node, bool, bool | None]:
-        """One of ORDER BY."""
-        value = self.expression()
-        descending = not self.take("ASC") and self.take("DESC")
-        first = None
-        if self.take("NULLS"):
-            first = self.take("FIRST")
-            if not first:
-                self.need("LAST")
-        return value, descending, first
-
-    def interval(self) -> Interval:  # noqa: RET503 - to refuse is to raise
-        """`INTERVAL '10' SECOND`."""
-        at = self.now.at
-        self.need("INTERVAL")
-        sign = -1 if self.take("-") else 1
-        given = self.string().strip()
-        unit = self.next().upper
-        unit = unit[:-1] if unit.endswith("S") and unit[:-1] in {*UNITS, *MONTHS} else unit
-        if self.now.upper == "(":
-            self.next()
-            self.next()
-            self.need(")")
-        if self.now.upper == "TO":
-            self.refuse("an interval of several units", at, fix="write it in the smallest of them")
-        try:
-            count = float(given) if unit == "SECOND" else int(given)
-        except ValueError:
-            self.fail(f"{given!r} is no number of {unit.lower()}s", at)
-        if unit in UNITS:
-            return Interval(sign * round(count * UNITS[unit]), at=at)
-        if unit in MONTHS:
-            return Interval(0, sign * round(count * MONTHS[unit]), at=at)
-        self.fail(f"{unit} is no unit of an interval", at)
-
-    def type(self) -> Type:
-        """A type."""
-        at = self.now.at
-        word = self.next().upper
-        name = SAME.get(word, word)
-        if name not in SIMPLE:
-            self.refuse(
-                f"the type {word or self.ahead(-1).text}",
-                at,
-                fix="declare it STRING and read it with JSON_VALUE",
-            )
-        if name == "DOUBLE":
-            self.take("PRECISION")
-        sizes = self._sizes()
-        if name.startswith("TIMESTAMP"):
-            if self.take("WITH", "LOCAL", "TIME", "ZONE"):
-                name = "TIMESTAMP_LTZ"
-            elif self.take("WITHOUT", "TIME", "ZONE"):
-                pass
-            elif self.now.upper == "WITH":
-                self.refuse("TIMESTAMP WITH TIME ZONE", at)
-            sizes = sizes or [6]
-        elif name == "DECIMAL":
-            sizes = [*sizes, *[10, 0][len(sizes) :]]
-        elif name == "CHAR":
-            sizes = sizes or [1]
-        return Type(name, *sizes)
-
-    def _sizes(self) -> list[int]:
-        sizes: list[int] = []
-        if self.take("("):
-            while True:
-                if self.now.kind != "number":
-                    self.fail("expected a number")
-                sizes.append(int(self.next().text))
-                if not self.take(","):
-                    break
-            self.need(")")
-        return sizes[:2]

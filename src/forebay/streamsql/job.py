@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from forebay.streamsql import tables
-from forebay.streamsql.functions import cast
+from forebay.streamsql.casts import cast
 from forebay.streamsql.nodes import (
     Call,
     Column,
@@ -27,9 +27,10 @@ from forebay.streamsql.nodes import (
 from forebay.streamsql.parser import parse
 from forebay.streamsql.plan import Plan, Source
 from forebay.streamsql.relations import Builder, Relation
-from forebay.streamsql.scalars import Problem, Scalars, Typed
+from forebay.streamsql.scalars import Scalars
+from forebay.streamsql.scope import Problem
 from forebay.streamsql.tables import Table
-from forebay.streamsql.types import LTZ, STRING, TIMES, duck, family, quoted
+from forebay.streamsql.types import LTZ, STRING, TIMES, Typed, duck, family, quoted
 
 _IDLE = "table.exec.source.idle-timeout"
 _SET = {
@@ -170,7 +171,7 @@ class _Job:
 
     def _types(self, table: Table) -> dict[str, Type]:
         found: dict[str, Type] = {}
-        scope = Scalars(self._problem, {})
+        scope = Scalars(self._problem, {}, events=True)
         for column in table.columns:
             if column.type is not None:
                 found[column.name] = column.type
@@ -185,7 +186,9 @@ class _Job:
     ) -> tuple[list[tuple[str, str]], str | None, set[str]]:
         """(computed and metadata columns that are wanted, the watermark, what they need)."""
         types = self._types(table)
-        scope = Scalars(self._problem, {name: (quoted(name), type_) for name, type_ in types.items()})
+        scope = Scalars(
+            self._problem, {name: (quoted(name), type_) for name, type_ in types.items()}, events=True
+        )
         needed: set[str] = set()
         watermark = None
         if table.watermark is not None:
@@ -242,7 +245,8 @@ class _Job:
                     insert.at,
                     f"CAST({own} AS {column.type})",
                 )
-            items.append(f"TRY_CAST({sql} AS {duck(column.type)}) AS {quoted(name)}")
+            made = cast(sql, type_, column.type) if type_.of else f"TRY_CAST({sql} AS {duck(column.type)})"
+            items.append(f"{made} AS {quoted(name)}")
         return f"SELECT {', '.join(items)} FROM {result.sql}", columns
 
 
@@ -250,6 +254,12 @@ def _fits(given: Type, to: Type) -> bool:
     """Whether Flink writes this into that without a CAST: numbers widen."""
     if given.name == "NULL":
         return True
+    if given.of or to.of:
+        return (
+            given.name == to.name
+            and len(given.of) == len(to.of)
+            and all(_fits(one, other) for (_, one), (_, other) in zip(given.of, to.of, strict=True))
+        )
     if family(given) != family(to):
         return False
     if family(given) == "number":
@@ -266,7 +276,7 @@ def _names_in(node: Any) -> set[str]:
     while stack:
         each = stack.pop()
         if isinstance(each, Column):
-            found.add(each.name)
+            found.update(each.parts)
         elif isinstance(each, Star):
             found.add("*")
         elif isinstance(each, Call) and any(isinstance(arg, Star) for arg in each.args):

@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of Flink's: `p` and `s` are a DECIMAL's precision and scale, or a timestamp's or text's length."""
+    """A type of Flink's: `p` and `s` are a DECIMAL's precision and scale, or a timestamp's or text's length.
+
+    `of` has a ROW's fields by name, or what an ARRAY (`element`) or a MAP (`key`, `value`) holds.
+    """
 
     name: str
     p: int | None = None
     s: int | None = None
+    of: tuple[tuple[str, Type], ...] = ()
 
     def __str__(self) -> str:
         if self.name == "VARCHAR" and self.p is None:
             return "STRING"
+        if self.of:
+            inside = ", ".join(
+                (f"{name} " if self.name == "ROW" else "") + str(type_) for name, type_ in self.of
+            )
+            return f"{self.name}<{inside}>"
         given = ", ".join(str(each) for each in (self.p, self.s) if each is not None)
         return f"{self.name}({given})" if given else self.name
 
@@ -138,12 +147,54 @@ class Between(Node):
 
 @dataclass(frozen=True, slots=True)
 class Like(Node):
-    """LIKE."""
+    """LIKE, or SIMILAR TO."""
 
     value: Node
     pattern: Node
     escape: Node | None
     negated: bool
+    similar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class At(Node):
+    """`a[1]`, `m['k']`, or with `field` a ROW's field."""
+
+    value: Node
+    index: Node
+    field: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Make(Node):
+    """An ARRAY, a MAP (keys and values by turns) or a ROW of values."""
+
+    kind: str
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IsJson(Node):
+    """`IS [NOT] JSON`, of the kind VALUE, SCALAR, ARRAY or OBJECT."""
+
+    value: Node
+    kind: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCall(Node):
+    """JSON_VALUE, JSON_QUERY or JSON_EXISTS; `empty` and `error` are what is said ON EMPTY and ON ERROR."""
+
+    name: str
+    value: Node
+    path: str
+    returning: Type | None
+    wrapper: str
+    empty: str
+    error: str
+    empty_default: Node | None
+    error_default: Node | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from forebay.streamsql.nodes import (
 )
 from forebay.streamsql.parser import WINDOWS
 from forebay.streamsql.plan import Window, Windowed
-from forebay.streamsql.scalars import Problem, Scalars, Typed
-from forebay.streamsql.types import BIGINT, TIMESTAMP, quoted
+from forebay.streamsql.scalars import Scalars
+from forebay.streamsql.scope import Problem
+from forebay.streamsql.types import BIGINT, TIMESTAMP, Typed, quoted
 
 EDGES = {"START": ("wstart", 0), "END": ("wend", 0), "ROWTIME": ("wend", 1)}
 TVF = {"window_start": "START", "window_end": "END", "window_time": "ROWTIME"}
-HIDDEN = ("__row", "__ts", "__before")
+HIDDEN = ("__row", "__ts", "__before", "__arrival")
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class Builder:
                 (select.group or (select.having or select.items[0][0],))[0].at,
                 "GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a window function",
             )
-        scope = Scalars(self.problem, relation.columns, relation.names)
+        scope = Scalars(self.problem, relation.columns, relation.names, events=not relation.closed)
         where = scope.boolean(select.where) if select.where is not None else None
         if relation.closed:
             scope.hook = self._numbering(relation, scope)
@@ -93,8 +94,8 @@ class Builder:
         for item, alias in self._expanded(select, relation):
             sql, type_ = scope.sql(item)
             name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
-            if name in columns:
-                self.problem.fail(f"two columns are named {name}", item.at, "name one of them with AS")
+            if name in columns:  # as Flink names them
+                name = next(made for number in range(1000) if (made := f"{name}{number}") not in columns)
             if isinstance(item, Column) and item.name in relation.rowtimes:
                 rowtimes.add(name)
             if isinstance(item, Column) and item.name in relation.edges:
@@ -177,7 +178,7 @@ class Builder:
                     at,
                     "PARTITION BY the columns of GROUP BY besides window_start and window_end",
                 )
-        rows = Scalars(self.problem, relation.columns, relation.names)
+        rows = Scalars(self.problem, relation.columns, relation.names, events=True)
         where = f" WHERE {rows.boolean(select.where)}" if select.where is not None else ""
         self.whole = f"(SELECT * FROM {relation.sql}{where})"
         made = self.windowed = Windowed(window, self.whole)

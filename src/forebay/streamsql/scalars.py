@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NoReturn
-
-from forebay.errors import UsageError
-from forebay.streamsql import functions
-from forebay.streamsql.lexer import place
+from forebay.streamsql import functions, functions_json
+from forebay.streamsql.casts import cast
 from forebay.streamsql.nodes import (
+    At,
     Between,
     Binary,
     Call,
@@ -19,13 +15,17 @@ from forebay.streamsql.nodes import (
     In,
     Interval,
     Is,
+    IsJson,
+    JsonCall,
     Like,
     Literal,
+    Make,
     Node,
     Star,
     Type,
     Unary,
 )
+from forebay.streamsql.reach import Reach
 from forebay.streamsql.types import (
     BITS,
     BOOLEAN,
@@ -35,6 +35,7 @@ from forebay.streamsql.types import (
     NULL,
     STRING,
     TIMES,
+    Typed,
     arithmetic,
     common,
     decimal,
@@ -43,37 +44,11 @@ from forebay.streamsql.types import (
     literal,
 )
 
-Typed = tuple[str, Type]
-Hook = Callable[[Node], Typed | None]
 
+class Scalars(Reach):
+    """Translates within one scope."""
 
-class Problem:
-    """Says what is wrong with a text, and where."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def refuse(self, what: str, at: int, fix: str | None = None) -> NoReturn:
-        """Raises UsageError `StreamSqlNotSupported`."""
-        line, column = place(self.text, at)
-        raise UsageError(
-            "StreamSqlNotSupported", f"{what} does not run here", line=line, column=column, fix=fix
-        )
-
-    def fail(self, message: str, at: int, fix: str | None = None) -> NoReturn:
-        """Raises UsageError `StreamSqlInvalid`."""
-        line, column = place(self.text, at)
-        raise UsageError("StreamSqlInvalid", message, line=line, column=column, fix=fix)
-
-
-@dataclass(slots=True)
-class Scalars:
-    """Translates within one scope: `columns` by name; `hook` may answer for a node before anybody else."""
-
-    problem: Problem
-    columns: Mapping[str, Typed]
-    names: frozenset[str] = field(default_factory=frozenset)
-    hook: Hook | None = None
+    __slots__ = ()
 
     def sql(self, node: Node) -> Typed:  # noqa: RET503 - to refuse is to raise
         """The expression and its type. Raises UsageError with the place."""
@@ -102,8 +77,18 @@ class Scalars:
                 return f"({value} {'NOT ' if node.negated else ''}BETWEEN {low} AND {high})", BOOLEAN
             case Like():
                 escape = f" ESCAPE {self.text(node.escape)}" if node.escape is not None else ""
+                if node.similar:
+                    return self._similar(node)
                 word = "NOT LIKE" if node.negated else "LIKE"
                 return f"({self.text(node.value)} {word} {self.text(node.pattern)}{escape})", BOOLEAN
+            case IsJson():
+                return functions_json.is_json(self.text(node.value), node.kind, node.negated), BOOLEAN
+            case JsonCall():
+                return self._json(node)
+            case At():
+                return self._at(node)
+            case Make():
+                return self._make(node)
             case Case():
                 return self._case(node)
             case Cast():
@@ -115,27 +100,6 @@ class Scalars:
             case Interval():
                 self.problem.refuse("an interval as a value", node.at, "add it to a timestamp")
         self.problem.refuse(type(node).__name__, node.at)
-
-    def boolean(self, node: Node) -> str:
-        """An expression that is true or false."""
-        sql, type_ = self.sql(node)
-        if type_.name not in ("BOOLEAN", "NULL"):
-            self.problem.fail(f"a condition is BOOLEAN, not {type_}", node.at)
-        return sql
-
-    def text(self, node: Node) -> str:
-        """An expression of text."""
-        sql, type_ = self.sql(node)
-        if family(type_) not in ("text", "NULL"):
-            self.problem.fail(f"expected text, not {type_}", node.at, "CAST it to STRING")
-        return sql
-
-    def number(self, node: Node) -> Typed:
-        """An expression of a number."""
-        sql, type_ = self.sql(node)
-        if family(type_) not in ("number", "NULL"):
-            self.problem.fail(f"expected a number, not {type_}", node.at, "CAST it")
-        return sql, type_
 
     def _literal(self, node: Literal) -> Typed:
         match node.kind:
@@ -157,15 +121,24 @@ class Scalars:
                 return node.text, BOOLEAN
         return "NULL", NULL
 
-    def _column(self, node: Column) -> Typed:
-        if len(node.parts) > 2 or (len(node.parts) == 2 and node.parts[0] not in self.names):
-            self.problem.fail(f"there is no {'.'.join(node.parts)}", node.at)
-        found = self.columns.get(node.name)
-        if found is None:
-            near = [name for name in self.columns if name.lower() == node.name.lower()]
-            known = ", ".join(name for name in self.columns if not name.startswith("__"))
-            fix = f"write {near[0]}: names are case-sensitive" if near else f"these are there: {known}"
-            self.problem.fail(f"there is no column {node.name}", node.at, fix)
+    def _similar(self, node: Like) -> Typed:
+        if node.escape is not None or not isinstance(node.pattern, Literal):
+            self.problem.refuse("SIMILAR TO with ESCAPE or a pattern that is no constant", node.at)
+        if any(each in node.pattern.text for each in ("\\", "$", "^", ".")):
+            self.problem.refuse(
+                f"the pattern {node.pattern.text!r} of SIMILAR TO", node.at, "use REGEXP(text, pattern)"
+            )
+        pattern = node.pattern.text.replace("%", ".*").replace("_", ".")
+        made = f"regexp_full_match({self.text(node.value)}, {literal(pattern)}, 's')"
+        return (f"(NOT {made})" if node.negated else made), BOOLEAN
+
+    def _json(self, node: JsonCall) -> Typed:
+        defaults = [
+            None if each is None else self.sql(each) for each in (node.empty_default, node.error_default)
+        ]
+        found = functions_json.call(self.text(node.value), node, *defaults)
+        if isinstance(found, str):
+            self.problem.refuse(found, node.at)
         return found
 
     def _unary(self, node: Unary) -> Typed:
@@ -176,6 +149,9 @@ class Scalars:
 
     def _binary(self, node: Binary) -> Typed:
         match node.op:
+            case "IS DISTINCT FROM" | "IS NOT DISTINCT FROM":
+                left, type_ = self.sql(node.left)
+                return f"({left} {node.op} {self._compared(node.right, type_)[0]})", BOOLEAN
             case "AND" | "OR":
                 return f"({self.boolean(node.left)} {node.op} {self.boolean(node.right)})", BOOLEAN
             case "||":
@@ -208,6 +184,13 @@ class Scalars:
 
     def _shifted(self, node: Binary, what: Node, by: Interval) -> Typed:
         sql, type_ = self.sql(what)
+        if type_.name == "DATE" and node.op in "+-" and by.ms % 86_400_000 == 0:
+            unit = (
+                f"to_months({node.op}{by.months})"
+                if by.months
+                else f"to_days({node.op}{by.ms // 86_400_000})"
+            )
+            return f"CAST({sql} + {unit} AS DATE)", type_
         if type_.name not in TIMES or node.op not in "+-":
             self.problem.fail(f"an interval is added to a timestamp, not to {type_}", node.at)
         sign = "" if node.op == "+" else "-"
@@ -225,16 +208,23 @@ class Scalars:
                 f"a DECIMAL of more than 38 digits ({one} {op} {other})", at, "CAST one to DOUBLE"
             )
         if type_.name == "DOUBLE":
+            if op == "%":
+                self.problem.fail(f"% takes whole numbers and DECIMAL, not {one} and {other}", at)
             return f"(CAST({a} AS DOUBLE) {op} CAST({b} AS DOUBLE))", DOUBLE
         if type_.name in INTEGERS:
-            if op in "/%":
-                return f"({a} {'//' if op == '/' else '%'} {b})", type_
+            if op == "/":
+                return f"({a} // {b})", type_
+            if op == "%":
+                return f"CAST({a} % {b} AS {duck(type_)})", type_
             return (
                 f"CAST(wrap(CAST({a} AS HUGEINT) {op} CAST({b} AS HUGEINT), {BITS[type_.name]}) AS {duck(type_)})",
                 type_,
             )
         if op == "%":
-            self.problem.refuse("% of DECIMAL", at, "CAST to DOUBLE or BIGINT")
+            s = type_.s or 0
+            a, b = (f"unscaled(CAST({each} AS DECIMAL(38,{s})))" for each in (a, b))
+            rest = f"pointed({a} % {b}, {s})" if s else f"({a} % {b})"
+            return f"CAST({rest} AS {duck(type_)})", type_
         x, y = decimal(one), decimal(other)
         a, b = f"CAST({a} AS {duck(x)})", f"CAST({b} AS {duck(y)})"
         if op == "/":
@@ -243,7 +233,8 @@ class Scalars:
             exact = f"CAST(pointed(divided({scaled}, unscaled({b})), {type_.s}) AS {duck(type_)})"
             return f"TRY({exact})", type_
         if op == "*":
-            return f"({a} * {b})", type_
+            wide = f"CAST({a} AS DECIMAL({max(19, x.p or 0)},{x.s}))" if (type_.p or 0) > 18 else a
+            return f"({wide} * {b})", type_
         return f"CAST({a} {op} {b} AS {duck(type_)})", type_
 
     def _case(self, node: Case) -> Typed:
@@ -262,19 +253,9 @@ class Scalars:
         )
         return f"(CASE{whens}{other} END)", type_
 
-    def unified(self, given: list[tuple[str, Type, int]]) -> Type:
-        """The type of what may be any of these."""
-        type_ = NULL
-        for _, each, at in given:
-            found = common(type_, each)
-            if found is None:
-                self.problem.fail(f"{type_} and {each} have no type in common", at, "CAST one of them")
-            type_ = found
-        return type_
-
     def _cast(self, node: Cast) -> Typed:
         sql, type_ = self.sql(node.value)
-        found = functions.cast(sql, type_, node.type)
+        found = cast(sql, type_, node.type)
         if found is None:
             self.problem.refuse(f"CAST of {type_} to {node.type}", node.at)
         return found, node.type
@@ -288,12 +269,24 @@ class Scalars:
             self.problem.fail(f"{node.name} is no aggregate", node.at)
         if node.name in ("GREATEST", "LEAST", "COALESCE", "NULLIF", "IFNULL", "IF"):
             return self._conditional(node)
+        if (node.name in functions.CLOCKS or node.name == "UNIX_TIMESTAMP") and not node.args:
+            return self._clock(node)
         args = [self.sql(arg) for arg in node.args]
-        found = functions.call(
-            node.name, args, [arg.text if isinstance(arg, Literal) else None for arg in node.args]
-        )
+        if node.name == "MOD" and len(args) == 2:
+            return self.calculated("%", self.number(node.args[0]), self.number(node.args[1]), node.at)
+        if node.name in ("CARDINALITY", "ARRAY_CONTAINS"):
+            return self._collection(node, args)
+        found = functions.call(node.name, args, [_constant(arg) for arg in node.args])
         if isinstance(found, str):
             self.problem.refuse(found, node.at)
+        return found
+
+    def _clock(self, node: Call) -> Typed:
+        """A time of the clock is when the event arrived, which rows of windows have not."""
+        if not self.events:
+            self.problem.refuse(f"{node.name} of what is no event", node.at, "take it before the window")
+        found = functions.call(node.name, [], [])
+        assert not isinstance(found, str)
         return found
 
     def _conditional(self, node: Call) -> Typed:
@@ -311,3 +304,10 @@ class Scalars:
             none = " OR ".join(f"{sql} IS NULL" for sql, _, _ in args)
             return f"(CASE WHEN {none} THEN NULL ELSE {node.name.lower()}({items}) END)", type_
         return f"coalesce({items})", type_
+
+
+def _constant(node: Node) -> str | None:
+    """The text of a literal, or of a number with a sign."""
+    if isinstance(node, Unary) and node.op == "-" and isinstance(node.value, Literal):
+        return f"-{node.value.text}"
+    return node.text if isinstance(node, Literal) else None

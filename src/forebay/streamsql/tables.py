@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from forebay.project.model import Ref
 from forebay.streamsql.nodes import ColumnDef, CreateTable
-from forebay.streamsql.scalars import Problem
+from forebay.streamsql.scope import Problem
 
 _STREAM = ("kinesis", "kinesis-legacy")
 _POSITIONS = {"LATEST": "LATEST", "TRIM_HORIZON": "TRIM_HORIZON"}

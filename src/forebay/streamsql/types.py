@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forebay.streamsql.nodes import Type
+
+Typed = tuple[str, Type]
+Made = Typed | str
+"""SQL and its type; or, as text, what of it does not run here."""
+Texts = Sequence[str | None]
+"""An argument's own text where it is a literal."""
 
 BOOLEAN = Type("BOOLEAN")
 INT = Type("INT")
@@ -10,6 +18,7 @@ BIGINT = Type("BIGINT")
 DOUBLE = Type("DOUBLE")
 STRING = Type("VARCHAR")
 TIMESTAMP = Type("TIMESTAMP", 3)
+DATE = Type("DATE")
 LTZ = Type("TIMESTAMP_LTZ", 3)
 NULL = Type("NULL")
 
@@ -19,6 +28,7 @@ _DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 19}
 FLOATS = ("FLOAT", "DOUBLE")
 TIMES = ("TIMESTAMP", "TIMESTAMP_LTZ")
 TEXTS = ("VARCHAR", "CHAR")
+SQL_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,9})?$"
 WIDEST = 38
 
 _DUCK = {
@@ -34,6 +44,12 @@ def duck(type_: Type) -> str:
     """DuckDB's type for it."""
     if type_.name == "DECIMAL":
         return f"DECIMAL({type_.p},{type_.s})"
+    if type_.name == "ROW":
+        return "STRUCT(" + ", ".join(f"{quoted(name)} {duck(each)}" for name, each in type_.of) + ")"
+    if type_.name == "ARRAY":
+        return f"{duck(type_.of[0][1])}[]"
+    if type_.name == "MAP":
+        return f"MAP({duck(type_.of[0][1])}, {duck(type_.of[1][1])})"
     return _DUCK.get(type_.name, type_.name)
 
 
@@ -78,7 +94,7 @@ def arithmetic(op: str, one: Type, other: Type) -> Type | None:
     if one.name in FLOATS or other.name in FLOATS:
         return DOUBLE
     if one.name in INTEGERS and other.name in INTEGERS:
-        return max(one, other, key=lambda each: BITS[each.name])
+        return other if op == "%" else max(one, other, key=lambda each: BITS[each.name])
     a, b = decimal(one), decimal(other)
     p1, s1, p2, s2 = a.p or 0, a.s or 0, b.p or 0, b.s or 0
     if op == "*":
@@ -121,6 +137,16 @@ CREATE OR REPLACE MACRO digits(v, s) AS
   lpad(CAST(abs(v) AS VARCHAR), CAST(greatest(s + 1, length(CAST(abs(v) AS VARCHAR))) AS INTEGER), '0');
 CREATE OR REPLACE MACRO pointed(v, s) AS
   (CASE WHEN v < 0 THEN '-' ELSE '' END) || left(digits(v, s), -s) || '.' || right(digits(v, s), s);
+CREATE OR REPLACE MACRO java_mantissa(d) AS
+  left(d, 1) || '.' || (CASE WHEN length(d) > 1 THEN substring(d, 2) ELSE '0' END);
+CREATE OR REPLACE MACRO java_scientific(t) AS CASE
+  WHEN contains(t, 'e') THEN java_mantissa(replace(split_part(t, 'e', 1), '.', '')) || 'E' || CAST(CAST(split_part(t, 'e', 2) AS INTEGER) AS VARCHAR)
+  WHEN left(t, 2) = '0.' THEN java_mantissa(ltrim(substring(t, 3), '0')) || 'E-' || CAST(length(t) - length(ltrim(substring(t, 3), '0')) - 1 AS VARCHAR)
+  ELSE java_mantissa(rtrim(replace(t, '.', ''), '0')) || 'E' || CAST(length(split_part(t, '.', 1)) - 1 AS VARCHAR) END;
+CREATE OR REPLACE MACRO java_double(v) AS CASE
+  WHEN isnan(v) THEN 'NaN' WHEN isinf(v) THEN (CASE WHEN v < 0 THEN '-' ELSE '' END) || 'Infinity'
+  WHEN v = 0 OR (abs(v) >= 0.001 AND abs(v) < 10000000) THEN CAST(v AS VARCHAR)
+  ELSE (CASE WHEN v < 0 THEN '-' ELSE '' END) || java_scientific(CAST(abs(v) AS VARCHAR)) END;
 SET error_on_division_by_zero = false;
 """
 """What the SQL made here needs of a connection. Whole numbers wrap around as Java's do."""
