@@ -219,3 +219,18 @@ def test_protobuf(old: str, new: str, backward: bool, forward: bool) -> None:
 def test_what_is_no_schema_is_said(format: str, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse(format, text)
+
+
+def test_definitions_that_are_too_intricate_to_compare_are_not_compatible() -> None:
+    fields: Any = "int"
+    for at in range(30):
+        first = {"name": "a", "type": fields}
+        again = fields if isinstance(fields, str) else fields["name"]
+        fields = {"type": "record", "name": f"R{at}", "fields": [first, {"name": "b", "type": again}]}
+    text = json.dumps(fields)
+    assert not evolves("AVRO", "BACKWARD", text.replace('"int"', '"long"'), [text])
+    node: Any = {"type": "integer"}
+    for _ in range(8):
+        node = {"anyOf": [{"items": node}, {"items": node, "minItems": 1}]}
+    new = json.dumps(node).replace("integer", "string")
+    assert not evolves("JSON", "BACKWARD", new, [json.dumps(node)])

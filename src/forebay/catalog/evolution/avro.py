@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
@@ -185,25 +187,31 @@ def _fits(schema: Schema, value: Any) -> bool:
 
 def readable(reader: Schema, writer: Schema) -> bool:
     """Whether data of `writer` resolves to `reader`, as Avro's specification has it."""
-    return _resolves(reader, writer, set())
+    return _resolves(reader, writer, set(), itertools.count())
 
 
-def _resolves(reader: Schema, writer: Schema, under: set[tuple[int, int]]) -> bool:
+MOST_STEPS = 100_000
+"""After so many comparisons two definitions are too intricate to be called compatible."""
+
+
+def _resolves(reader: Schema, writer: Schema, under: set[tuple[int, int]], steps: Iterator[int]) -> bool:
+    if next(steps) > MOST_STEPS:
+        raise RecursionError
     pair = (id(reader), id(writer))
     if pair in under:  # recursive types: equal so far
         return True
     under = under | {pair}
     if writer["type"] == "union":
-        return all(_resolves(reader, branch, under) for branch in writer["branches"])
+        return all(_resolves(reader, branch, under, steps) for branch in writer["branches"])
     if reader["type"] == "union":
-        return any(_resolves(branch, writer, under) for branch in reader["branches"])
+        return any(_resolves(branch, writer, under, steps) for branch in reader["branches"])
     kind = writer["type"]
     if kind in PRIMITIVES:
         return reader["type"] in _PROMOTED.get(kind, (kind,))
     if reader["type"] != kind:
         return False
     if kind in ("array", "map"):
-        return _resolves(reader["of"], writer["of"], under)
+        return _resolves(reader["of"], writer["of"], under, steps)
     if reader["name"] != writer["name"] and writer["name"] not in reader["aliases"]:
         return False
     match kind:
@@ -216,6 +224,6 @@ def _resolves(reader: Schema, writer: Schema, under: set[tuple[int, int]]) -> bo
         if same is None:
             if not field["optional"]:
                 return False
-        elif not _resolves(field["schema"], writer["fields"][same]["schema"], under):
+        elif not _resolves(field["schema"], writer["fields"][same]["schema"], under, steps):
             return False
     return True

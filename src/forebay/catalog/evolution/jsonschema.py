@@ -6,7 +6,9 @@ have put anything under its name, which is how AWS's guide explains its refusals
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -29,19 +31,22 @@ _SAME = (
     "then",
     "else",
 )
+MOST_STEPS = 100_000
+"""After so many comparisons two definitions are too intricate to be called compatible."""
 Json = dict[str, Any]
 
 
 class Schema:
     """A schema, and the definition that its references point into."""
 
-    def __init__(self, root: Any, here: Any) -> None:
+    def __init__(self, root: Any, here: Any, steps: Iterator[int] | None = None) -> None:
         self.root = root
         self.here = here
+        self.steps = itertools.count() if steps is None else steps
 
     def at(self, here: Any) -> Schema:
         """Another schema of the same definition."""
-        return Schema(self.root, here)
+        return Schema(self.root, here, self.steps)
 
     def resolved(self) -> Schema:
         """This one, or what it refers to within its definition."""
@@ -100,6 +105,8 @@ def readable(reader: Schema, writer: Schema) -> bool:
 
 
 def _accepts(reader: Schema, writer: Schema, under: frozenset[tuple[int, int]]) -> bool:
+    if next(reader.steps) > MOST_STEPS:
+        raise RecursionError
     reader, writer = reader.resolved(), writer.resolved()
     pair = (id(reader.here), id(writer.here))
     if pair in under:
