@@ -45,6 +45,28 @@ ACCESS_LOG = (
     '{{random.arrayElement(["/list","/wp-admin"])}}" {{random.number(10000)}}'
 )
 
+# What faker.js 3.1 has, which the generator extends, but for what gives objects or is not implemented there.
+FAKER = """\
+random: number arrayElement objectElement uuid boolean word words image locale alphaNumeric
+date: past future between recent month weekday
+name: firstName lastName findName jobTitle prefix suffix title jobDescriptor jobArea jobType
+internet: avatar email exampleEmail userName protocol url domainName domainSuffix domainWord ip userAgent color mac
+    password
+phone: phoneNumber phoneNumberFormat phoneFormats
+address: zipCode city cityPrefix citySuffix streetName streetAddress streetSuffix streetPrefix secondaryAddress county
+    country countryCode state stateAbbr latitude longitude
+commerce: color department productName price productAdjective productMaterial product
+company: suffixes companyName companySuffix catchPhrase bs catchPhraseAdjective catchPhraseDescriptor catchPhraseNoun
+    bsAdjective bsBuzz bsNoun
+finance: account accountName mask amount transactionType currencyCode currencyName currencySymbol bitcoinAddress
+lorem: word words sentence sentences paragraph paragraphs text lines
+hacker: abbreviation adjective noun verb ingverb phrase
+helpers: randomize slugify replaceSymbolWithNumber replaceSymbols shuffle
+image: image avatar imageUrl abstract animals business cats city food nightlife fashion people nature sports technics
+    transport
+system: fileName commonFileName mimeType commonFileType commonFileExt fileType fileExt semver
+"""
+
 
 def made(template: str, count: int = 1, seed: int = 1, **context: Any) -> list[str]:
     chance = random.Random(seed)
@@ -82,6 +104,13 @@ def test_the_same_seed_makes_the_same_events_however_they_are_asked_for() -> Non
     )
     assert [event.decode() for event in make(3) + make(17)] == whole
     assert made(TICKETS, 20, seed=8) != whole
+
+
+def test_every_field_of_the_generators_library_is_there() -> None:
+    groups = re.findall(r"^(\w+): ((?:.|\n    )+)", FAKER, re.M)
+    wanted = {f"{group}.{name}" for group, names in groups for name in names.split()}
+    assert len(wanted) > 120
+    assert wanted | {"date.now", "date.utc", "date.simTime", "random.weightedArrayElement"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
