@@ -33,8 +33,12 @@ from forebay.streamsql.spans import NEVER, ShardSpan
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 16 << 20
-IDLE = 0.05
+READ_BYTES = 32 << 20
+SMALL_BYTES = 4 << 20
+IDLE, MOST = 0.05, 0.25
+SHARE = 0.2
+"""Of a core, at most, while there is little to read: a query of DuckDB's costs about the same for one event and for
+thousands, so few are gathered."""
 COMMIT_EVERY = 1.0
 STOP_SECONDS = 1.5
 
@@ -195,6 +199,7 @@ class Run:
         position = self._position
         taken, committed = 0, time.monotonic()
         while not self._stopping.is_set():
+            began = time.monotonic()
             query.head = self._reader.head()
             batches = self._reader.read(position, max_bytes=READ_BYTES) if query.head > position else []
             if batches:
@@ -204,8 +209,8 @@ class Run:
             if position > self._position and (self._last.records or due):
                 self._commit(position, taken)
                 taken, committed = 0, time.monotonic()
-            if not batches:
-                self._stopping.wait(IDLE)
+            if sum(len(batch.blob) for batch in batches) < SMALL_BYTES:
+                self._stopping.wait(min(MOST, max(IDLE, (time.monotonic() - began) * (1 / SHARE - 1))))
         if position > self._position:
             self._commit(position, taken)
 

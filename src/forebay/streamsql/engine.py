@@ -56,7 +56,7 @@ class Fed:
 class Engine:
     """One plan's run. For one thread at a time; `close` it."""
 
-    def __init__(self, plan: Plan, threads: int = 2) -> None:
+    def __init__(self, plan: Plan, threads: int = 1) -> None:
         self.plan = plan
         self.late = 0
         self.unreadable = 0
@@ -92,13 +92,14 @@ class Engine:
         before: Array = pa.nulls(chunk.num_rows, pa.int64())
         if self.plan.source.rowtime is not None:
             before = self.marks.passed(chunk, shards, self._idle)
-        self._db.register("chunk", chunk.append_column("__before", before))
+        chunk = chunk.append_column("__before", before)
+        self._db.register("chunk", chunk)
         if self._windows is None:
             rows = self._db.sql(self._output).to_arrow_table()
             fed.taken = rows.num_rows
             self._out(fed, rows, quiet)
         else:
-            fed.taken, late = self._windows.add()
+            fed.taken, late = self._windows.add(chunk)
             self.late += late
         if self._windows is not None:
             closed = self._windows.fire(self.marks.now, None if quiet else self._output)

@@ -1,4 +1,4 @@
-"""Events of a log as a table `raw`: `j` (the JSON, UTF-8), `__row` (offset), `__shard`, `__arrival` (microseconds).
+"""Events of a log as a table `raw`: `j` (the JSON as it came), `__row` (offset), `__shard`, `__arrival` (microseconds).
 
 Batches of a log are already columns, so no event becomes an object of Python's on its way.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -15,75 +16,92 @@ from forebay.streamsql.arrow import Array, pc
 
 PIECE = 16_384
 """So many events are read by one thread at a time."""
+LARGE = 2048
+"""Batches of fewer events are put together to so many."""
+_SCHEMA = pa.schema(
+    [pa.field("j", pa.string()), *(pa.field(each, pa.int64()) for each in ("__row", "__shard", "__arrival"))]
+)
 
 
 def table(
     data: Array, rows: Sequence[int] | Array, shards: Sequence[int], arrivals: Sequence[int]
 ) -> pa.Table:
     """`raw` of these columns; `data` is of bytes."""
-    made = pa.table(
-        {
-            "j": _text(data),
-            "__row": _ints(rows),
-            "__shard": _ints(shards),
-            "__arrival": _ints(arrivals),
-        }
-    )
-    return pa.Table.from_batches(made.to_batches(max_chunksize=PIECE), made.schema)
+    # Whether it is UTF-8 is seen where it is read as JSON.
+    text = data.cast(pa.string(), safe=False)
+    made = pa.table([text, _ints(rows), _ints(shards), _ints(arrivals)], schema=_SCHEMA)
+    return pa.Table.from_batches(made.to_batches(max_chunksize=PIECE), _SCHEMA)
 
 
 def of_batches(batches: Sequence[Batch], first: int, end: int | None = None) -> pa.Table:
     """`raw` of the events from offset `first` on, and before `end`."""
-    lengths, pieces = array("I"), []
-    shards, arrivals = array("q"), array("q")
-    runs: list[tuple[int, int]] = []
+    pieces = []
+    small: list[Part] = []
     for batch in batches:
         low = max(first, batch.offset)
         high = batch.end if end is None else min(batch.end, end)
         if low >= high:
             continue
         columns = batch.columns(keys=False)
-        own, data = columns.lengths, columns.data
+        lengths, data = columns.lengths, columns.data
         if high - low < batch.n:
-            own = columns.lengths[low - batch.offset : high - batch.offset]
+            lengths = columns.lengths[low - batch.offset : high - batch.offset]
             begin = sum(columns.lengths[: low - batch.offset])
-            data = data[begin : begin + sum(own)]
-        pieces.append(data)
-        lengths.extend(own)
-        shards.extend(array("q", (batch.shard,)) * len(own))
-        arrivals.extend(array("q", (batch.arrival,)) * len(own))
-        if runs and runs[-1][1] == low:
-            runs[-1] = (runs[-1][0], high)
-        else:
-            runs.append((low, high))
-    rows = pa.concat_arrays([_range(low, high) for low, high in runs] or [pa.array([], pa.int64())])
-    return table(_cut(b"".join(pieces), lengths), rows, shards, arrivals)
+            data = data[begin : begin + sum(lengths)]
+        small.append(Part(low, batch.shard, batch.arrival, lengths, data))
+        if sum(len(each.lengths) for each in small) >= LARGE:
+            pieces.append(_joined(small))
+            small = []
+    if small:
+        pieces.append(_joined(small))
+    return pa.Table.from_batches(pieces, _SCHEMA)
+
+
+@dataclass(slots=True)
+class Part:
+    """Some events of a batch, from offset `low` on."""
+
+    low: int
+    shard: int
+    arrival: int
+    lengths: array[int]
+    data: memoryview
+
+
+def _joined(parts: Sequence[Part]) -> pa.RecordBatch:
+    """Parts as one piece; what is large lies there as it was read."""
+    if len(parts) == 1:
+        (part,) = parts
+        count = len(part.lengths)
+        shards, arrivals = (
+            pa.repeat(pa.scalar(each, pa.int64()), count) for each in (part.shard, part.arrival)
+        )
+        columns = [_cut(part.data, part.lengths), _range(part.low, part.low + count), shards, arrivals]
+        return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+    lengths, rows = array("I"), array("q")
+    shard, arrival = array("q"), array("q")
+    for part in parts:
+        count = len(part.lengths)
+        lengths.extend(part.lengths)
+        rows.extend(range(part.low, part.low + count))
+        shard.extend(array("q", (part.shard,)) * count)
+        arrival.extend(array("q", (part.arrival,)) * count)
+    data = b"".join(part.data for part in parts)
+    return pa.RecordBatch.from_arrays(
+        [_cut(data, lengths), _ints(rows), _ints(shard), _ints(arrival)], schema=_SCHEMA
+    )
 
 
 def _range(low: int, high: int) -> Array:
     return pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), high - low), start=low - 1)
 
 
-def _cut(data: bytes, lengths: array[int]) -> Array:
-    """The bytes that lie end to end, each by itself."""
+def _cut(data: bytes | memoryview, lengths: array[int]) -> Array:
+    """The texts that lie end to end, each by itself."""
     sizes = pa.Array.from_buffers(pa.uint32(), len(lengths), [None, pa.py_buffer(lengths)])
     ends = pc.cumulative_sum(pc.cast(sizes, pa.int32()))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-    return pa.Array.from_buffers(pa.binary(), len(lengths), [None, offsets.buffers()[1], pa.py_buffer(data)])
-
-
-def _text(data: Array) -> Array:
-    try:
-        return data.cast(pa.string())
-    except pa.ArrowInvalid:  # what is no UTF-8 is no JSON either
-        return pa.array([_readable(each) for each in data.to_pylist()], pa.string())
-
-
-def _readable(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return ""
+    return pa.Array.from_buffers(pa.string(), len(lengths), [None, offsets.buffers()[1], pa.py_buffer(data)])
 
 
 def _ints(values: Sequence[int] | Array) -> Array:

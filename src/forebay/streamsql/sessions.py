@@ -37,7 +37,7 @@ class Sessions:
 
     # --- events in ---
 
-    def add(self) -> tuple[int, int]:
+    def add(self, chunk: pa.Table) -> tuple[int, int]:
         """Take in what `chunk` has; (events that count, events that came too late)."""
         self._place()
         self._declare()

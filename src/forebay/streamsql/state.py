@@ -8,6 +8,7 @@ what DISTINCT saw is kept the same way. `_open` has for each (slice, first) the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -18,7 +19,8 @@ from forebay.streamsql.plan import Distinct, Window, Windowed
 from forebay.streamsql.spans import NEVER
 
 PIECES = 512
-SMALL = 50_000
+SMALL = 1_000_000
+BIG = 100_000
 FEW_ENDS = 8
 
 
@@ -36,15 +38,21 @@ def last_end(window: Window, slice_: str) -> str:
     return f"({floor(slice_, window.size)} + {window.size})"
 
 
+def earliest(window: Window, slice_: str) -> str:
+    """SQL: the end of the first window that a slice is in."""
+    if window.kind == "HOP":
+        return f"(-{floor(f'(-({slice_} + {window.slice - window.size}))', window.step)} + {window.size})"
+    return f"({slice_} + {window.step})"
+
+
 def first_end(window: Window, slice_: str, before: str) -> str:
     """SQL: the end of the first window of a slice that was not closed by the watermark `before`."""
     if window.kind == "TUMBLE":
         # The only one; what it is late for is past its end.
         return f"greatest({slice_} + {window.size}, {before} + 2)"
     if window.kind == "HOP":
-        low = f"(-{floor(f'(-({slice_} + {window.slice - window.size}))', window.step)} + {window.size})"
         open_ = f"(-{floor(f'(-({before} + {2 - window.size}))', window.step)} + {window.size})"
-        return f"greatest({low}, {open_})"
+        return f"greatest({earliest(window, slice_)}, {open_})"
     return f"greatest({slice_} + {window.step}, -{floor(f'(-({before} + 2))', window.step)})"
 
 
@@ -71,8 +79,10 @@ class Windows:
 
     # --- events in ---
 
-    def add(self) -> tuple[int, int]:
+    def add(self, chunk: pa.Table) -> tuple[int, int]:
         """Take in what `chunk` has; (events that count, events that came too late)."""
+        if self._in_time(chunk):
+            return self._add_plainly(chunk)
         self._place()
         parts = self._db.sql(self._begin()).to_arrow_table()
         groups = parts.group_by(["__slice", "__first"]).aggregate([("__low", "min"), ("__n", "sum")])
@@ -90,20 +100,50 @@ class Windows:
                 self._db.register("parts", parts)
                 last = last_end(self._made.window, "__slice")
                 parts = self._db.sql(f"SELECT * FROM parts WHERE __first <= {last}").to_arrow_table()
-            self._keep(0, parts.drop_columns(["__low", "__n"]), min(slices), max(slices))
+            self._keep(0, parts.drop_columns(["__low", "__n"]), slices)
             for index, distinct in enumerate(self._made.distincts, 1):
-                values = self._db.sql(self._begin_distinct(distinct)).to_arrow_table()
-                self._keep(index, values, min(slices), max(slices))
+                self._keep(index, self._db.sql(self._begin_distinct(distinct)).to_arrow_table(), slices)
         return kept, late
 
-    def _keep(self, index: int, rows: pa.Table, low: int, high: int) -> None:
+    def _in_time(self, chunk: pa.Table) -> bool:
+        """Whether no event can be late for any window, as the watermark is before all of them by then."""
+        low, mark = pc.min(chunk.column("__ts")).as_py(), chunk.column("__before")[-1].as_py()
+        return bool(
+            low >= 0 and self._first(low // self._made.window.slice * self._made.window.slice) - 1 > mark
+        )
+
+    def _add_plainly(self, chunk: pa.Table) -> tuple[int, int]:
+        """Take in events that are all in time: each counts in every window of its slice."""
+        self._place(plain=True)
+        parts = self._db.sql(self._begin(plain=True)).to_arrow_table()
+        if not parts.num_rows:
+            return 0, 0
+        slices = pc.unique(parts.column("__slice")).to_pylist()
+        # No offset in the batch is less, and to begin at a batch is all that is ever done.
+        row = int(chunk.column("__row")[0].as_py())
+        for slice_ in slices:
+            self._open.setdefault((slice_, self._first(slice_)), row)
+        self._keep(0, parts.drop_columns(["__n"]), slices)
+        for index, distinct in enumerate(self._made.distincts, 1):
+            self._keep(
+                index, self._db.sql(self._begin_distinct(distinct, plain=True)).to_arrow_table(), slices
+            )
+        return int(pc.sum(parts.column("__n")).as_py()), 0
+
+    def _keep(self, index: int, rows: pa.Table, slices: Sequence[int]) -> None:
         pieces = self._pieces[index]
         if rows.num_rows:
-            pieces.append(Piece(rows, low, high))
-        if len(pieces) > PIECES or sum(each.rows.num_rows for each in pieces) > max(
-            SMALL, 2 * self._dense[index]
-        ):
+            pieces.append(Piece(rows, min(slices), max(slices)))
+        held = sum(each.rows.num_rows for each in pieces)
+        if len(pieces) > PIECES or held > max(SMALL, 2 * self._dense[index]):
             self._compact(index)
+
+    def _first(self, slice_: int) -> int:
+        """The end of the first window that a slice is in."""
+        window = self._made.window
+        if window.kind == "HOP":
+            return -(-(slice_ + window.slice - window.size) // window.step) * window.step + window.size
+        return slice_ + window.step
 
     def _last(self, slice_: int) -> int:
         """The end of the last window that a slice is in."""
@@ -113,30 +153,35 @@ class Windows:
         by = window.step if window.kind == "HOP" else window.size
         return slice_ // by * by + window.size
 
-    def _place(self) -> None:
+    def _place(self, *, plain: bool = False) -> None:
+        """Have `placed`: the events with slice and keys, and unless `plain` with the windows that they are in time for."""
         window = self._made.window
         keys = "".join(f", {sql} AS {name}" for sql, name in zip(self._made.keys, self._keys, strict=True))
-        placed = f"SELECT *, {floor('__ts', window.slice)} AS __slice{keys} FROM {self._made.rows}"
-        first = first_end(window, "__slice", f"greatest(__before, {NEVER // 2})")
+        slice_ = f"(__ts - __ts % {window.slice})" if plain else floor("__ts", window.slice)
+        placed = f"SELECT *, {slice_} AS __slice{keys} FROM {self._made.rows}"
         last = last_end(window, "__slice")
         # A HOP that slides further than it is wide leaves times that are in no window: nothing is late there.
-        inside = f"{last} > __ts" if window.kind == "HOP" else "true"
-        self._db.execute(
-            f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {first} AS __first, {last} AS __last, {inside} AS __in FROM ({placed})"
-        )
+        if window.kind == "HOP" and window.step > window.size:
+            placed = f"SELECT * FROM ({placed}) WHERE {last} > __ts"
+        if not plain:
+            first = first_end(window, "__slice", f"greatest(__before, {NEVER // 2})")
+            placed = f"SELECT *, {first} AS __first, {last} AS __last FROM ({placed})"
+        self._db.execute(f"CREATE OR REPLACE TEMP VIEW placed AS {placed}")
 
-    def _begin(self) -> str:
+    def _begin(self, *, plain: bool = False) -> str:
         parts = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
-        return (
-            f"SELECT __slice, __first, min(__row) AS __low{self._named()}{parts}, count(*) AS __n "
-            "FROM placed WHERE __in GROUP BY ALL"
-        )
+        counted = f"{self._named()}{parts}, count(*) AS __n"
+        if plain:
+            first = earliest(self._made.window, "__slice")
+            return f"SELECT {first} AS __first, * FROM (SELECT __slice{counted} FROM placed GROUP BY ALL)"
+        return f"SELECT __first, __slice, min(__row) AS __low{counted} FROM placed GROUP BY ALL"
 
-    def _begin_distinct(self, distinct: Distinct) -> str:
+    def _begin_distinct(self, distinct: Distinct, *, plain: bool = False) -> str:
         where = f"({distinct.value}) IS NOT NULL" + (f" AND {distinct.where}" if distinct.where else "")
+        first = "__first" if not plain else f"{earliest(self._made.window, '__slice')} AS __first"
+        kept = "" if plain else "__first <= __last AND "
         return (
-            f"SELECT DISTINCT __slice, __first{self._named()}, {distinct.value} AS x "
-            f"FROM placed WHERE __first <= __last AND __in AND {where}"
+            f"SELECT {first}, __slice{self._named()}, {distinct.value} AS x FROM placed WHERE {kept}{where}"
         )
 
     def _named(self) -> str:
@@ -144,18 +189,20 @@ class Windows:
 
     def rehearse(self) -> None:
         """Everything once, over no events."""
-        self.add()
-        parts = self._db.sql(self._begin()).to_arrow_table().drop_columns(["__low", "__n"])
+        for plain in (True, False):
+            self._place(plain=plain)
+            parts = self._db.sql(self._begin(plain=plain)).to_arrow_table()
+            for distinct in self._made.distincts:
+                self._db.sql(self._begin_distinct(distinct, plain=plain)).to_arrow_table()
+        parts = parts.drop_columns(["__low", "__n"])
         self._pieces[0] = [Piece(parts, 0, 0)]
         for index, distinct in enumerate(self._made.distincts, 1):
             self._pieces[index] = [Piece(self._db.sql(self._begin_distinct(distinct)).to_arrow_table(), 0, 0)]
         for index in range(len(self._pieces)):
             self._compact(index)
-        empty = pa.array([], pa.int64())
-        self._db.register("ends", pa.table({"wstart": empty, "wend": empty}))
         self._load()
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed('ends')}")
-        self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed_each([(0, 1), (1, 2)])}")
+        for ends in ([(0, 1), (1, 2)], [(at, at + 1) for at in range(FEW_ENDS + 1)]):
+            self._db.execute(f"CREATE OR REPLACE TEMP VIEW fired AS {self._closed(ends)}")
         self._prune(0)
 
     # --- windows out ---
@@ -169,14 +216,7 @@ class Windows:
         if ends:
             if output is not None:
                 self._load(min(start for start, _ in ends), max(end for _, end in ends))
-                if len(ends) <= FEW_ENDS:
-                    closed = self._closed_each(ends)
-                else:
-                    self._db.register(
-                        "ends", pa.table({"wstart": [a for a, _ in ends], "wend": [b for _, b in ends]})
-                    )
-                    closed = self._closed("ends")
-                self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {closed}")
+                self._db.execute(f"CREATE OR REPLACE TEMP VIEW fired AS {self._closed(ends)}")
                 result = self._db.sql(output).to_arrow_table()
             self._prune(mark)
         self._fired = mark
@@ -194,35 +234,37 @@ class Windows:
                     found.add((start, end))
         return sorted(found)
 
-    def _closed_each(self, ends: list[tuple[int, int]]) -> str:
-        """The same as `_closed`, where each window is asked for by itself, which needs no join."""
-        each = (
-            self._closed(f"(SELECT {start}::BIGINT AS wstart, {end}::BIGINT AS wend)") for start, end in ends
-        )
-        return " UNION ALL ".join(f"({one})" for one in each)
+    def _closed(self, ends: list[tuple[int, int]]) -> str:
+        """The rows of these windows: of a few each by itself, of many by a join."""
+        if len(ends) <= FEW_ENDS:
+            return " UNION ALL ".join(f"({self._rows(start, end)})" for start, end in ends)
+        self._db.register("ends", pa.table({"wstart": [a for a, _ in ends], "wend": [b for _, b in ends]}))
+        return self._rows("wstart", "wend", " JOIN ends ON") + " ORDER BY b.wend"
 
-    def _closed(self, of: str) -> str:
-        """The rows of the windows in `of` (wstart, wend)."""
-        keys = "".join(f", s.{key} AS {key}" for key in self._keys)
-        ends = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
-        sql = f"SELECT e.wstart, e.wend{keys}{ends} FROM {of} e JOIN s0 s ON {self._within()} GROUP BY ALL"
-        joined, columns = f"({sql}) b", "b.*"
+    def _rows(self, start: int | str, end: int | str, ends: str = " WHERE") -> str:
+        """The rows of a window, or of all that are joined."""
+        edges = f"{start}::BIGINT AS wstart, {end}::BIGINT AS wend"
+        keys = "".join(f", {key}" for key in self._keys)
+        by = f"{'wstart, wend, ' if isinstance(start, str) else ''}{', '.join(self._keys)}".removesuffix(", ")
+        group = f" GROUP BY {by}" if by else ""
+        within = f"{ends} {self._within(start, end)}{group}"
+        values = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
+        joined, columns = f"(SELECT {edges}{keys}{values} FROM s0{within}) b", "b.*"
         for index, distinct in enumerate(self._made.distincts, 1):
-            values = "".join(f", {end} AS {name}" for name, end in distinct.ends)
-            own = f"SELECT e.wend{keys}{values} FROM {of} e JOIN s{index} s ON {self._within()} GROUP BY ALL"
+            values = "".join(f", {value} AS {name}" for name, value in distinct.ends)
+            own = f"SELECT {end}::BIGINT AS wend{keys}{values} FROM s{index}{within}"
             same = "".join(f" AND b.{key} IS NOT DISTINCT FROM d{index}.{key}" for key in self._keys)
             joined += f" LEFT JOIN ({own}) d{index} ON b.wend = d{index}.wend{same}"
             columns += "".join(
-                f", {f'coalesce(d{index}.{name}, 0)' if end.startswith('count') else f'd{index}.{name}'} AS {name}"
-                for name, end in distinct.ends
+                f", {f'coalesce(d{index}.{name}, 0)' if value.startswith('count') else f'd{index}.{name}'} AS {name}"
+                for name, value in distinct.ends
             )
-        order = ", ".join(["b.wend", *(f"b.{key}" for key in self._keys)])
-        return f"SELECT {columns} FROM {joined} ORDER BY {order}"
+        return f"SELECT {columns} FROM {joined}"
 
-    def _within(self) -> str:
+    def _within(self, start: int | str, end: int | str) -> str:
         if self._made.window.kind == "TUMBLE":
-            return "s.__slice = e.wstart"
-        return "s.__slice >= e.wstart AND s.__slice < e.wend AND s.__first <= e.wend"
+            return f"__slice = {start}"
+        return f"__slice >= {start} AND __slice < {end} AND __first <= {end}"
 
     # --- keeping it small ---
 
@@ -240,13 +282,14 @@ class Windows:
         return rows
 
     def _prune(self, mark: int) -> None:
+        """Let go of what is in no window any more; small pieces go when all of them is."""
         keep = f"{last_end(self._made.window, '__slice')} > {mark + 1}"
         for index, pieces in enumerate(self._pieces):
             left = []
             for piece in pieces:
                 if self._last(piece.high) <= mark + 1:
                     continue
-                if self._last(piece.low) <= mark + 1:
+                if self._last(piece.low) <= mark + 1 and piece.rows.num_rows > BIG:
                     self._db.register("piece", piece.rows)
                     piece.rows = self._db.sql(f"SELECT * FROM piece WHERE {keep}").to_arrow_table()
                     if not piece.rows.num_rows:
@@ -262,8 +305,9 @@ class Windows:
         merged = "".join(f", {part.merge} AS {part.name}" for part in self._made.parts)
         rest = ", x" if index else merged
         self._db.register("pieces", pa.concat_tables([each.rows for each in pieces]))
-        sql = f"SELECT __slice, __first{self._named()}{rest} FROM pieces GROUP BY ALL"
-        rows = self._db.sql(sql).to_arrow_table()
+        keep = f"{last_end(self._made.window, '__slice')} > {max(self._fired, NEVER) + 1}"
+        sql = f"SELECT __first, __slice{self._named()}{rest} FROM pieces WHERE {keep} GROUP BY ALL"
+        rows: pa.Table = self._db.sql(sql).to_arrow_table()
         low, high = min(each.low for each in pieces), max(each.high for each in pieces)
         self._pieces[index] = [Piece(rows, low, high)]
         self._dense[index] = rows.num_rows
