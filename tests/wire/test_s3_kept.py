@@ -192,6 +192,7 @@ def test_whoever_makes_a_bucket_again_resets_its_acl(s3: Any, bucket: str) -> No
 def test_a_bucket_whose_owner_owns_all_takes_no_acl(s3: Any, bucket: str) -> None:
     enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="open", Body=b"x", ACL="public-read")
     call = s3.put_bucket_ownership_controls
     code = "InvalidBucketAclWithObjectOwnership"
     refused(code, call, 400, Bucket=bucket, OwnershipControls=enforced)
@@ -200,6 +201,9 @@ def test_a_bucket_whose_owner_owns_all_takes_no_acl(s3: Any, bucket: str) -> Non
     refused("AccessControlListNotSupported", s3.put_bucket_acl, 400, Bucket=bucket, ACL="private")
     for acl in ("private", "bucket-owner-read", "bucket-owner-full-control"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL=acl)
+    assert len(s3.get_object_acl(Bucket=bucket, Key="open")["Grants"]) == 1
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    assert len(s3.get_object_acl(Bucket=bucket, Key="open")["Grants"]) == 2
 
 
 def test_a_policy_for_some_is_not_public(s3: Any, bucket: str) -> None:

@@ -175,11 +175,15 @@ def is_owners(acl: str | list[Json] | None) -> bool:
     return bool(acl == grants(None)["Grants"])
 
 
+async def _is_enforced(asked: Asked, bucket: str) -> bool:
+    """Whether a bucket says that it has no ACLs."""
+    owned = await setting(asked, bucket, "ownership")
+    return bool(owned) and bool(owned["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}])
+
+
 async def check_acl(asked: Asked, bucket: str, acl: str | list[Json], *, put: bool = False) -> None:
     """Raise AwsError where the bucket has no ACLs, or none that are public; `put` for an ACL and no more."""
-    owned = await setting(asked, bucket, "ownership")
-    enforced = bool(owned) and owned["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-    if enforced and (put or not is_owners(acl)):
+    if await _is_enforced(asked, bucket) and (put or not is_owners(acl)):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", http=400)
     blocked = await setting(asked, bucket, "public_access") or {}
     groups = {grant["Grantee"].get("URI") for grant in grants(acl)["Grants"]}
@@ -227,4 +231,5 @@ async def put_object_acl(asked: Asked, given: Json) -> Json:
 async def get_object_acl(asked: Asked, given: Json) -> Json:
     """A version's owner and grants."""
     bucket = need_bucket(asked, given)
-    return grants((await found_version(asked, bucket, given)).meta.get("acl"))
+    acl = (await found_version(asked, bucket, given)).meta.get("acl")
+    return grants(None if await _is_enforced(asked, bucket) else acl)

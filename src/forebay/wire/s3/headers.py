@@ -61,7 +61,7 @@ def meta_of(asked: Asked, given: Json) -> Json:
         value = given.get(name)
         if value:
             meta[key] = value
-    if "encoding" in meta:
+    if "aws-chunked" in meta.get("encoding", ""):
         codings = [part.strip() for part in meta["encoding"].split(",")]
         rest = ",".join(part for part in codings if part and part != "aws-chunked")
         meta["encoding"] = rest

@@ -80,10 +80,11 @@ async def get_object_lock_configuration(asked: Asked, given: Json) -> Json:
     return {"ObjectLockConfiguration": config}
 
 
-async def need_lock(asked: Asked, bucket: str) -> None:
-    """Raise AwsError `InvalidRequest` for a bucket that locks nothing."""
+async def need_lock(asked: Asked, bucket: str, *, put: bool = False) -> None:
+    """Raise AwsError `InvalidRequest` for a bucket that locks nothing, in other words to who puts an object."""
     if await setting(asked, bucket, "lock") is None:
-        raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration", http=400)
+        what = "ObjectLockConfiguration" if put else "Object Lock Configuration"
+        raise AwsError("InvalidRequest", f"Bucket is missing {what}", http=400)
 
 
 async def bypass_of(asked: Asked, bucket: str, given: Json) -> bool:

@@ -84,7 +84,7 @@ async def new_meta(asked: Asked, bucket: str, given: Json) -> Json:
     meta = meta_of(asked, given)
     locks = locks_of(given)
     if locks:
-        await need_lock(asked, bucket)
+        await need_lock(asked, bucket, put=True)
     if "acl" in meta:
         await check_acl(asked, bucket, meta["acl"])
     return meta | locks

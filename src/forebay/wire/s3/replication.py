@@ -31,7 +31,7 @@ SETTING = "replication"
 MOST = 1000
 MINUTES = 15
 _LARGEST = 1 << 31
-_KEY = re.compile(r"arn:([\w-]+):kms:([^:]*):[^:]*:(?:key|alias)/.+")
+_KEY = re.compile(r"arn:([\w-]+):kms:([^:]*):[^:]*:(?:key|alias)/.*")
 _BUCKET = re.compile(r"(?:arn:aws:s3:::)?([^:/]+)")
 _FIRST = (
     "{} cannot be used for this version of the replication configuration schema.{}Please refer to the S3 Developer "
@@ -56,15 +56,15 @@ async def put_bucket_replication(asked: Asked, given: Json) -> Json:
     kept: list[Json] = []
     for rule in rules:
         to = _destination(rule)
-        _check_rule(rule, region_of(asked, to) if to in bucket_names(asked.system) else "")
+        there = to in bucket_names(asked.system) and await setting(asked, to, "versioning")
+        if not there or there.get("status") != "Enabled":
+            raise _refused("Destination bucket must have versioning enabled.")
+        _check_rule(rule, region_of(asked, to))
         kept.append({**jsonable(rule), "ID": rule.get("ID") or secrets.token_urlsafe(36)})
     if len({rule["ID"] for rule in kept}) < len(kept):
         raise invalid("Rule Id must be unique. Found same Id for more than one rule")
     for rule in rules:
-        to = _destination(rule)
-        there = to in bucket_names(asked.system) and await setting(asked, to, "versioning")
-        if not there or there.get("status") != "Enabled":
-            raise _refused("Destination bucket must have versioning enabled.")
+        _check_schema(rule)
     await put_setting(asked, bucket, SETTING, {"Role": config["Role"], "Rules": kept})
     return {}
 
@@ -128,12 +128,17 @@ def _check_rule(rule: Json, region: str) -> None:
             raise _refused("SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present.")
         _check_key(said["EncryptionConfiguration"].get("ReplicaKmsKeyID") or "", region)
     _check_times(rule)
-    if "Filter" not in rule:
-        if "ReplicaModifications" in (criteria or {}):
-            raise _refused(_FIRST.format("ReplicaModifications", " "))
-        for name in ("ReplicationTime", "Metrics"):
-            if name in said:
-                raise _refused(_FIRST.format(name, ""))
+
+
+def _check_schema(rule: Json) -> None:
+    """Refuse in a rule of the first schema, which has no filter, what only the second has."""
+    if "Filter" in rule:
+        return
+    if "ReplicaModifications" in (rule.get("SourceSelectionCriteria") or {}):
+        raise _refused(_FIRST.format("ReplicaModifications", " "))
+    for name in ("ReplicationTime", "Metrics"):
+        if name in rule["Destination"]:
+            raise _refused(_FIRST.format(name, ""))
 
 
 def _check_key(key: str, region: str) -> None:
@@ -145,7 +150,7 @@ def _check_key(key: str, region: str) -> None:
         raise invalid("Invalid ReplicaKmsKeyID ARN.", name, key)
     if found[1] != "aws":
         raise _refused("KMS key ARN partition must match the destination bucket ARN partition.")
-    if region and found[2] != region:
+    if found[2] != region:
         raise _refused("KMS key must be in the same region as the destination bucket.")
 
 
