@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from forebay.errors import ForebayError
+from forebay.lake.section import versioned
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import (
     invalid,
@@ -99,6 +100,9 @@ async def put_bucket_versioning(asked: Asked, given: Json) -> Json:
             "A replication configuration is present on this bucket, so you cannot change the versioning state. "
             "To change the versioning state, first delete the replication configuration."
         )
+        raise AwsError("InvalidBucketState", message, http=409)
+    if status == "Suspended" and bucket in versioned(asked.system.declared()):
+        message = f"The project keeps versions of this bucket: lake.{bucket} in forebay.yaml says so"
         raise AwsError("InvalidBucketState", message, http=409)
     await put_setting(asked, bucket, "versioning", {"status": status})
     return {}

@@ -5,7 +5,7 @@
 The key is kept nowhere: `meta["ssec"]` has a salted hash that tells it from another (`check`), its MD5, which S3
 shows, and how long each piece is that was written at once (an object put is one, each part of an upload is one)
 and with which nonce. A file is as long as its object, so ranges are read as of any other; whoever has no key,
-SQL and crawlers among them, finds noise.
+crawlers among them, finds noise. SQL over them is refused, as the files' names end in `layout.SEALED`.
 
 Source: "Using server-side encryption with customer-provided keys" (Amazon S3 User Guide).
 """

@@ -46,7 +46,7 @@ BLOCK = 1 << 20
 MAX_DELETED = 1000
 ENCRYPTED = (
     "x-amz-server-side-encryption is answered as S3 does, but forebay encrypts no files with keys of its own: the disk "
-    "may. Under customer keys (SSE-C) files are encrypted: SQL, crawlers and functions' copies by hand find noise."
+    "may. Under customer keys (SSE-C) files are encrypted: SQL over them is refused, and crawlers find noise."
 )
 FOR_DIRECTORIES = "A header you provided implies functionality that is not implemented"
 
