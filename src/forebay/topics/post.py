@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from forebay.errors import Unavailable
 from forebay.topics.errors import Refused
@@ -33,7 +33,8 @@ class Poster:
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._path = quote(path, safe="!#$%&'()*+,/:;=?@[]~")
         self._headers: dict[str, str] = {}
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ _OF_TOPIC = (
     "defaultRequestPolicy",
     "disableSubscriptionOverrides",
 )
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; *[\w-]+=[\w.-]+)*", re.ASCII)
 _BACKOFF = ("linear", "arithmetic", "geometric", "exponential")
 MOST_KEYS, MOST_COMBINED = 5, 150
 
@@ -77,6 +79,10 @@ def delivery_policy(text: str, *, of_topic: bool = False) -> Json | None:
     if unknown:
         raise invalid(f"DeliveryPolicy: unrecognized fields: {', '.join(sorted(unknown))}")
     _check_retry(given.get("defaultHealthyRetryPolicy" if of_topic else "healthyRetryPolicy"))
+    asked = given.get("defaultRequestPolicy" if of_topic else "requestPolicy") or {}
+    kind = asked.get("headerContentType") if isinstance(asked, dict) else asked
+    if kind is not None and not (isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind)):
+        raise invalid("DeliveryPolicy: requestPolicy.headerContentType is no content type")
     throttle = (given.get("defaultThrottlePolicy" if of_topic else "throttlePolicy") or {}).get(
         "maxReceivesPerSecond"
     )

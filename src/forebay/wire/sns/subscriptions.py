@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import uuid
 from typing import Any
@@ -79,7 +80,7 @@ def _check_endpoint(asked: Asked, protocol: str, endpoint: str) -> None:
             fits = parts.scheme == protocol and bool(parts.hostname) and (parts.port or 1) > 0
         except ValueError:
             fits = False
-        if not fits or any(ord(letter) <= 32 for letter in endpoint):
+        if not fits or not re.fullmatch(r"[\x21-\x7e]+", endpoint):
             raise invalid("Endpoint must match the specified protocol")
     elif protocol.startswith("email"):
         if endpoint.count("@") != 1 or any(letter.isspace() for letter in endpoint):
