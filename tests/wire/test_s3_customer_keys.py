@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.harness import System
+from tests.harness import System, request
 from tests.wire.s3 import new_bucket, put, raw, read, refused
-from tests.wire.sdk import serving
+from tests.wire.sdk import client, served, serving
 
 system = serving("name: keys\n")
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -157,3 +159,20 @@ def test_a_form_may_bring_a_key(s3: Any, system: System, bucket: str) -> None:
     status, headers, _ = raw(system, "POST", f"/{bucket}", form.encode(), kind)
     assert (status, headers[f"{HEADER}-key-md5"]) == (204, md5)
     assert read(s3, bucket, "posted", **under(KEY)) == b"hidden"
+
+
+def test_sql_over_an_object_under_a_key_is_refused(tmp_path: Path) -> None:
+    text = (
+        "name: hidden\nlake: {shelf: {}}\n"
+        "catalog: {rows: {location: lake.shelf/rows/, format: json, columns: {a: bigint}}}\n"
+    )
+    with served(tmp_path, text, sql=True) as running:
+        s3 = client(running, "s3")
+        s3.put_object(Bucket="shelf", Key="rows/1.json", Body=b'{"a": 1}\n')
+        assert running.query("SELECT sum(a) FROM rows") == [[1]]
+        s3.put_object(Bucket="shelf", Key="rows/2.json", Body=b'{"a": 2}\n', **under(KEY))
+        asked = json.dumps({"sql": "SELECT sum(a) FROM rows"}).encode()
+        kind = {"Content-Type": "application/json"}
+        answer = request(running.console + "/api/query", "POST", asked, kind, timeout=30)
+        assert answer.status == 400
+        assert "s3://shelf/rows/2.json is encrypted under a key of its owner's" in answer.body.decode()
