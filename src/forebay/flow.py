@@ -64,7 +64,7 @@ from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.lake.files import Files
 from forebay.lake.lake import Lake
-from forebay.lake.section import buckets
+from forebay.lake.section import buckets, versioned
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
@@ -163,7 +163,7 @@ class Flow:
             for name in self._catalog.owners() - wanted.keys():
                 self._retire(name)
             self.project = project
-            self.lake.apply(buckets(project))
+            self.lake.apply(buckets(project), versioned(project))
             self._store.write(lambda db: declare(db, project))
             for name, spec in wanted.items():
                 if name not in self._deliveries:

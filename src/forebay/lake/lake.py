@@ -26,7 +26,7 @@ from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, Notices, tell
 from forebay.lake.objects import Change, Json, World
 from forebay.lake.schema import STORE, make
-from forebay.lake.settings import Settings
+from forebay.lake.settings import VERSIONING, Settings
 from forebay.lake.view import View
 from forebay.lake.watch import Watch
 from forebay.ports import Catalog, ObjectRow
@@ -75,9 +75,14 @@ class Lake:
         """Stop looking; what is not yet done is noted in the catalog."""
         self._beat.stop()
 
-    def apply(self, buckets: Iterable[str]) -> None:
-        """The buckets there are from now on."""
+    def apply(self, buckets: Iterable[str], versioned: Iterable[str] = ()) -> None:
+        """The buckets there are from now on; of the `versioned`, what is overwritten or deleted is kept."""
         self._buckets = sorted(buckets)
+        settings = self.world.settings
+        new = [bucket for bucket in versioned if settings.versioning(bucket) != "Enabled"]
+        if new:
+            doc = {"status": "Enabled"}
+            self._catalog.write(lambda db: [settings.put(db, bucket, VERSIONING, doc) for bucket in new])
 
     def expire(self, ages: Mapping[str, float], grace: float) -> None:
         """Delete what is older than its bucket's seconds; the files outlive that by `grace` seconds."""

@@ -21,7 +21,10 @@ class BucketSpec(Spec, frozen=True, kw_only=True):
         Field("Objects older than this are removed.", example="90d", kind="duration", minimum=60),
     ] = None
     versioning: Annotated[
-        bool, Field("Keep what is overwritten or deleted.", later="versions of objects are not built yet")
+        bool,
+        Field(
+            "Keep what is overwritten or deleted. Where it is left out again, versions go on as S3's clients say."
+        ),
     ] = False
     was: Annotated[str | None, WAS] = None
 
@@ -57,3 +60,8 @@ def buckets(project: Project) -> set[str]:
     ):
         found.add(errors_bucket(project))
     return found
+
+
+def versioned(project: Project) -> list[str]:
+    """The buckets whose versions are kept because the project says so."""
+    return [name for name, bucket in project.of(BucketSpec).items() if bucket.versioning]
