@@ -207,6 +207,18 @@ def test_the_console_shows_who_is_told_and_sends_a_test(system: System, endpoint
     assert none.status == 404
 
 
+def test_a_person_is_asked_by_mail_before_mails_come(sns: Any, mails: MailServer) -> None:
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    made = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.org")
+    assert made["SubscriptionArn"] == "pending confirmation"
+    asked = until(lambda: mails.to("ada@example.org"))[0].get_content()
+    link = next(line for line in asked.splitlines() if line.startswith("http"))
+    assert request(link).status == 200
+    sns.publish(TopicArn=topic, Message="Grüße", Subject="News")
+    mail = until(lambda: [each for each in mails.to("ada@example.org") if each["Subject"] == "News"])[0]
+    assert mail.get_content().strip() == "Grüße"
+
+
 def test_messages_that_wait_are_told_after_a_kill(system: System, sns: Any, endpoint: Endpoint) -> None:
     endpoint.answers["/hook"] = [503] * 3
     id = sns.publish(TopicArn=OPS, Message="over a kill")["MessageId"]

@@ -80,3 +80,19 @@ def test_a_buckets_policy_may_let_everybody_read(system: System, admin: dict[str
     assert request(system.urls["aws"] + "/shelf/public/a").body == b"1"
     assert request(system.urls["aws"] + "/shelf/private/a").status == 403
     assert request(system.urls["aws"] + "/shelf/public/a", "PUT", b"2").status == 403
+
+
+def test_what_a_mail_of_sns_links_to_needs_no_signature(system: System, admin: dict[str, str]) -> None:
+    with keyed(system, "sns", admin) as sns:
+        topic = sns.create_topic(Name="told")["TopicArn"]
+        made = sns.subscribe(
+            TopicArn=topic, Protocol="http", Endpoint="http://127.0.0.1:9/x", ReturnSubscriptionArn=True
+        )
+        url = system.urls["aws"] + "/?"
+        answer = request(f"{url}Action=ConfirmSubscription&TopicArn={topic}&Token=guessed")
+        assert (answer.status, b"Invalid parameter: Token" in answer.body) == (400, True)
+        answer = request(f"{url}Action=ListTopics&Version=2010-03-31")
+        assert (answer.status, b"MissingAuthenticationToken" in answer.body) == (403, True)
+        answer = request(f"{url}Action=Unsubscribe&SubscriptionArn={made['SubscriptionArn']}")
+        assert answer.status == 200
+        assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
