@@ -93,6 +93,9 @@ def test_a_stream_and_a_delivery_have_awss_names_too(system: System) -> None:
     system.until(lambda: total(system, "DeliveryToS3.Records", "AWS/Firehose", **delivery) == 4)
     system.until(lambda: total(system, "DeliveryToS3.Success", "AWS/Firehose", **delivery) == 1)
     assert total(system, "delivery.raw.delivered") == 4
+    system.until(lambda: (total(system, "DeliveryToS3.Bytes", "AWS/Firehose", **delivery) or 0) > 40)
+    name = "DeliveryToS3.DataFreshness"
+    system.until(lambda: total(system, name, "AWS/Firehose", "Minimum", **delivery) == 0)
 
 
 def test_a_function_has_invocations_errors_and_durations(system: System) -> None:

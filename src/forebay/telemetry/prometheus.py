@@ -26,6 +26,8 @@ HELP = {
     "buffered": "Events that are accepted and have no end yet.",
     "lag": "Events that are accepted and not yet read by their consumer.",
     "bytes": "Bytes that were accepted.",
+    "written": "Bytes of the objects that were written.",
+    "age": "How long the oldest event waits that is in no object yet.",
     "size": "Size of the file on disk.",
     "late": "Events that came too late for their window.",
     "unreadable": "Events that could not be read as their table says.",

@@ -24,7 +24,7 @@ from forebay.project.model import Project
 from forebay.runtime import endpoints
 from forebay.runtime.lock import holder
 from forebay.sections import SECTIONS
-from forebay.web.ledger import CatalogFacts, ledger
+from forebay.web.ledger import CatalogFacts, Delivered, ledger
 from forebay.web.logs import Logs, read_facts, read_source_rows
 from forebay.web.state import Doors, read_doors_at
 
@@ -79,6 +79,11 @@ class Status:
         async with self._reading:
             rows = await asyncio.to_thread(lambda: self._catalog.read(checked=False))
         return ledger(self._logs.readers, rows | self._logs.sources(), self._logs.facts)
+
+    async def deliveries(self) -> dict[str, Delivered]:
+        """What deliveries wrote since the start, and what waits."""
+        async with self._reading:
+            return await asyncio.to_thread(self._catalog.deliveries)
 
     async def ask_flow(self) -> dict[str, Any]:
         """The flow's status, or its `error`. Never waits long."""

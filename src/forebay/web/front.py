@@ -118,6 +118,7 @@ class Front:
             doors=self._counted,
             traffic=self._ingest.traffic,
             ledger=self._status.ledger,
+            deliveries=self._status.deliveries,
             flow=self._status.ask_flow,
         )
         self._tail = Tail(layout, self.logs)

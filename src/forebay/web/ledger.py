@@ -41,6 +41,14 @@ class LogFacts:
     declared: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Bytes that a delivery wrote, and the arrival (UTC µs) of the oldest event that is not in an object yet."""
+
+    bytes: int
+    oldest: int | None
+
+
 Row = dict[str, Any]
 """A consumer as `catalog.ledger.snapshot` has it, with `checked` (whether its objects bear the counts out)
 and `logs`: start and position in each log that it has read; more than one if it was moved to another."""
@@ -52,6 +60,8 @@ class CatalogFacts:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db: apsw.Connection | None = None
+        self._newest: int | None = None
+        self._written: dict[str, int] = {}
 
     def read(self, *, checked: bool = True) -> dict[str, Row]:
         """By consumer; empty while there is no catalog. Raises Unavailable if it cannot be read now.
@@ -81,6 +91,33 @@ class CatalogFacts:
             )
             own["logs"][row["log"]] = (row["start"], row["position"])
         return found
+
+    def deliveries(self) -> dict[str, Delivered]:
+        """By consumer (`delivery.raw`): bytes of the objects written since this began, and what waits longest."""
+        if self._db is None:
+            return {}
+        try:
+            with self._db:
+                newest = int(self._db.execute("SELECT coalesce(max(id), 0) FROM objects").get or 0)
+                fresh: list[Any] = self._db.execute(
+                    "SELECT source, sum(size) FROM objects WHERE id > ? AND source GLOB 'delivery.*'"
+                    " AND json_extract(meta, '$.kind') = 'data' GROUP BY source",
+                    (newest if self._newest is None else self._newest,),
+                ).fetchall()
+                waits: list[Any] = self._db.execute(
+                    "SELECT 'delivery.' || delivery, min(opened) FROM buffers GROUP BY delivery"
+                ).fetchall()
+        except apsw.Error as error:
+            self.close()
+            raise told(error, self._path) from error
+        self._newest = newest
+        for source, size in fresh:
+            self._written[source] = self._written.get(source, 0) + size
+        oldest = dict(waits)
+        return {
+            name: Delivered(self._written.get(name, 0), oldest.get(name))
+            for name in self._written.keys() | oldest.keys()
+        }
 
     def close(self) -> None:
         """Let go of the file."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from forebay.clock import SECOND
 from forebay.errors import ForebayError
 from forebay.ingest.door import Counts
 from forebay.layout import Layout
@@ -27,6 +28,7 @@ from forebay.telemetry.metric_rows import Metric
 from forebay.telemetry.metrics import Metrics
 from forebay.telemetry.prometheus import rendered
 from forebay.telemetry.sampling import Level, Named, Sampling, Total
+from forebay.web.ledger import Delivered
 
 logger = logging.getLogger("forebay.front")
 
@@ -52,6 +54,7 @@ class Sampler:
         doors: Callable[[], Doors],
         traffic: Callable[[], Mapping[str, Counts]],
         ledger: Callable[[], Awaitable[dict[str, dict[str, Any]]]],
+        deliveries: Callable[[], Awaitable[dict[str, Delivered]]],
         flow: Callable[[], Awaitable[dict[str, Any]]],
     ) -> None:
         self._layout = layout
@@ -61,9 +64,12 @@ class Sampler:
         self._doors = doors
         self._traffic = traffic
         self._ledger = ledger
+        self._deliveries = deliveries
         self._flow = flow
         self._sampling: Sampling | None = None
         self._begun = list(self._quick())
+        # Events of before there were metrics are not of the moment in which these begin.
+        self._late = not layout.metrics.exists() and any(log.head for log in logs.values())
         self._task: asyncio.Task[None] | None = None
         self._trouble: str | None = None
         self._bytes: dict[str, tuple[int, int]] = {}
@@ -106,11 +112,15 @@ class Sampler:
     async def _sample(self, *, slow: bool) -> None:
         if self._sampling is None:
             self._sampling = Sampling(await self._metrics.totals())
-            self._sampling.begin([*self._begun, *_of_ledger(await self._ledger())[0]])
+            before = _of_ledger(await self._ledger())[0] if self._late else []
+            self._sampling.begin([*self._begun, *before])
         totals, levels = list(self._quick()), list[Level]()
         if slow:
             more, levels = _of_ledger(await self._ledger())
             totals += more
+            more, also = _of_deliveries(await self._deliveries(), time.time())
+            totals += more
+            levels += also
             more, also = _of_flow(await self._flow())
             totals += more
             levels += [*also, *await asyncio.to_thread(lambda: list(self._system()))]
@@ -210,6 +220,22 @@ def _of_ledger(ledger: Mapping[str, Mapping[str, Any]]) -> tuple[list[Total], li
             totals.append(Total(Named(noun, name, what), terms[what], also=also, quiet=quiet))
         for what in ("buffered", "lag"):
             levels.append(Level(Named(noun, name, what), terms[what]))
+    return totals, levels
+
+
+def _of_deliveries(found: Mapping[str, Delivered], now: float) -> tuple[list[Total], list[Level]]:
+    totals: list[Total] = []
+    levels: list[Level] = []
+    for consumer, each in found.items():
+        noun, _, name = consumer.partition(".")
+        dimensions = {"DeliveryStreamName": name}
+        written = Metric.of("AWS/Firehose", "DeliveryToS3.Bytes", dimensions)
+        totals.append(
+            Total(Named(noun, name, "written"), each.bytes, "Bytes", ((written, "Bytes"),), since_start=True)
+        )
+        age = 0.0 if each.oldest is None else max(0.0, round(now - each.oldest / SECOND))
+        fresh = Metric.of("AWS/Firehose", "DeliveryToS3.DataFreshness", dimensions)
+        levels.append(Level(Named(noun, name, "age"), age, "Seconds", ((fresh, "Seconds"),)))
     return totals, levels
 
 
