@@ -80,9 +80,13 @@ class Lake:
         self._buckets = sorted(buckets)
         settings = self.world.settings
         new = [bucket for bucket in versioned if settings.versioning(bucket) != "Enabled"]
+
+        def begin(db: apsw.Connection) -> None:
+            for bucket in new:
+                settings.put(db, bucket, VERSIONING, {"status": "Enabled"})
+
         if new:
-            doc = {"status": "Enabled"}
-            self._catalog.write(lambda db: [settings.put(db, bucket, VERSIONING, doc) for bucket in new])
+            self._catalog.write(begin)
 
     def expire(self, ages: Mapping[str, float], grace: float) -> None:
         """Delete what is older than its bucket's seconds; the files outlive that by `grace` seconds."""
