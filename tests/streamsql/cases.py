@@ -132,6 +132,24 @@ SHAPES: dict[str, tuple[str, str]] = {
         "SELECT window_start, SUM(CAST(price AS DECIMAL(6, 2))), AVG(CAST(price AS DECIMAL(6, 2))), "
         f"MAX(CAST(price AS DECIMAL(6, 2))) FROM {TUMBLE} GROUP BY window_start, window_end",
     ),
+    "union": (
+        "who BIGINT, what STRING",
+        "SELECT who, UPPER(what) FROM (SELECT user_id AS who, kind AS what FROM activity WHERE price > 2 "
+        "UNION ALL SELECT units, 'units' FROM activity UNION ALL SELECT user_id, kind FROM activity WHERE kind = 'a') "
+        "WHERE who > 1",
+    ),
+    "union-windows": (
+        "s TIMESTAMP(3), what STRING, n BIGINT",
+        f"SELECT window_start, kind, COUNT(*) FROM {TUMBLE} GROUP BY window_start, window_end, kind UNION ALL "
+        f"SELECT window_start, 'all', COUNT(*) FROM {HOP} GROUP BY window_start, window_end",
+    ),
+    "with": (
+        f"{EDGES}, kind STRING, n BIGINT",
+        "WITH dear AS (SELECT ts, kind, price FROM activity WHERE price > 1), "
+        "counted AS (SELECT window_start AS s, window_end AS e, kind, COUNT(*) AS n FROM "
+        "TABLE(TUMBLE(TABLE dear, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, kind) "
+        "SELECT s, e, kind, n FROM counted WHERE n > 1",
+    ),
     "expression-key": (
         "s TIMESTAMP(3), odd BIGINT, n BIGINT",
         f"SELECT window_start, MOD(user_id, 2), COUNT(*) FROM {TUMBLE} GROUP BY window_start, window_end, MOD(user_id, 2)",

@@ -13,15 +13,15 @@ from forebay.streamsql.spans import ShardSpan
 
 def ours(case: dict[str, Any], cut: int) -> list[Any]:
     """The rows of a case, in an order of their own."""
-    (plan,) = compile_job(";\n".join([*case["ddl"], case["insert"]]))
-    engine = Engine(plan)
-    try:
-        found = []
-        for at in range(0, len(case["events"]), cut):
-            found += engine.feed(some(case["events"], at, cut), [ShardSpan(0)]).records
-        found += engine.finish().records
-    finally:
-        engine.close()
+    found: list[bytes] = []
+    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]])):
+        engine = Engine(plan)
+        try:
+            for at in range(0, len(case["events"]), cut):
+                found += engine.feed(some(case["events"], at, cut), [ShardSpan(0)]).records
+            found += engine.finish().records
+        finally:
+            engine.close()
     return in_order(found)
 
 

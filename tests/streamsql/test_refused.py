@@ -34,7 +34,7 @@ def said(insert: str, *before: str) -> UsageError:
     ("query", "what"),
     [
         ("SELECT a.user_id, 1 FROM activity a JOIN activity b ON a.user_id = b.user_id", "JOIN"),
-        ("SELECT user_id, 1 FROM activity UNION ALL SELECT user_id, 2 FROM activity", "UNION"),
+        ("SELECT user_id, 1 FROM activity UNION SELECT user_id, 2 FROM activity", "UNION"),
         ("SELECT user_id, COUNT(*) FROM activity GROUP BY user_id", "an aggregate without a window of time"),
         ("SELECT DISTINCT user_id, 1 FROM activity", "SELECT DISTINCT"),
         ("SELECT user_id, 1 FROM activity ORDER BY ts", "ORDER BY"),

@@ -17,6 +17,7 @@ from forebay.streamsql.nodes import (
     CreateView,
     Drop,
     Insert,
+    Query,
     Select,
     SetOption,
     Star,
@@ -31,6 +32,7 @@ from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.scope import Problem
 from forebay.streamsql.tables import Table
 from forebay.streamsql.types import LTZ, STRING, TIMES, Typed, duck, family, quoted
+from forebay.streamsql.unions import branches
 
 _IDLE = "table.exec.source.idle-timeout"
 _SET = {
@@ -87,10 +89,11 @@ class _Job:
                 case SetOption():
                     self._set(statement)
                 case Insert():
-                    plan = self._insert(statement)
-                    count = names[plan.name] = names.get(plan.name, 0) + 1
-                    plan.name += f"#{count}" if count > 1 else ""
-                    yield plan
+                    for query in branches(statement.query, self._views):
+                        plan = self._insert(replace(statement, query=query))
+                        count = names[plan.name] = names.get(plan.name, 0) + 1
+                        plan.name += f"#{count}" if count > 1 else ""
+                        yield plan
         if not names:
             self._problem.fail("nothing is inserted", last, "INSERT INTO a table over a stream")
 
@@ -117,7 +120,7 @@ class _Job:
         source: list[Table] = []
         used = _names_in(insert.query)
 
-        def base(ref: TableRef) -> Relation | Select:
+        def base(ref: TableRef) -> Relation | Query:
             if ref.name in self._views:
                 used.update(_names_in(self._views[ref.name].query))
                 return self._views[ref.name].query

@@ -216,9 +216,9 @@ class TableRef(Node):
 
 @dataclass(frozen=True, slots=True)
 class Sub(Node):
-    """A query in FROM."""
+    """A query in FROM, or one that WITH names."""
 
-    query: Select
+    query: Select | Union
     alias: str | None = None
 
 
@@ -227,7 +227,7 @@ class WindowRef(Node):
     """`TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...))`; `sizes` in milliseconds as the function takes them."""
 
     kind: str
-    table: TableRef
+    table: TableRef | Sub
     time: str
     sizes: tuple[int, ...]
     keys: tuple[str, ...] = ()
@@ -243,6 +243,16 @@ class Select(Node):
     where: Node | None = None
     group: tuple[Node, ...] = ()
     having: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Union(Node):
+    """UNION ALL of queries."""
+
+    parts: tuple[Select, ...]
+
+
+Query = Select | Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +285,7 @@ class CreateView:
     """CREATE [TEMPORARY] VIEW."""
 
     name: str
-    query: Select
+    query: Query
     if_not_exists: bool
     at: int = field(compare=False)
 
@@ -304,7 +314,7 @@ class Insert:
 
     table: str
     columns: tuple[str, ...]
-    query: Select
+    query: Query
     at: int = field(compare=False)
 
 

@@ -12,12 +12,14 @@ from forebay.streamsql.nodes import (
     Drop,
     Insert,
     Node,
+    Query,
     Select,
     SetOption,
     Star,
     Statement,
     Sub,
     TableRef,
+    Union,
     WindowRef,
 )
 
@@ -31,6 +33,10 @@ def parse(text: str) -> list[Statement]:
 
 
 class _Parser(Expressions):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._with: dict[str, Query] = {}
+
     def statements(self) -> list[Statement]:
         """Those of a statement set are like others here: each INSERT is a consumer of its own."""
         found: list[Statement] = []
@@ -63,7 +69,7 @@ class _Parser(Expressions):
         if word in begin:
             self.next()
             return begin[word](at)
-        if word == "SELECT":
+        if word in ("SELECT", "WITH"):
             self.refuse("a SELECT without INSERT INTO", fix="INSERT INTO a table over a stream")
         if word:
             self.refuse(f"{word}")
@@ -88,7 +94,7 @@ class _Parser(Expressions):
             exists = self.take("IF", "NOT", "EXISTS")
             name = self._table_name()
             self.need("AS")
-            return CreateView(name, self._select(), exists, at)
+            return CreateView(name, self._query(), exists, at)
         if self.now.upper != "TABLE":
             self.refuse(f"CREATE {self.now.text.upper()}", at)
         self.need("TABLE")
@@ -191,17 +197,41 @@ class _Parser(Expressions):
         columns = self._names() if self.now.upper == "(" and self.ahead().upper != "SELECT" else []
         if self.now.upper == "VALUES":
             self.refuse("VALUES")
-        return Insert(name, tuple(columns), self._select(), at)
+        return Insert(name, tuple(columns), self._query(), at)
 
     # --- queries ---
 
+    def _query(self) -> Query:
+        """A query, with those that WITH names put in where they are read, and UNION ALL."""
+        outer = dict(self._with)
+        if self.take("WITH"):
+            while True:
+                name = self.name()
+                if self.now.upper == "(":
+                    self.refuse("WITH name (columns)", fix="name the columns with AS")
+                self.need("AS", "(")
+                self._with[name] = self._query()
+                self.need(")")
+                if not self.take(","):
+                    break
+        at = self.now.at
+        parts = self._part()
+        while self.now.upper == "UNION":
+            if self.ahead().upper != "ALL":
+                self.refuse("UNION", fix="UNION ALL keeps every row")
+            self.need("UNION", "ALL")
+            parts += self._part()
+        self._with = outer
+        return parts[0] if len(parts) == 1 else Union(tuple(parts), at=at)
+
+    def _part(self) -> list[Select]:
+        if not self.take("("):
+            return [self._select()]
+        inner = self._query()
+        self.need(")")
+        return list(inner.parts) if isinstance(inner, Union) else [inner]
+
     def _select(self) -> Select:
-        if self.now.upper == "WITH":
-            self.refuse("WITH", fix="a view, or a query in FROM, says the same")
-        if self.take("("):
-            inner = self._select()
-            self.need(")")
-            return inner
         at = self.now.at
         self.need("SELECT")
         self.take("ALL")
@@ -243,7 +273,7 @@ class _Parser(Expressions):
     def _source(self) -> Node:
         at = self.now.at
         if self.take("("):
-            query = self._select()
+            query = self._query()
             if self.now.upper != ")":
                 self._left_over()
             self.need(")")
@@ -260,6 +290,8 @@ class _Parser(Expressions):
         name = self._table_name()
         if self.now.upper == "FOR":
             self.refuse("FOR SYSTEM_TIME AS OF")
+        if name in self._with:
+            return Sub(self._with[name], self._alias() or name, at=at)
         return TableRef(name, self._alias(), at=at)
 
     def _named(self, window: WindowRef) -> WindowRef:
@@ -294,7 +326,7 @@ class _Parser(Expressions):
         if kind not in WINDOWS:
             self.refuse(f"the table function {kind or self.ahead(-1).text}", at)
         self.need("(")
-        table: TableRef | None = None
+        table: TableRef | Sub | None = None
         time = ""
         keys: list[str] = []
         sizes: list[int] = []
@@ -304,7 +336,12 @@ class _Parser(Expressions):
                 label = self.next().upper
                 self.need("=>")
             if self.take("TABLE"):
-                table = TableRef(self._table_name(), at=self.now.at)
+                here, named = self.now.at, self._table_name()
+                table = (
+                    Sub(self._with[named], named, at=here)
+                    if named in self._with
+                    else TableRef(named, at=here)
+                )
                 if self.take("PARTITION", "BY", "("):
                     self._index -= 1
                     keys += self._names()

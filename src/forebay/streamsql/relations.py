@@ -12,10 +12,12 @@ from forebay.streamsql.nodes import (
     Column,
     Interval,
     Node,
+    Query,
     Select,
     Star,
     Sub,
     TableRef,
+    Union,
     WindowRef,
 )
 from forebay.streamsql.parser import WINDOWS
@@ -44,14 +46,18 @@ class Relation:
 class Builder:
     """Builds one INSERT's query. `windowed` is its aggregation, `whole` the events that WHERE leaves."""
 
-    def __init__(self, problem: Problem, base: Callable[[TableRef], Relation | Select]) -> None:
+    def __init__(self, problem: Problem, base: Callable[[TableRef], Relation | Query]) -> None:
         self.problem = problem
         self._base = base
         self.windowed: Windowed | None = None
         self.whole = ""
 
-    def select(self, select: Select) -> Relation:
+    def select(self, select: Query) -> Relation:
         """A SELECT. Raises UsageError with the place of what does not run."""
+        if isinstance(select, Union):
+            self.problem.refuse(
+                "UNION ALL beneath a window", select.at, "INSERT both into a stream, and read that"
+            )
         source = select.source
         window: WindowRef | None = None
         match source:
@@ -82,9 +88,11 @@ class Builder:
             scope.hook = self._numbering(relation, scope)
         return self._projected(select, relation, scope, where)
 
-    def _table(self, ref: TableRef) -> Relation:
+    def _table(self, ref: TableRef | Sub) -> Relation:
+        if isinstance(ref, Sub):
+            return replace(self.select(ref.query), names=frozenset({ref.alias} if ref.alias else ()))
         found = self._base(ref)
-        relation = self.select(found) if isinstance(found, Select) else found
+        relation = found if isinstance(found, Relation) else self.select(found)
         return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}))
 
     def _projected(self, select: Select, relation: Relation, scope: Scalars, where: str | None) -> Relation:
