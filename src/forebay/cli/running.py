@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from forebay import __version__
+from forebay.alerts.store import FORMAT as ALERTS_FORMAT
 from forebay.cli import process
 from forebay.cli.detach import keep_apart
 from forebay.cli.find import STATE, project_folder
@@ -79,6 +80,7 @@ class Run:
         prepare(self.layout)
         formats = {self.layout.state: STATE_FORMAT, self.layout.log_groups: GROUPS_FORMAT}
         formats |= {self.layout.keyvalue: TABLES_FORMAT, self.layout.metrics: METRICS_FORMAT}
+        formats |= {self.layout.alerts: ALERTS_FORMAT}
         check_formats(self.layout, formats)
         lock = Lock(self.layout)
         lock.take()
