@@ -191,9 +191,9 @@ def _check_rule(check: Check, part: Part, text: str) -> None:
 
 def _check_condition(check: Check, part: Part, name: str, spec: AlertSpec) -> None:
     if spec.when is None:
-        check.add(
-            "MissingKey", part, f"`{name}` has no `when`", why="a value is compared", fix='when: "> 10"'
-        )
+        if (*part, "when") not in check.places:  # else it was found wrong when it was read
+            why = "a value is compared"
+            check.add("MissingKey", part, f"`{name}` has no `when`", why=why, fix='when: "> 10"')
     else:
         try:
             condition.read(spec.when)
