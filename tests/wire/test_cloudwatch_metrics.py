@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
+import json
 from typing import Any
 
 import pytest
 
-from tests.harness import System
+from tests.harness import System, request
 from tests.wire.cloudwatch import Put, data, metric, minute, statistics
 from tests.wire.sdk import client, refused, serving
 
@@ -258,3 +260,39 @@ def test_what_is_not_offered_says_so(system: System) -> None:
     asking = client(system, "cloudwatch", retries=0)
     refused("NotImplemented", "cloudwatch.ListDashboards", asking.list_dashboards)
     asking.close()
+
+
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/monitoring/aws4_request,"
+    " SignedHeaders=host, Signature=none"
+}
+
+
+def test_older_clients_speak_forms_and_json(system: System, namespace: str) -> None:
+    """As SDKs did before they spoke CBOR, compressed where a body is large."""
+    action = f"Action=PutMetricData&Version=2010-08-01&Namespace={namespace}&MetricData.member.1.MetricName=m"
+    form = {**SIGNED, "Content-Type": "application/x-www-form-urlencoded"}
+    url = system.urls["aws"] + "/"
+    plain = f"{action}&MetricData.member.1.Value=3".encode()
+    assert request(url, "POST", plain, form).status == 200
+    packed = {**form, "Content-Encoding": "gzip"}
+    assert request(url, "POST", gzip.compress(plain), packed).status == 200
+    wrong = request(url, "POST", f"{action}&MetricData.member.1.Value=NaN".encode(), form)
+    assert b"<Code>InvalidParameterValue</Code>" in wrong.body
+    kind = {"Content-Type": "application/x-amz-json-1.0"}
+    target = {**SIGNED, **kind, "X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics"}
+    (listed,) = request(url, "POST", json.dumps({"Namespace": namespace}).encode(), target).json()["Metrics"]
+    assert listed["MetricName"] == "m"
+    wrong = request(url, "POST", b'{"NextToken": "x"}', target)
+    assert (wrong.json()["__type"], wrong.headers["x-amzn-query-error"]) == (
+        "InvalidNextToken",
+        "InvalidNextToken;Sender",
+    )
+
+
+def test_errors_are_the_clients_own(cloudwatch: Any, namespace: str) -> None:
+    data = [{"MetricName": "m", "Value": float("nan")}]
+    with pytest.raises(cloudwatch.exceptions.InvalidParameterValueException) as raised:
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    assert raised.value.response["Error"]["Code"] == "InvalidParameterValue"
+    assert raised.value.response["Error"]["QueryErrorCode"] == "InvalidParameterValueException"

@@ -20,7 +20,15 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
-from forebay.wire.protocol.model import error_status, json_version, placed, service_model, wire_name
+from forebay.wire.protocol.model import (
+    error_name,
+    error_status,
+    json_version,
+    once_query,
+    placed,
+    service_model,
+    wire_name,
+)
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -59,15 +67,19 @@ def encode_error(service: str, protocol: str, error: AwsError, request_id: str) 
         status, sender = error.http, error.http < 500
     match protocol:
         case "json":
-            body = orjson.dumps({"__type": error.code, "message": error.message, **error.members})
-            headers = _json_headers(service, request_id, body) | {"x-amzn-errortype": error.code}
+            name = error_name(service, error.code) if once_query(service) else error.code
+            body = orjson.dumps({"__type": name, "message": error.message, **error.members})
+            headers = _json_headers(service, request_id, body) | {"x-amzn-errortype": name}
+            if once_query(service):
+                headers["x-amzn-query-error"] = f"{error.code};{'Sender' if sender else 'Receiver'}"
             return Response(status, headers, body)
         case "cbor":
             body = cbor2.dumps({"__type": error.code, "message": error.message, **error.members})
             headers = {"content-type": cbor11.CONTENT_TYPE, "x-amzn-requestid": request_id}
             return Response(status, headers | {"x-amzn-errortype": error.code}, body)
         case "smithy-rpc-v2-cbor":
-            body = cbor2.dumps({"__type": error.code, "message": error.message, **error.members})
+            name = error_name(service, error.code)
+            body = cbor2.dumps({"__type": name, "message": error.message, **error.members})
             headers = {
                 "smithy-protocol": "rpc-v2-cbor",
                 "content-type": "application/cbor",

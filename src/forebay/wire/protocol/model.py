@@ -45,6 +45,19 @@ def placed(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], .
 
 
 @functools.cache
+def once_query(service: str) -> bool:
+    """Whether a service spoke the query protocol before, whose codes its answers name beside the errors' own."""
+    return "awsQueryCompatible" in service_model(service).metadata
+
+
+@functools.cache
+def error_name(service: str, code: str) -> str:
+    """The error's own name where `code` is that of the query protocol."""
+    found = (shape for shape in service_model(service).error_shapes)
+    return next((each.name for each in found if each.metadata.get("error", {}).get("code") == code), code)
+
+
+@functools.cache
 def error_status(service: str, code: str) -> tuple[int, bool]:
     """An error's HTTP status as the model gives it, and whether it is the sender's fault."""
     model = service_model(service)
