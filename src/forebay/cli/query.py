@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forebay.cli.find import find_layout, json_option, project_folder, state_option
+from forebay.cli.follow import following
 from forebay.errors import NoServer, QueryFailed, UsageError
 from forebay.ipc import Client
 from forebay.layout import Layout
@@ -51,7 +52,18 @@ class Answer:
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A file to write to.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that it may take.")
-@click.option("--follow", is_flag=True, help="Print it again whenever it changes. (Not built yet.)")
+@click.option(
+    "--follow", is_flag=True, help="Ask the streams in Flink's SQL: rows as they come, until Ctrl-C."
+)
+@click.option(
+    "--from",
+    "begin",
+    type=click.Choice(["latest", "earliest"]),
+    default="latest",
+    show_default=True,
+    help="With --follow: begin with what comes now, or with the oldest event that is kept.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="With --follow: end after so many rows.")
 @click.option("--target", type=click.Choice(["local", "aws"]), default="local", help="Where to ask.")
 def command(  # noqa: PLR0917 - click passes options by name
     query: str,
@@ -62,11 +74,11 @@ def command(  # noqa: PLR0917 - click passes options by name
     output: Path | None,
     timeout: float,
     follow: bool,
+    begin: str,
+    limit: int | None,
     target: str,
 ) -> int:
     """Ask the lake in Athena's SQL. `-` reads the SQL from stdin."""
-    if follow:
-        raise UsageError("NotBuilt", "--follow is not built yet", fix="leave it out, or look at a dashboard")
     if target == "aws":
         raise UsageError(
             "NotBuilt", "--target aws is not built yet", fix="leave it out to ask the local lake"
@@ -78,6 +90,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         )
     layout = find_layout(state)
     sql, where = _sql(query, layout)
+    if follow:
+        return following(layout, sql, begin, limit, form)
     try:
         answer = _ask(layout, sql, database or where, timeout)
     except QueryFailed as error:

@@ -22,6 +22,7 @@ from forebay.delivery.section import DeliverySpec
 from forebay.errors import NoServer, Unavailable
 from forebay.flow import Flow
 from forebay.flow_alert_desk import operations as alarm_operations
+from forebay.flow_follow import Questions
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import open_transform
@@ -30,7 +31,7 @@ from forebay.layout import Layout
 from forebay.ports import Transform
 from forebay.project.model import Project
 from forebay.project.secrets import secrets_of
-from forebay.runtime import catalog_ops, endpoints
+from forebay.runtime import catalog_ops, endpoints, follow_ops
 from forebay.runtime.documents import effective_at
 from forebay.runtime.flow_meter import FlowMeter
 from forebay.runtime.options import Options
@@ -170,6 +171,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         **catalog_ops.handlers(flow),
         **flow.functions.operations(),
         **alarm_operations(flow.alerts),
+        **follow_ops.handlers(Questions(layout), lambda: applied(layout)),
     }
 
 

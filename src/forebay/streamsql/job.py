@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from forebay.errors import UsageError
 from forebay.streamsql import tables
 from forebay.streamsql.casts import cast
 from forebay.streamsql.nodes import (
+    Ask,
     Call,
     Column,
     CreateTable,
@@ -59,8 +61,25 @@ def compile_job(text: str, idle: int | None = None) -> tuple[Plan, ...]:
     return tuple(_Job(text, idle).plans())
 
 
+def compile_question(text: str, known: Sequence[str] = (), idle: int | None = None) -> Plan:
+    """The plan of the one SELECT in `text`, over tables that it or the texts `known` declare.
+
+    Raises UsageError as `compile_job` does.
+    """
+    job = _Job(text, idle, asked=True)
+    for each in known:
+        job.know(each)
+    plans = list(job.plans())
+    if len(plans) != 1 or plans[0].sink.name:
+        raise UsageError(
+            "StreamSqlInvalid", "a live question is one SELECT", fix="leave out the other statements"
+        )
+    return plans[0]
+
+
 class _Job:
-    def __init__(self, text: str, idle: int | None) -> None:
+    def __init__(self, text: str, idle: int | None, *, asked: bool = False) -> None:
+        self._asked = asked
         self._problem = Problem(text)
         self._statements = parse(text)
         self._tables: dict[str, Table] = {}
@@ -88,6 +107,15 @@ class _Job:
                         )
                 case SetOption():
                     self._set(statement)
+                case Ask():
+                    if not self._asked:
+                        self._problem.refuse(
+                            "a SELECT without INSERT INTO",
+                            statement.at,
+                            "INSERT INTO a table over a stream, or ask it live: forebay query --follow",
+                        )
+                    names.setdefault("", 0)
+                    yield self._question(statement)
                 case Insert():
                     for query in branches(statement.query, self._views):
                         plan = self._insert(replace(statement, query=query))
@@ -112,10 +140,27 @@ class _Job:
         if option.key == _IDLE:
             self._idle = tables.idle_of(option.value, self._problem, option.at)
 
+    def know(self, text: str) -> None:
+        """Have the tables and views that another text declares."""
+        for statement in parse(text):
+            if isinstance(statement, CreateTable) and statement.name not in self._tables:
+                self._tables[statement.name] = tables.declare(statement, Problem(text))
+            elif isinstance(statement, CreateView):
+                self._views.setdefault(statement.name, statement)
+
+    def _question(self, asked: Ask) -> Plan:
+        """The plan of a SELECT by itself: what it writes are its own columns."""
+        if len(branches(asked.query, self._views)) > 1:
+            self._problem.refuse("UNION ALL in a question", asked.at, "ask its parts one by one")
+        return self._planned(None, Insert("", (), asked.query, asked.at))
+
     def _insert(self, insert: Insert) -> Plan:
         sink = self._tables.get(insert.table)
         if sink is None:
             self._problem.fail(f"there is no table {insert.table}", insert.at, "declare it with CREATE TABLE")
+        return self._planned(sink, insert)
+
+    def _planned(self, into: Table | None, insert: Insert) -> Plan:
         read: list[Relation] = []
         source: list[Table] = []
         used = _names_in(insert.query)
@@ -137,6 +182,7 @@ class _Job:
 
         builder = Builder(self._problem, base)
         result = builder.select(insert.query)
+        sink = into if into is not None else tables.answer(result.columns, insert.at)
         output, columns = self._into(sink, insert, result)
         table = source[0]
         wanted = frozenset(

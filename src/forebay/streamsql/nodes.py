@@ -318,4 +318,12 @@ class Insert:
     at: int = field(compare=False)
 
 
-Statement = CreateTable | CreateView | Drop | SetOption | Insert
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A query by itself."""
+
+    query: Query
+    at: int = field(compare=False)
+
+
+Statement = CreateTable | CreateView | Drop | SetOption | Insert | Ask

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from forebay.streamsql.expressions import Expressions
 from forebay.streamsql.nodes import (
+    Ask,
     ColumnDef,
     CreateTable,
     CreateView,
@@ -70,7 +71,7 @@ class _Parser(Expressions):
             self.next()
             return begin[word](at)
         if word in ("SELECT", "WITH"):
-            self.refuse("a SELECT without INSERT INTO", fix="INSERT INTO a table over a stream")
+            return Ask(self._query(), at)
         if word:
             self.refuse(f"{word}")
         self.fail("expected a statement")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forebay.project.model import Ref
-from forebay.streamsql.nodes import ColumnDef, CreateTable
+from forebay.streamsql.nodes import ColumnDef, CreateTable, Type
 from forebay.streamsql.scope import Problem
 
 _STREAM = ("kinesis", "kinesis-legacy")
@@ -78,6 +78,12 @@ def declare(made: CreateTable, problem: Problem) -> Table:
         idle_of(idle, problem, made.at) if idle is not None else None,
         made.at,
     )
+
+
+def answer(columns: Mapping[str, tuple[str, Type]], at: int) -> Table:
+    """The table that the rows of a question are: no stream's, and without a name."""
+    defined = tuple(ColumnDef(name, type_) for name, (_, type_) in columns.items())
+    return Table("", Ref("streams", ""), defined, None, (), True, False, True, None, at)
 
 
 def _no_doubles(made: CreateTable, problem: Problem) -> None:

@@ -13,6 +13,7 @@
     GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
     WS   /api/live                            see browser.py
+    WS   /api/follow                          see follow.py
     GET  /healthz, /readyz
     GET  /metrics                             for Prometheus
 
@@ -48,6 +49,7 @@ from forebay.project.finding import Finding
 from forebay.project.model import Project
 from forebay.streams.writer import Log
 from forebay.telemetry.prometheus import CONTENT_TYPE
+from forebay.web import follow
 from forebay.web.browser import Browser, Statuses
 from forebay.web.console_alerts import alert_routes
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
@@ -137,6 +139,7 @@ class Console:
                 Route(dashboard + "/filters/{filter}", self._filter),
                 Route(dashboard + "/tiles/{tile}.{format}", self._tile),
                 WebSocketRoute("/api/live", self._live),
+                WebSocketRoute("/api/follow", self._follow),
                 Route("/api/{rest:path}", self._nothing, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/{rest:path}", self._page),
             ],
@@ -364,6 +367,10 @@ class Console:
             await browser.serve()
         finally:
             self._browsers.discard(browser)
+
+    async def _follow(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        await follow.serve(websocket, self.ctx.flow)
 
     async def _nothing(self, request: Request) -> Response:
         raise NotFound("NoSuchOperation", f"the console's API has no {request.method} {request.url.path}")
