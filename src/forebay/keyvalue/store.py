@@ -10,20 +10,17 @@ they were not there, and are removed in the background.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 import msgspec
 
-from forebay.db import open_db, open_versioned, told
-from forebay.errors import ForebayError, Unavailable
+from forebay.db import open_versioned, told
+from forebay.errors import ForebayError
+from forebay.group_commit import Answer, Asker, GroupCommits
 from forebay.keyvalue.errors import NoTable
 from forebay.keyvalue.rows import Batch, add_index, drop_index, drop_items, expire, retime
 from forebay.keyvalue.table import Index, Table
@@ -46,32 +43,23 @@ CREATE TABLE entries(
 CREATE TABLE tokens(token TEXT PRIMARY KEY, digest BLOB NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 """
 PAGE_SIZE = 8192
-GROUP = 256
 SWEEP = 1.0
-READERS = 2
 PARKED = "~"
 """Before the name of a table that the project no longer declares, and whose items are kept."""
 _INDEXES = 1 << 10
 
 T = TypeVar("T")
 Work = Callable[[Batch], T]
-_Job = tuple[Work[Any], asyncio.Future[Any]]
 
 
-class Tables:
+class Tables(GroupCommits[Work[Any]]):
     """The tables; everything that is done to their items goes through `write` and `read`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._opening = asyncio.Lock()
-        self._thread: threading.Thread | None = None
-        self._db: apsw.Connection | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._reading = threading.local()
-        self._connections: list[apsw.Connection] = []
+        super().__init__(path, "keyvalue")
         self._tables: dict[str, Table] = {}
-        self._closed = False
+        self._kept: dict[str, Table] = {}
+        self._swept = time.monotonic()
         self._conformed = asyncio.Event()
 
     # Tables.
@@ -118,43 +106,12 @@ class Tables:
 
     async def write(self, work: Work[T]) -> T:
         """Do `work` in the next group commit; what it answers, once that is on disk. Its errors undo it alone."""
-        await self._open()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put((work, future))
-        return await future
+        found: T = await self.submit(work)
+        return found
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         """Do `work` on what is committed, in a thread."""
-        await self._open()
-        assert self._readers is not None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: self._read(work))
-
-    async def close(self) -> None:
-        """Finish what waits, and close."""
-        self._closed = True
-        if self._thread is not None:
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-        if self._readers is not None:
-            await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._connections:
-            connection.close()
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    async def _open(self) -> None:
-        if self._db is not None:
-            return
-        async with self._opening:
-            if self._closed:
-                raise Unavailable("Closing", "the key-value tables are about to close")
-            if self._db is None:
-                self._db = await asyncio.to_thread(self._begin)
-                self._readers = ThreadPoolExecutor(READERS, "keyvalue-read")
-                self._thread = threading.Thread(target=self._serve, name="keyvalue", daemon=True)
-                self._thread.start()
+        return await self.snapshot(work)
 
     def _begin(self) -> apsw.Connection:
         db = open_versioned(self._path, format=FORMAT, ddl=DDL, page_size=PAGE_SIZE)
@@ -162,66 +119,30 @@ class Tables:
         for id, name, doc in rows:
             if not name.startswith(PARKED):
                 self._tables[name] = msgspec.structs.replace(msgspec.json.decode(doc, type=Table), id=id)
+        self._kept = self._tables
         return db
-
-    def _read(self, work: Callable[[apsw.Connection], T]) -> T:
-        db: apsw.Connection | None = getattr(self._reading, "db", None)
-        if db is None:
-            db = self._reading.db = open_db(self._path, readonly=True)
-            self._connections.append(db)
-        try:
-            with db:  # one snapshot for all that the work reads
-                found = work(db)
-        except apsw.Error as error:
-            raise told(error, self._path) from error
-        return found
 
     # The thread that writes.
 
-    def _serve(self) -> None:
-        swept = time.monotonic()
-        ending = False
-        while not ending:
-            jobs: list[_Job] = []
-            try:
-                timed = any(table.ttl for table in self._tables.values())
-                job = self._jobs.get(timeout=SWEEP if timed else 60.0)
-                while True:
-                    if job is None:
-                        ending = True
-                        break
-                    jobs.append(job)
-                    if len(jobs) >= GROUP:
-                        break
-                    job = self._jobs.get_nowait()
-            except queue.Empty:
-                pass
-            if jobs:
-                self._commit(jobs)
-            if time.monotonic() - swept >= SWEEP:
-                swept = time.monotonic()
-                self._commit([(expire, _NOBODY)])
+    def _pause(self) -> float:
+        return SWEEP if any(table.ttl for table in self._tables.values()) else 60.0
 
-    def _commit(self, jobs: list[_Job]) -> None:
-        """One transaction for all; each answered once it is on disk."""
-        assert self._db is not None
-        results: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-        before = dict(self._tables)
-        try:
-            batch = Batch(self._db, lambda: self._tables)
-            self._db.execute("BEGIN IMMEDIATE")
-            for work, future in jobs:
-                results.append((future, *self._one(batch, work)))
-            batch.count()
-            self._db.execute("COMMIT")
-        except Exception as error:  # of the disk: nobody's work was kept
-            with contextlib.suppress(apsw.Error):
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            self._tables = before
-            failure = told(error, self._path) if isinstance(error, apsw.Error | OSError) else error
-            results = [(future, None, failure) for _, future in jobs]
-        _answer(results)
+    def _look_after(self) -> None:
+        if time.monotonic() - self._swept >= SWEEP:
+            self._swept = time.monotonic()
+            self._commit([(expire, None)])
+
+    def _do(self, db: apsw.Connection, jobs: list[tuple[Work[Any], Asker]]) -> list[Answer]:
+        batch = Batch(db, lambda: self._tables)
+        answers = [Answer(asker, *self._one(batch, work)) for work, asker in jobs]
+        batch.count()
+        return answers
+
+    def _done(self) -> None:
+        self._kept = self._tables
+
+    def _undone(self) -> None:
+        self._tables = self._kept
 
     def _one(self, batch: Batch, work: Work[Any]) -> tuple[Any, BaseException | None]:
         assert self._db is not None
@@ -317,9 +238,6 @@ class Tables:
         self._keep(batch, changed)
 
 
-_NOBODY: Any = None
-
-
 def rename_table(path: Path, old: str, new: str) -> None:
     """Give a table of the database at `path` another name, while nobody has it open; nothing if it has it already.
 
@@ -356,23 +274,3 @@ def _same(have: Table | None, wanted: Table) -> bool:
         return False
     plain = tuple(msgspec.structs.replace(each, id=0) for each in have.indexes)
     return (have.schema, plain, have.ttl) == (wanted.schema, wanted.indexes, wanted.ttl)
-
-
-def _answer(results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
-    for result in results:
-        if result[0] is not None:
-            by_loop.setdefault(result[0].get_loop(), []).append(result)
-    for loop, some in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(_settle, some)
-
-
-def _settle(results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    for future, found, error in results:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(error)

@@ -11,14 +11,10 @@ seconds after 3 hours to minutes, minutes after 15 days to 5 minutes, those afte
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import queue
-import threading
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,19 +22,18 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from forebay.db import open_db, open_versioned, told
-from forebay.errors import Throttled, Unavailable
+from forebay.db import open_versioned
+from forebay.errors import Throttled
+from forebay.group_commit import Answer, Asker, GroupCommits
 from forebay.telemetry.distribution import counted, pack, unpack
 from forebay.telemetry.metric_rows import DDL, FORMAT, Metric, add_points, register, roll_up
 from forebay.telemetry.statistic import Aggregate
 
 PAGE_SIZE = 8192
-GROUP = 256
 WAITING = 2000
 """Requests that may wait for a commit; more are told to come again."""
 MOST_METRICS = 100_000
 UPKEEP = 30.0
-READERS = 2
 DAY = 86_400
 
 T = TypeVar("T")
@@ -116,49 +111,38 @@ class Reading:
             yield at, unit, Aggregate(n, total, low, high, known)
 
 
-_Job = tuple[Sequence[Point], Mapping[str, float], asyncio.Future[None]]
+_Job = tuple[Sequence[Point], Mapping[str, float]]
 
 
-class Metrics:
-    """The metrics of a state folder. The file is opened when it is first needed."""
+class Metrics(GroupCommits[_Job]):
+    """The metrics of a state folder."""
 
     def __init__(self, path: Path, *, retention: float = 15 * DAY) -> None:
         """`retention` in seconds; may be changed later. `functions` are those that expressions have besides their own."""
+        super().__init__(path, "metrics")
         self.retention = retention
         self.functions: dict[str, Callable[[Any, list[Any]], Any]] = {}
-        self._path = path
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._opening = asyncio.Lock()
-        self._thread: threading.Thread | None = None
-        self._db: apsw.Connection | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._reading = threading.local()
-        self._connections: list[apsw.Connection] = []
+        self._looked = time.monotonic()
         self._ids: dict[Metric, int] = {}
-        self._closed = False
+        self._fresh: dict[Metric, int] = {}
 
     async def put(self, points: Sequence[Point], totals: Mapping[str, float] | None = None) -> None:
         """Add points to their periods; they are on disk when this returns, with the `totals` that they came of.
 
         Raises Throttled `TooManyMetrics`, `TooManyWaiting`, and what disks do (Unavailable).
         """
-        await self._open()
         if self._waiting >= WAITING:
             raise Throttled("TooManyWaiting", "too many metrics wait to be written", retry_after=1)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting += 1
-        self._jobs.put((points, totals or {}, future))
         try:
-            await future
+            await self.submit((points, totals or {}))
         finally:
             self._waiting -= 1
 
     async def read(self, work: Callable[[Reading], T]) -> T:
         """Do `work` on one snapshot of what is committed, in a thread."""
-        await self._open()
-        assert self._readers is not None
-        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: self._read(work))
+        return await self.snapshot(lambda db: work(Reading(db)))
 
     async def totals(self) -> dict[str, float] | None:
         """The totals as they were last put; None if there never were any."""
@@ -167,103 +151,39 @@ class Metrics:
         )
         return {str(key): float(value) for key, value in rows} if rows else None
 
-    async def close(self) -> None:
-        """Finish what waits, and close."""
-        self._closed = True
-        if self._thread is not None:
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-        if self._readers is not None:
-            await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._connections:
-            connection.close()
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-
-    async def _open(self) -> None:
-        if self._db is not None:
-            return
-        async with self._opening:
-            if self._closed:
-                raise Unavailable("Closing", "the metrics are about to close")
-            if self._db is None:
-                self._db = await asyncio.to_thread(self._begin)
-                self._readers = ThreadPoolExecutor(READERS, "metrics-read")
-                self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
-                self._thread.start()
-
     def _begin(self) -> apsw.Connection:
         db = open_versioned(self._path, format=FORMAT, ddl=DDL, page_size=PAGE_SIZE)
         self._ids = {each.metric: each.id for each in Reading(db).listed()}
         return db
 
-    def _read(self, work: Callable[[Reading], T]) -> T:
-        db: apsw.Connection | None = getattr(self._reading, "db", None)
-        if db is None:
-            db = self._reading.db = open_db(self._path, readonly=True)
-            self._connections.append(db)
-        try:
-            with db:  # one snapshot for all that the work reads
-                found = work(Reading(db))
-        except apsw.Error as error:
-            raise told(error, self._path) from error
-        return found
-
     # The thread that writes.
 
-    def _serve(self) -> None:
-        looked = time.monotonic()
-        ending = False
-        while not ending:
-            jobs: list[_Job] = []
-            with contextlib.suppress(queue.Empty):
-                job = self._jobs.get(timeout=UPKEEP)
-                while True:
-                    if job is None:
-                        ending = True
-                        break
-                    jobs.append(job)
-                    if len(jobs) >= GROUP:
-                        break
-                    job = self._jobs.get_nowait()
-            if jobs:
-                self._commit(jobs)
-            if not ending and time.monotonic() - looked >= UPKEEP:
-                looked = time.monotonic()
-                self._upkeep()
+    def _pause(self) -> float:
+        return UPKEEP
 
-    def _commit(self, jobs: list[_Job]) -> None:
-        """One transaction for all; each answered once it is on disk."""
-        assert self._db is not None
-        fresh: dict[Metric, int] = {}
+    def _do(self, db: apsw.Connection, jobs: list[tuple[_Job, Asker]]) -> list[Answer]:
+        fresh = self._fresh = {}
         ids = ChainMap(fresh, self._ids)
-        answers: list[tuple[asyncio.Future[None], BaseException | None]] = []
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for points, totals, future in jobs:
-                new = [
-                    metric for metric in dict.fromkeys(point.metric for point in points) if metric not in ids
-                ]
-                if len(self._ids) + len(fresh) + len(new) > MOST_METRICS:
-                    answers.append((future, _too_many()))
-                    continue
-                for metric in new:
-                    fresh[metric] = register(self._db, metric)
-                add_points(self._db, _rows(points, ids))
-                self._db.executemany("INSERT OR REPLACE INTO totals VALUES(?, ?)", totals.items())
-                answers.append((future, None))
-            self._db.execute("COMMIT")
-            self._ids |= fresh
-        except Exception as error:  # of the disk: nobody's points were kept
-            with contextlib.suppress(apsw.Error):
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            failure = told(error, self._path) if isinstance(error, apsw.Error | OSError) else error
-            answers = [(future, failure) for _, _, future in jobs]
-        _answer(answers)
+        answers: list[Answer] = []
+        for (points, totals), asker in jobs:
+            new = [metric for metric in dict.fromkeys(point.metric for point in points) if metric not in ids]
+            if len(self._ids) + len(fresh) + len(new) > MOST_METRICS:
+                answers.append(Answer(asker, error=_too_many()))
+                continue
+            for metric in new:
+                fresh[metric] = register(db, metric)
+            add_points(db, _rows(points, ids))
+            db.executemany("INSERT OR REPLACE INTO totals VALUES(?, ?)", totals.items())
+            answers.append(Answer(asker))
+        return answers
 
-    def _upkeep(self) -> None:
+    def _done(self) -> None:
+        self._ids |= self._fresh
+
+    def _look_after(self) -> None:
+        if time.monotonic() - self._looked < UPKEEP:
+            return
+        self._looked = time.monotonic()
         assert self._db is not None
         with contextlib.suppress(apsw.Error):  # a full disk: it is tried again, and puts say so
             gone = roll_up(self._db, int(time.time()), int(self.retention))
@@ -292,26 +212,6 @@ def _rows(points: Iterable[Point], ids: Mapping[Metric, int]) -> Iterable[Sequen
             high = max(value for value, _ in point.values)
             dist = None if low == high else pack(counted(point.values))
         yield ids[point.metric], period, at, point.unit, n, total, low, high, dist, point.at
-
-
-def _answer(answers: list[tuple[asyncio.Future[None], BaseException | None]]) -> None:
-    """To the loops of those who wait, one call each."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], BaseException | None]]] = {}
-    for answer in answers:
-        loops.setdefault(answer[0].get_loop(), []).append(answer)
-
-    def tell(some: list[tuple[asyncio.Future[None], BaseException | None]]) -> None:
-        for future, error in some:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-
-    for loop, some in loops.items():
-        with contextlib.suppress(RuntimeError):  # who waited is gone with its loop
-            loop.call_soon_threadsafe(tell, some)
 
 
 def decoded(data: Any) -> list[Point]:
