@@ -13,6 +13,7 @@ from forebay.telemetry.groups import Groups
 from forebay.telemetry.insights import aggregates, commands
 from forebay.telemetry.insights.run import Stopped, run
 from forebay.telemetry.insights.tokens import Malformed
+from forebay.telemetry.insights.values import Row
 
 BEGIN = 1_769_851_800_000  # 2026-01-31 09:30:00 UTC
 VISITS = [
@@ -67,6 +68,9 @@ CASES: list[tuple[str, list[dict[str, str]]]] = [
     ("stats count(*) as n by bin(2m) as t | sort t desc | limit 2", [{"t": "2026-01-31 09:34:00.000", "n": "2"}, {"t": "2026-01-31 09:32:00.000", "n": "2"}]),
     ("stats count(*) by bin(1h)", [{"bin(1h)": "2026-01-31 09:00:00.000", "count(*)": "6"}]),
     ("stats max(ms) as m by user | stats sum(m) as s", [{"s": "143"}]),
+    ("stats count(user) as known, count(*) - known as others", [{"known": "4", "others": "2"}]),
+    ("stats count(*), max(ms) by user | sort count(*) desc, user | limit 1", [{"user": "ann", "count(*)": "2", "max(ms)": "100"}]),
+    ("filter ispresent(a.b.c.d) | display a.b.c.d, a.b", []),
     ("filter code = 1 | stats count(*)", [{"count(*)": "0"}]),
     ("filter code = 1 | stats count(*) by user", []),
     ('parse @message "user=*, took * ms" as who, took | filter ispresent(who) | display who, took * 2 as twice', [{"who": "dan", "twice": "14"}]),
@@ -93,6 +97,21 @@ def test_events_come_newest_first_with_what_they_are_found_by(path: Path) -> Non
     assert stamps == sorted(stamps, reverse=True)
     assert all(row[-1][0] == "@ptr" for row in found["results"])
     assert (found["matched"], found["scanned"]) == (6, 6)
+
+
+def test_a_path_finds_keys_with_dots() -> None:
+    row = Row(
+        {},
+        json.dumps({"attributes": {"gen_ai.usage.tokens": 5, "session": {"id": "x"}}, "a.b": [1, {"c": 2}]}),
+    )
+    paths = (
+        "attributes.gen_ai.usage.tokens",
+        "attributes.session.id",
+        "a.b.1.c",
+        "a.b.9",
+        "attributes.gen_ai",
+    )
+    assert [row.get(path) for path in paths] == [5, "x", 2, None, None]
 
 
 def test_several_groups_are_one(path: Path) -> None:

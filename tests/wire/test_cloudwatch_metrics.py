@@ -170,7 +170,7 @@ def test_questions_that_cannot_be_are_refused(cloudwatch: Any) -> None:
     refused("InvalidParameterValue", said, ask, **given, EndTime=NOW, Statistics=["Sum"])
     said = "Must specify either Statistics or ExtendedStatistics"
     refused("InvalidParameterCombination", said, ask, **given, EndTime=later)
-    said = "You have requested up to 86,400 datapoints, which exceeds the limit of 1,440."
+    said = "You have requested up to 86400 datapoints, which exceeds the limit of 1440."
     refused(
         "InvalidParameterCombination", said, ask, **{**given, "Period": 1}, EndTime=later, Statistics=["Sum"]
     )

@@ -254,7 +254,9 @@ class _Reading:
         if reader.take("by"):
             self._list(key)
         self._query.aggregated = True
-        self._show([name for name, _ in (*keys, *outputs)], anew=True)
+        names = [name for name, _ in (*keys, *outputs)]
+        reader.columns = frozenset(names)
+        self._show(names, anew=True)
         return lambda rows: _grouped(rows, keys, aggregates, outputs)
 
 
@@ -286,7 +288,9 @@ def _grouped(
         slots = {each.slot: state.answer() for each, state in zip(aggregates, states, strict=True)}
         inner = Row(slots, None)
         found = {name: value for (name, _), value in zip(keys, values, strict=True)}
-        found |= {name: node(inner) for name, node in outputs}
+        for name, node in outputs:
+            found[name] = node(inner)
+            inner.own.setdefault(name, found[name])  # later ones may speak of it
         yield Row(found, None)
 
 

@@ -36,12 +36,16 @@ class Aggregate:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads words in order. `aggregates` takes those of `stats`; None where there may be none."""
+    """Reads words in order. `aggregates` takes those of `stats`; None where there may be none.
+
+    `columns` are the names that `stats` gave, which may look like calls: `sort count(*) desc`.
+    """
 
     text: str
     tokens: list[Token]
     at: int = 0
     aggregates: list[Aggregate] | None = None
+    columns: frozenset[str] = frozenset()
     _depth: int = field(default=0)
 
     @classmethod
@@ -147,7 +151,7 @@ class Reader:
 
     def _in(self, left: Node) -> Node:
         self.need("[")
-        nodes = []
+        nodes: list[Node] = []
         while not self.take("]"):
             if nodes:
                 self.need(",")
@@ -198,6 +202,8 @@ class Reader:
                 text = _unquoted(token.text)
                 return lambda _: text
             case "name":
+                if (column := self._column()) is not None:
+                    return lambda row: row.get(column)
                 if "`" not in token.text and self.take("("):
                     return self._call(token)
                 if token.text.lower() in ("true", "false"):
@@ -207,6 +213,21 @@ class Reader:
                 return lambda row: row.get(name)
         self.at -= 1
         raise unexpected(token, self.text)
+
+    def _column(self) -> str | None:
+        """The column that is named here as a call of an aggregate is written, and to go on after it."""
+        start, depth = self.at - 1, 0
+        if not self.columns or self.peek().text != "(":
+            return None
+        for at in range(self.at, len(self.tokens) - 1):
+            depth += {"(": 1, ")": -1}.get(self.tokens[at].text, 0)
+            if depth == 0:
+                written = self.text[self.tokens[start].start : self.tokens[at].end]
+                if written in self.columns:
+                    self.at = at + 1
+                    return written
+                return None
+        return None
 
     def _call(self, token: Token) -> Node:
         name = token.text.lower()

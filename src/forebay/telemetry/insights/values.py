@@ -65,16 +65,22 @@ def _parsed(message: str) -> Any:
 
 
 def _at(value: Any, path: str) -> Value:
-    if isinstance(value, dict) and path in value:
-        return value[path]
-    for step in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
+    """What is at a path; keys may have dots in them, too."""
+    if not path:
+        return value
+    if isinstance(value, dict):
+        if path in value:
+            return value[path]
+        at = path.find(".")
+        while at > 0:
+            if path[:at] in value and (found := _at(value[path[:at]], path[at + 1 :])) is not None:
+                return found
+            at = path.find(".", at + 1)
+        return None
+    step, _, rest = path.partition(".")
+    if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        return _at(value[int(step)], rest)
+    return None
 
 
 def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:

@@ -148,7 +148,7 @@ async def get_metric_statistics(asked: Asked, given: Json) -> Json:
     points = (end - start) // period
     if points > MOST_STATISTICS:
         raise conflicting(
-            f"You have requested up to {points:,} datapoints, which exceeds the limit of 1,440. You may reduce the"
+            f"You have requested up to {points} datapoints, which exceeds the limit of {MOST_STATISTICS}. You may reduce the"
             " datapoints requested by increasing Period, or decreasing the time range."
         )
     wanted = [*simple, *extended]
