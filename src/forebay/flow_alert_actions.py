@@ -18,7 +18,8 @@ from forebay.alerts import shapes
 from forebay.alerts.alarm import Alarm
 from forebay.alerts.incident import Incident, Notice
 from forebay.alerts.reason import span
-from forebay.alerts.store import Alerts, Due, Line, Standing, put_due, put_history
+from forebay.alerts.standing import Standing
+from forebay.alerts.store import Alerts, Due, Line, put_due, put_history
 from forebay.alerts.targets import target_of
 from forebay.beat import Beat
 from forebay.bus.envelope import envelope, head, moment

@@ -16,8 +16,9 @@ from forebay.alerts.evaluate import State
 from forebay.alerts.incident import Incident, Notice, changed, gone, key_of, over
 from forebay.alerts.reason import UNCHECKED
 from forebay.alerts.shapes import history_data
+from forebay.alerts.standing import Standing
 from forebay.alerts.store import Alerts as Store
-from forebay.alerts.store import Line, Standing, forget, put_history, put_incident, put_standing
+from forebay.alerts.store import Line, forget, put_history, put_incident, put_standing
 from forebay.clock import now_us
 from forebay.flow_alert_actions import BUS, bus_payload, change_payload, due_of, notice_payload
 

@@ -31,8 +31,8 @@ from forebay.alerts.declared import declared
 from forebay.alerts.evaluate import Missing, State, evaluate
 from forebay.alerts.reason import UNCHECKED, Sample, data, reason, told
 from forebay.alerts.section import AlertSpec
+from forebay.alerts.standing import Standing
 from forebay.alerts.store import Alerts as Store
-from forebay.alerts.store import Standing
 from forebay.beat import Beat
 from forebay.clock import now_us
 from forebay.errors import ForebayError, NotFound, Unavailable
@@ -160,7 +160,9 @@ class Alerts:
             self._broken(watched, repr(error))
         finally:
             cost = time.monotonic() - begun
-            watched.due = time.monotonic() + max(_pause(watched.alarm), min(SHARE * cost, watched.alarm.every))
+            watched.due = time.monotonic() + max(
+                _pause(watched.alarm), min(SHARE * cost, watched.alarm.every)
+            )
             watched.looking = False
 
     def _judge(self, watched: Watched) -> None:

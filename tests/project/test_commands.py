@@ -35,7 +35,7 @@ def test_a_new_project_has_nothing_wrong_with_it(tmp_path: Path) -> None:
     assert "forebay run" in made.stdout
     checked = forebay("check", target)
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "my_shop: 6 resources, nothing to mend" in checked.stdout
+    assert "my_shop: 10 resources, nothing to mend" in checked.stdout
     assert (target / ".gitignore").read_text().startswith(".forebay/")
 
 
@@ -141,10 +141,10 @@ def test_findings_as_json(folder: Folder) -> None:
 
 
 def test_what_does_not_run_yet_is_a_warning(folder: Folder) -> None:
-    folder.write({"forebay.yaml": "name: shop\ntelemetry:\n  level: debug\n"})
+    folder.write({"forebay.yaml": "name: shop\ntopics:\n  ops:\n    region: eu-west-1\n"})
     checked = forebay("check", folder.root)
     assert checked.returncode == 0
-    assert "forebay.yaml:3:10 warning NotBuiltYet" in checked.stderr
+    assert "forebay.yaml:4:13 warning NotBuiltYet" in checked.stderr
 
 
 def test_check_finds_the_project_upwards(folder: Folder) -> None:

@@ -17,7 +17,7 @@ from forebay.alerts.composite import Rule
 from forebay.alerts.condition import Condition, Operator
 from forebay.alerts.evaluate import Missing
 from forebay.alerts.reason import stamp
-from forebay.alerts.store import Standing
+from forebay.alerts.standing import Standing
 from forebay.arn import ACCOUNT, REGION
 from forebay.clock import SECOND
 from forebay.errors import UsageError

@@ -16,8 +16,8 @@ import apsw
 import msgspec
 import orjson
 
-from forebay.alerts.evaluate import State
 from forebay.alerts.incident import Incident
+from forebay.alerts.standing import Standing
 from forebay.clock import SECOND
 from forebay.db import open_versioned, told
 
@@ -43,24 +43,6 @@ KEPT = 30 * 86400 * SECOND
 """Microseconds that history is kept: as long as CloudWatch's."""
 MOST = 100_000
 """Lines of history."""
-
-
-class Standing(msgspec.Struct, kw_only=True):
-    """An alarm's state: since when, why in CloudWatch's words (`reason`, `data`) and in people's (`told`).
-
-    `updated` is when it was last confirmed or set, `print` the definition's that it is of. `forced`: it was set by
-    SetAlarmState and is kept until the alarm is looked at with new values.
-    """
-
-    name: str
-    state: State
-    reason: str
-    since: int
-    updated: int
-    print: str
-    data: str | None = None
-    told: str | None = None
-    forced: bool = False
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
