@@ -99,6 +99,20 @@ def decode_records(blob: bytes | memoryview, *, keys: bool = True) -> Columns:
     return Columns(lengths, view[at:], found)
 
 
+def split_records(blob: bytes | memoryview) -> tuple[memoryview, memoryview]:
+    """A blob's record lengths (uint32 each, little-endian) and its records, where they lie; unchecked.
+
+    For readers in columns: that the lengths add up to the records is theirs to see, where it is cheaper.
+    Raises ForebayError as `decode_records` does for a header that it cannot read.
+    """
+    view = memoryview(blob)
+    version, flags, n = _HEAD.unpack_from(view) if len(view) >= _HEAD.size else (0, 0, 0)
+    if version != FORMAT or flags & _HAS_KEYS or len(view) < _HEAD.size + 4 * n:
+        columns = decode_records(blob, keys=False)
+        return memoryview(columns.lengths).cast("B"), columns.data
+    return view[_HEAD.size : _HEAD.size + 4 * n], view[_HEAD.size + 4 * n :]
+
+
 def _take_lengths(view: memoryview, at: int, n: int) -> array[int]:
     lengths = array("I")
     lengths.frombytes(view[at : at + 4 * n])

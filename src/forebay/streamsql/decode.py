@@ -27,6 +27,8 @@ from forebay.streamsql.types import FLOATS, INTEGERS, SQL_TIME, TEXTS, TIMES, du
 _ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
 _OBJECT = "coalesce(TRY(json_type(j)) = 'OBJECT', false)"
 _HIDDEN = ("__row", "__shard", "__arrival")
+WARY = 100
+"""So many batches after one with an event that is no JSON, more such are expected."""
 _DELAY = re.compile(r'\("(?:[^"]|"")+" \+ to_milliseconds\((-?\d+)\)\)')
 
 
@@ -43,7 +45,10 @@ class Decoder:
         ]
         paths = ", ".join(literal(_path(name)) for name, _ in self._columns)
         items = ", ".join(f"s[{at}] AS t{at}" for at in range(1, len(self._columns) + 1))
-        self._texts = f"SELECT {items} FROM (SELECT TRY(json_extract_string(j, [{paths}])) AS s FROM raw)"
+        extract = f"json_extract_string(j, [{paths}])"
+        self._texts = f"SELECT {items} FROM (SELECT {extract} AS s FROM raw)"
+        self._careful = f"SELECT {items} FROM (SELECT TRY({extract}) AS s FROM raw)"
+        self._wary = 0
         # A pointer such as /0 finds something in an array, too.
         self._suspicious = any(not name.strip("-0123456789") for name, _ in self._columns)
         self._delay = _delay(source)
@@ -53,8 +58,7 @@ class Decoder:
         self._db.register("raw", raw)
         texts: list[Array] = []
         if self._columns:
-            found = self._db.sql(self._texts).to_arrow_table()
-            texts += [whole(column) for column in found.columns]
+            texts += [whole(column) for column in self._text().columns]
         fine = self._objects(raw, texts)
         columns = {name: whole(raw.column(name)) for name in _HIDDEN}
         slow: list[int] = []
@@ -72,9 +76,24 @@ class Decoder:
             typed_table = typed_table.filter(fine)
         return self._timed(typed_table)
 
+    def _text(self) -> pa.Table:
+        """The texts of the columns; what is no JSON has none. To expect that costs a tenth."""
+        found: pa.Table
+        if not self._wary:
+            try:
+                found = self._db.sql(self._texts).to_arrow_table()
+                return found
+            except duckdb.Error:
+                self._wary = WARY
+        self._wary -= 1
+        found = self._db.sql(self._careful).to_arrow_table()
+        return found
+
     def rehearse(self, raw: pa.Table) -> None:
         """Every query that there may be, over no events. Raises duckdb.Error."""
         self.read(raw)
+        if self._columns:
+            self._db.sql(self._careful).to_arrow_table()
         texts: list[Array] = [pa.array([], pa.string()) for _ in self._columns]
         columns = {name: whole(raw.column(name)) for name in _HIDDEN}
         if texts:

@@ -61,10 +61,8 @@ def _time(text: Array, iso: bool) -> Array | None:
     shortest = pc.min(pc.binary_length(raw)).as_py()
     if shortest is not None and shortest < (16 if iso else 19):
         return None
-    if not _all(raw, 10, b"T" if iso else b" ") or not _all(raw, 13, b":"):
-        return None
-    # In ISO-8601 the seconds may be left out; what stands there instead of a colon Arrow would not take.
-    return None if not iso and not _all(raw, 16, b":") else pc.cast(text, _TIME)
+    # Arrow wants colons and digits in their places; it takes either letter before the hour.
+    return pc.cast(text, _TIME) if _all(raw, 10, b"T" if iso else b" ") else None
 
 
 def _zoned(text: Array, iso: bool) -> Array | None:

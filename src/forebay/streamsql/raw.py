@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from forebay.event import Batch
+from forebay.event import Batch, split_records
 from forebay.streamsql.arrow import Array, pc
 
 PIECE = 16_384
 """So many events are read by one thread at a time."""
 LARGE = 2048
 """Batches of fewer events are put together to so many."""
-_SCHEMA = pa.schema(
-    [pa.field("j", pa.string()), *(pa.field(each, pa.int64()) for each in ("__row", "__shard", "__arrival"))]
+_SCHEMA: pa.Schema = pa.schema(
+    {"j": pa.string(), **dict.fromkeys(("__row", "__shard", "__arrival"), pa.int64())}  # type: ignore[arg-type]
 )
 
 
@@ -42,6 +42,12 @@ def of_batches(batches: Sequence[Batch], first: int, end: int | None = None) -> 
         high = batch.end if end is None else min(batch.end, end)
         if low >= high:
             continue
+        if low == batch.offset and high == batch.end and batch.n >= LARGE:
+            if small:
+                pieces.append(_joined(small))
+                small = []
+            pieces.append(_large(batch))
+            continue
         columns = batch.columns(keys=False)
         lengths, data = columns.lengths, columns.data
         if high - low < batch.n:
@@ -57,6 +63,19 @@ def of_batches(batches: Sequence[Batch], first: int, end: int | None = None) -> 
     return pa.Table.from_batches(pieces, _SCHEMA)
 
 
+def _large(batch: Batch) -> pa.RecordBatch:
+    """A whole batch, its events where they lie in its blob."""
+    lengths, data = split_records(batch.blob)
+    sizes = pa.Array.from_buffers(pa.uint32(), len(lengths) // 4, [None, pa.py_buffer(lengths)])
+    if pc.sum(sizes).as_py() != len(data):
+        batch.columns()  # says what is wrong with it
+    shard, arrival = (
+        pa.repeat(pa.scalar(each, pa.int64()), batch.n) for each in (batch.shard, batch.arrival)
+    )
+    rows = _range(batch.offset, batch.end)
+    return pa.RecordBatch.from_arrays([_texts(data, sizes), rows, shard, arrival], schema=_SCHEMA)
+
+
 @dataclass(slots=True)
 class Part:
     """Some events of a batch, from offset `low` on."""
@@ -69,15 +88,7 @@ class Part:
 
 
 def _joined(parts: Sequence[Part]) -> pa.RecordBatch:
-    """Parts as one piece; what is large lies there as it was read."""
-    if len(parts) == 1:
-        (part,) = parts
-        count = len(part.lengths)
-        shards, arrivals = (
-            pa.repeat(pa.scalar(each, pa.int64()), count) for each in (part.shard, part.arrival)
-        )
-        columns = [_cut(part.data, part.lengths), _range(part.low, part.low + count), shards, arrivals]
-        return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+    """Parts as one piece."""
     lengths, rows = array("I"), array("q")
     shard, arrival = array("q"), array("q")
     for part in parts:
@@ -98,10 +109,13 @@ def _range(low: int, high: int) -> Array:
 
 def _cut(data: bytes | memoryview, lengths: array[int]) -> Array:
     """The texts that lie end to end, each by itself."""
-    sizes = pa.Array.from_buffers(pa.uint32(), len(lengths), [None, pa.py_buffer(lengths)])
+    return _texts(data, pa.Array.from_buffers(pa.uint32(), len(lengths), [None, pa.py_buffer(lengths)]))
+
+
+def _texts(data: bytes | memoryview, sizes: Array) -> Array:
     ends = pc.cumulative_sum(pc.cast(sizes, pa.int32()))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-    return pa.Array.from_buffers(pa.string(), len(lengths), [None, offsets.buffers()[1], pa.py_buffer(data)])
+    return pa.Array.from_buffers(pa.string(), len(sizes), [None, offsets.buffers()[1], pa.py_buffer(data)])
 
 
 def _ints(values: Sequence[int] | Array) -> Array:
