@@ -100,7 +100,10 @@ class TelemetryPages:
         points: dict[int, float | None] = {at: found.points.get(at) for at in range(start, end, period)}
         if stat in COUNTED and found.points:
             first = min(found.points)
-            points = {at: value if value is not None or at < first else 0.0 for at, value in points.items()}
+            whole = end - period  # the period that runs may yet get something
+            points = {
+                at: 0.0 if value is None and first <= at <= whole else value for at, value in points.items()
+            }
         unit = await self._metrics.read(lambda reading: _unit(reading, metric, start, end))
         known = list(found.points.values())
         return json_of(
