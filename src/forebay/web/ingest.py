@@ -10,6 +10,7 @@ detour: every check that a route does not ask for is one comparison. Refusals be
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -259,8 +260,10 @@ class IngestApp:
         """Count a request that was refused, where it is of a route."""
         found = self._routes.router.match(scope.method, scope.path)
         door = found[0] if found is not None else None
-        if found is None and (below := self._routes.stages.find(scope.method, scope.path)) is not None:
-            door = below[0]
+        if found is None:
+            with contextlib.suppress(Gateway):  # below a stage, where no route is
+                below = self._routes.stages.find(scope.method, scope.path)
+                door = below[0] if below is not None else None
         if door is not None:
             door.counts.failed(status)
 
