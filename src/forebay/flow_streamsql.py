@@ -56,7 +56,7 @@ class StreamSql:
         wanted: dict[str, Plan] = {}
         for name, spec in project.of(StreamSqlSpec).items():
             if spec.sql is not None:
-                for plan in compile_job(spec.sql, spec.idle_ms):
+                for plan in compile_job(spec.sql, spec.idle_ms, note=spec.note):
                     wanted[f"streamsql.{name}/{plan.name}"] = plan
         with self._lock:
             for consumer, query in list(self._running.items()):

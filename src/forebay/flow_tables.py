@@ -72,7 +72,7 @@ def sinks(project: Project) -> dict[Ref, list[tuple[str, str]]]:
     found: dict[Ref, list[tuple[str, str]]] = {}
     for spec in project.of(StreamSqlSpec).values():
         try:
-            plans = compile_job(spec.sql or "", spec.idle_ms)
+            plans = compile_job(spec.sql or "", spec.idle_ms, note=spec.note)
         except UsageError:  # said by the check
             continue
         for plan in plans:

@@ -52,13 +52,22 @@ _METADATA: dict[str, Typed] = {
 }
 
 
-@lru_cache(maxsize=64)
-def compile_job(text: str, idle: int | None = None) -> tuple[Plan, ...]:
-    """The plans, in order; `idle` in milliseconds unless the SQL says it.
+def compile_job(text: str, idle: int | None = None, *, note: bool = False) -> tuple[Plan, ...]:
+    """The plans of the INSERTs, in order; `idle` in milliseconds unless the SQL says it.
 
     Raises UsageError (`StreamSqlSyntax`, `StreamSqlInvalid`, `StreamSqlNotSupported`) with line and column.
     """
-    return tuple(_Job(text, idle).plans())
+    return tuple(plan for plan in compile_all(text, idle, note=note)[0] if plan.sink.name)
+
+
+@lru_cache(maxsize=64)
+def compile_all(
+    text: str, idle: int | None = None, *, note: bool = False
+) -> tuple[tuple[Plan, ...], tuple[UsageError, ...]]:
+    """Every plan; of a `note` its questions, too, and what is wrong with those that do not run."""
+    job = _Job(text, idle, asked=note)
+    job.lenient = note
+    return tuple(job.plans()), tuple(job.doubts)
 
 
 def compile_question(text: str, known: Sequence[str] = (), idle: int | None = None) -> Plan:
@@ -80,6 +89,8 @@ def compile_question(text: str, known: Sequence[str] = (), idle: int | None = No
 class _Job:
     def __init__(self, text: str, idle: int | None, *, asked: bool = False) -> None:
         self._asked = asked
+        self.lenient = False
+        self.doubts: list[UsageError] = []
         self._problem = Problem(text)
         self._statements = parse(text)
         self._tables: dict[str, Table] = {}
@@ -115,7 +126,12 @@ class _Job:
                             "INSERT INTO a table over a stream, or ask it live: forebay query --follow",
                         )
                     names.setdefault("", 0)
-                    yield self._question(statement)
+                    try:
+                        yield self._question(statement)
+                    except UsageError as error:
+                        if not self.lenient:
+                            raise
+                        self.doubts.append(error)
                 case Insert():
                     for query in branches(statement.query, self._views):
                         plan = self._insert(replace(statement, query=query))

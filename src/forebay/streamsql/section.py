@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -13,7 +13,8 @@ from forebay.project.field import WAS, Field
 from forebay.project.files import FileTrouble, read_inside
 from forebay.project.model import Project, Ref, Spec
 from forebay.project.section import Section
-from forebay.streamsql.job import compile_job
+from forebay.streamsql import notes
+from forebay.streamsql.job import compile_all
 from forebay.streamsql.lexer import place
 from forebay.streamsql.plan import Plan
 
@@ -40,7 +41,11 @@ class StreamSqlSpec(Spec, frozen=True, kw_only=True):
 
     file: Annotated[
         str | None,
-        Field("Flink SQL that reads and writes streams.", example="streams/bots.sql", kind="path"),
+        Field(
+            "Flink SQL that reads and writes streams, or a Zeppelin note (`.zpln`) with `%flink.ssql`.",
+            example="streams/bots.sql",
+            kind="path",
+        ),
     ] = None
     sql: Annotated[str | None, Field("The SQL itself.", example="INSERT INTO suspicious SELECT ...")] = None
     idle: Annotated[
@@ -63,6 +68,11 @@ class StreamSqlSpec(Spec, frozen=True, kw_only=True):
         return {"file": text}
 
     @property
+    def note(self) -> bool:
+        """Whether it is a Zeppelin note, whose SELECTs are for looking at."""
+        return self.file is not None and self.file.endswith(notes.SUFFIX)
+
+    @property
     def idle_ms(self) -> int | None:
         """`idle` in milliseconds."""
         return None if self.idle is None else round(self.idle * 1000)
@@ -72,7 +82,10 @@ def _text(spec: StreamSqlSpec, root: Path) -> str | None:
     if spec.file is None:
         return spec.sql
     try:
-        return read_inside(root, spec.file).decode()
+        text = read_inside(root, spec.file).decode()
+        return notes.read(text).sql if spec.note else text
+    except UsageError:
+        return None  # said by the check
     except (FileTrouble, UnicodeDecodeError):
         return None
 
@@ -83,9 +96,10 @@ def _resolve(spec: StreamSqlSpec, project: Project) -> StreamSqlSpec:
     if text is None:
         return spec
     try:
-        plans = compile_job(text, spec.idle_ms)
+        found = compile_all(text, spec.idle_ms, note=spec.note)[0]
     except UsageError:
         return spec  # said by the check
+    plans = [plan for plan in found if plan.sink.name]
     inserts = {
         plan.name: InsertSpec(from_=plan.source.table.ref, to=plan.sink.ref, latest=plan.source.table.latest)
         for plan in plans
@@ -97,25 +111,60 @@ def _check(check: Check) -> None:
     for name, spec in check.entries("streamsql", StreamSqlSpec):
         text = _text(spec, check.root)
         if text is None:
+            if spec.note and _unreadable_note(check, name, spec):
+                continue
             if spec.file is not None and (check.root / spec.file).is_file():
                 check.add("NotUtf8", ("streamsql", name, "file"), f"{spec.file} is not UTF-8")
             continue
         try:
-            _rehearse(text, compile_job(text, spec.idle_ms))
+            plans, doubts = compile_all(text, spec.idle_ms, note=spec.note)
+            _rehearse(text, plans)
         except UsageError as error:
-            line, column = int(error.extra.get("line") or 1), int(error.extra.get("column") or 1)
-            check.add(
-                error.code,
-                ("streamsql", name, "sql"),
-                error.message,
-                why=error.why if spec.file is not None else f"line {line} of the SQL, column {column}",
-                fix=error.fix,
-                file=spec.file,
-                line=line,
-                column=column,
-            )
+            _said(check, name, spec, error)
             continue
+        for doubt in doubts:  # a SELECT in a note is for looking at: the INSERTs run without it
+            _said(check, name, spec, doubt, "warning")
         _check_ends(check, name, spec)
+
+
+def _said(
+    check: Check,
+    name: str,
+    spec: StreamSqlSpec,
+    error: UsageError,
+    severity: Literal["error", "warning"] = "error",
+) -> None:
+    line, column = int(error.extra.get("line") or 1), int(error.extra.get("column") or 1)
+    why = error.why if spec.file is not None else f"line {line} of the SQL, column {column}"
+    if spec.note and spec.file is not None:
+        paragraph, within, line = notes.read(read_inside(check.root, spec.file).decode()).place(line)
+        why = f"paragraph {paragraph}, line {within}, column {column}"
+    check.add(
+        error.code,
+        ("streamsql", name, "sql"),
+        error.message,
+        severity=severity,
+        why=why,
+        fix=error.fix,
+        file=spec.file,
+        line=line,
+        column=column,
+    )
+
+
+def _unreadable_note(check: Check, name: str, spec: StreamSqlSpec) -> bool:
+    """Say what is wrong with a note that can be read as text."""
+    assert spec.file is not None
+    try:
+        notes.read(read_inside(check.root, spec.file).decode())
+    except UsageError as error:
+        line = int(error.extra.get("line") or 1)
+        where = ("streamsql", name, "file")
+        check.add(error.code, where, error.message, fix=error.fix, file=spec.file, line=line, column=1)
+        return True
+    except (FileTrouble, UnicodeDecodeError):
+        return False
+    return False
 
 
 def _rehearse(text: str, plans: tuple[Plan, ...]) -> None:
