@@ -258,14 +258,10 @@ class IngestApp:
 
     def _failed(self, scope: Scope, status: int) -> None:
         """Count a request that was refused, where it is of a route."""
-        found = self._routes.router.match(scope.method, scope.path)
-        door = found[0] if found is not None else None
-        if found is None:
-            with contextlib.suppress(Gateway):  # below a stage, where no route is
-                below = self._routes.stages.find(scope.method, scope.path)
-                door = below[0] if below is not None else None
-        if door is not None:
-            door.counts.failed(status)
+        with contextlib.suppress(Gateway):  # below a stage, where no route is
+            asked = (scope.method, scope.path)
+            if (found := self._routes.router.match(*asked) or self._routes.stages.find(*asked)) is not None:
+                found[0].counts.failed(status)
 
     def _took(self, door: Door, status: int, began: float) -> None:
         """Count how a request was answered, and how long that took."""
