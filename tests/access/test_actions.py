@@ -113,3 +113,9 @@ def asked(service: str, operation: str, **given: Any) -> list[tuple[str, str]]:
 )
 def test_what_is_asked_for(service: str, operation: str, given: Any, wanted: list[tuple[str, str]]) -> None:
     assert asked(service, operation, **given) == wanted
+
+
+def test_a_policy_may_speak_of_the_namespace_that_is_put_to() -> None:
+    (need,) = needs("cloudwatch", "PutMetricData", {"Namespace": "shop"}, lambda r: full("cloudwatch", r))
+    assert (need.action, need.resource) == ("cloudwatch:PutMetricData", "*")
+    assert need.context == {"cloudwatch:namespace": "shop"}

@@ -96,3 +96,22 @@ def test_an_expression_that_cannot_be_is_refused_with_its_place(
     given = {"StartTime": minute(), "EndTime": minute() + dt.timedelta(minutes=1)}
     queries = [metric("x", "y"), {"Id": "e1", "Expression": text}]
     refused("ValidationError", said, cloudwatch.get_metric_data, MetricDataQueries=queries, **given)
+
+
+def test_a_band_is_what_the_metrics_own_past_makes_usual(cloudwatch: Any, namespace: str) -> None:
+    """Thirteen days of two values by turns: the band lies around their middle, and leaves a burst outside."""
+    now = minute()
+    past = [
+        {"MetricName": "m", "Value": 10 + hour % 2, "Timestamp": now - dt.timedelta(hours=hour)}
+        for hour in range(2, 13 * 24)
+    ]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=past)
+    queries = [metric(namespace, "m", id="m1"), {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)"}]
+    found = [each for each in data(cloudwatch, *queries, minutes=5) if each["Id"] == "band"]
+    assert [each["Label"] for each in found] == ["m high", "m low"]
+    for high, low in zip(*(each["Values"] for each in found), strict=True):
+        assert 8 < low < 10.5 < high < 14
+    queries[1]["Expression"] = "ANOMALY_DETECTION_BAND(m1 * 2)"
+    said = "Error in expression 'band': ANOMALY_DETECTION_BAND takes a metric itself"
+    given = {"StartTime": now - dt.timedelta(minutes=5), "EndTime": now}
+    refused("ValidationError", said, cloudwatch.get_metric_data, MetricDataQueries=queries, **given)

@@ -86,6 +86,8 @@ def _keys(service: str, operation: str, given: Given, arn: MakeArn) -> Mapping[s
         case "sns", "Subscribe":
             endpoint = {"sns:endpoint": str(given["Endpoint"])} if given.get("Endpoint") else {}
             return {"sns:protocol": str(given.get("Protocol")), **endpoint}
+        case "cloudwatch", "PutMetricData":
+            return {"cloudwatch:namespace": str(given.get("Namespace"))}
         case "lambda", "AddPermission":
             return {"lambda:principal": str(given.get("Principal"))}
         case "iam", "AttachUserPolicy" | "AttachRolePolicy" | "DetachUserPolicy" | "DetachRolePolicy":

@@ -18,11 +18,15 @@ from forebay.errors import UsageError
 
 @dataclass(slots=True)
 class Series:
-    """Values by their times (UTC seconds), in order, `period` seconds apart where none is missing."""
+    """Values by their times (UTC seconds), in order, `period` seconds apart where none is missing.
+
+    `past`, of a metric's own series, answers those of so many seconds before.
+    """
 
     points: dict[int, float]
     period: int = 60
     label: str = ""
+    past: Callable[[int], dict[int, float]] | None = None
 
 
 Value = float | Series | list[Series]

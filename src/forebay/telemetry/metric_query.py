@@ -27,7 +27,7 @@ from forebay.telemetry.metric_math import Scope, Series, Value, compiled, names_
 from forebay.telemetry.metric_rows import Metric
 from forebay.telemetry.metric_search import searched
 from forebay.telemetry.metrics import Listed, Reading
-from forebay.telemetry.statistic import Aggregate, needs_values, statistic
+from forebay.telemetry.statistic import Aggregate, Statistic, needs_values, statistic
 
 # Of several units, where none is asked for, the first of these that is there, as CloudWatch does.
 _UNITS = (
@@ -201,9 +201,15 @@ class _Evaluation:
             return Series({}, period, label)
         units = by_period(self._reading, id, self._start, self._end, period, values=needs_values(stat))
         chosen = unit if unit is not None else next((each for each in _UNITS if each in units), "")
-        periods = units.get(chosen, {})
-        found = ((at, work(known)) for at, known in sorted(periods.items()))
-        return Series({at: value for at, value in found if value is not None}, period, label)
+        points = _worked(work, units.get(chosen, {}))
+
+        def past(seconds: int) -> dict[int, float]:
+            start = floored(self._start, period)
+            values = needs_values(stat)
+            before = by_period(self._reading, id, start - seconds, start, period, values=values)
+            return _worked(work, before.get(chosen, {}))
+
+        return Series(points, period, label, past)
 
     def _expression(self, query: Asked) -> Value:
         text = query.expression or ""
@@ -261,6 +267,11 @@ class _Evaluation:
                 return max(found)
         others = [each.period for each in self._queries.values() if each.period is not None]
         return max(others, default=60)
+
+
+def _worked(work: Statistic, periods: Mapping[int, Aggregate]) -> dict[int, float]:
+    found = ((at, work(known)) for at, known in sorted(periods.items()))
+    return {at: value for at, value in found if value is not None}
 
 
 _DYNAMIC = re.compile(r"\$\{(LABEL|AVG|MIN|MAX|SUM|LAST|FIRST|DATAPOINT_COUNT|PROP\('([^']*)'\))\}")

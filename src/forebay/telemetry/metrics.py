@@ -118,10 +118,9 @@ class Metrics(GroupCommits[_Job]):
     """The metrics of a state folder."""
 
     def __init__(self, path: Path, *, retention: float = 15 * DAY) -> None:
-        """`retention` in seconds; may be changed later. `functions` are those that expressions have besides their own."""
+        """`retention` in seconds; may be changed later."""
         super().__init__(path, "metrics")
         self.retention = retention
-        self.functions: dict[str, Callable[[Any, list[Any]], Any]] = {}
         self._waiting = 0
         self._looked = time.monotonic()
         self._ids: dict[Metric, int] = {}

@@ -56,8 +56,7 @@ class MetricOperations:
             start, end = int(args["start"]), int(args["end"])
         except (msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             raise UsageError("BadQuery", f"what is asked is no question to the metrics: {error}") from None
-        functions = self.metrics.functions
-        found = await self.metrics.read(lambda reading: answer(reading, queries, start, end, functions))
+        found = await self.metrics.read(lambda reading: answer(reading, queries, start, end))
         return [each.sent() for each in found]
 
     async def _list(self, args: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from forebay.telemetry.metric_rows import Metric
 from forebay.telemetry.metrics import Listed, Reading
 from forebay.telemetry.statistic import SIMPLE, needs_values, statistic
 from forebay.wire.cloudwatch.base import SERVICE, conflicting, invalid, refused
+from forebay.wire.cloudwatch.metrics_band import FUNCTIONS
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -45,7 +46,7 @@ async def get_metric_data(asked: Asked, given: Json) -> Json:
     skipped = _offset(given.get("NextToken"))
     try:
         found = await asked.system.metrics.read(
-            lambda reading: answer(reading, queries, start, end, asked.system.metrics.functions)
+            lambda reading: answer(reading, queries, start, end, FUNCTIONS)
         )
     except UsageError as error:
         raise refused(error.message) from None
