@@ -194,14 +194,14 @@ class Alerts:
                 self._book.settled(alarm.name)
             return
         why = reason(alarm, samples, verdict, old.state)
-        said = self._said(watched.looker, alarm, samples, verdict.state)
+        said = self._said(watched.looker, alarm, samples, verdict.state, old.state)
         facts = orjson.dumps(data(alarm, samples, verdict, now_us())).decode()
         self._change(alarm, verdict.state, why, facts=facts, said=said)
 
-    def _said(self, looker: Looker, alarm: Alarm, samples: Any, state: State) -> str:
+    def _said(self, looker: Looker, alarm: Alarm, samples: Any, state: State, before: State) -> str:
         if state == "INSUFFICIENT_DATA" and alarm.condition is not None and alarm.condition.banded:
             return f"still learning what is usual: {looker.learning} values so far"
-        said = told(alarm, [each for each in samples if isinstance(each, Sample)], state)
+        said = told(alarm, [each for each in samples if isinstance(each, Sample)], state, before)
         details = ", ".join(f"{name} {value}" for name, value in looker.details.items())
         return f"{said}: {details}" if details and state == "ALARM" else said
 

@@ -168,9 +168,11 @@ def test_the_reasons_are_cloudwatchs() -> None:
 
 def test_people_are_told_in_a_sentence() -> None:
     at = us(MONDAY)
-    assert told(alarm(), [Sample(at, 12.0)], "ALARM") == "orders is 12 (> 10)"
+    assert told(alarm(), [Sample(at, 12.0)], "ALARM", "OK") == "orders is 12 (> 10)"
     band = Band(5, 10, 15, "learned from 4 Mondays around 19:00")
     wide = alarm(condition=Condition("outside", 3.0))
-    assert told(wide, [Sample(at, 40.0, band)], "ALARM") == (
+    assert told(wide, [Sample(at, 40.0, band)], "ALARM", "OK") == (
         "orders is 40, outside the usual 5 to 15 (learned from 4 Mondays around 19:00)"
     )
+    assert told(alarm(), [Sample(at, 4.0)], "OK", "ALARM") == "orders is 4 again (not > 10)"
+    assert told(alarm(), [Sample(at, 4.0)], "OK", "INSUFFICIENT_DATA") == "orders is 4 (not > 10)"

@@ -75,8 +75,8 @@ def data(alarm: Alarm, samples: Sequence[Sample], verdict: Verdict, now: int) ->
     return found
 
 
-def told(alarm: Alarm, samples: Sequence[Sample], state: State) -> str:
-    """A sentence for people."""
+def told(alarm: Alarm, samples: Sequence[Sample], state: State, before: State) -> str:
+    """A sentence for people; `before` is the state that it had."""
     known = [each for each in samples if each.value is not None]
     if state == "INSUFFICIENT_DATA" or not known or alarm.condition is None:
         return "there are no values" if state == "INSUFFICIENT_DATA" else "no values came"
@@ -90,7 +90,8 @@ def told(alarm: Alarm, samples: Sequence[Sample], state: State) -> str:
     times = "" if alarm.periods == 1 else f" for {span(alarm.periods * alarm.period)}"
     if state == "ALARM":
         return f"{what} is {_round(last.value)} ({alarm.condition}){times}"
-    return f"{what} is {_round(last.value)} again (not {alarm.condition})"
+    again = " again" if before == "ALARM" else ""
+    return f"{what} is {_round(last.value)}{again} (not {alarm.condition})"
 
 
 def _round(value: float) -> str:

@@ -105,7 +105,12 @@ def option(chart: dict[str, Any], start: int, end: int, zone: ZoneInfo) -> dict[
         **_BASE,
         "grid": {"left": 8, "right": 16, "top": 16, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True},
-        "xAxis": {"type": "time", "min": _wall(start * 1000, zone), "max": _wall(end * 1000, zone)},
+        "xAxis": {
+            "type": "time",
+            "min": _wall(start * 1000, zone),
+            "max": _wall(end * 1000, zone),
+            "axisLabel": {"hideOverlap": True},
+        },
         "yAxis": {"type": "value", "scale": bool(chart.get("band"))},
         "series": series,
     }
