@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from forebay.clock import now_us
 from forebay.errors import NotFound, UsageError
 from forebay.flow_streamsql import SpanReader
 from forebay.layout import Layout
@@ -130,7 +131,9 @@ class Question:
                 elif time.monotonic() >= deadline:
                     break
                 else:
-                    time.sleep(PAUSE)
+                    self._take(self._engine.tick(now_us() // 1000).records)
+                    if not self._waiting:
+                        time.sleep(PAUSE)
                 if time.monotonic() >= deadline:
                     break
             rows, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]

@@ -20,6 +20,7 @@ import msgspec
 
 from forebay import ipc
 from forebay.beat import Attempts
+from forebay.clock import now_us
 from forebay.errors import Unavailable
 from forebay.event import Batch
 from forebay.layout import Layout
@@ -205,8 +206,10 @@ class Run:
             if batches:
                 position = self._fed(batches, position, None, quiet=False)
                 taken += self._last.taken
+            elif query.plan.source.processing:
+                self._last = self._engine.tick(now_us() // 1000)
             due = time.monotonic() - committed > COMMIT_EVERY
-            if position > self._position and (self._last.records or due):
+            if self._last.records or (position > self._position and due):
                 self._commit(position, taken)
                 taken, committed = 0, time.monotonic()
             if sum(len(batch.blob) for batch in batches) < SMALL_BYTES:

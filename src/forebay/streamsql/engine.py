@@ -22,6 +22,7 @@ from forebay.streamsql.decode import Decoder
 from forebay.streamsql.encode import events, keys_of, output_sql
 from forebay.streamsql.marks import Marks
 from forebay.streamsql.plan import Plan
+from forebay.streamsql.processing import GRACE_MS, clocked
 from forebay.streamsql.sessions import Sessions
 from forebay.streamsql.spans import ShardSpan
 from forebay.streamsql.state import Windows
@@ -90,7 +91,9 @@ class Engine:
         if not chunk.num_rows:
             return fed
         before: Array = pa.nulls(chunk.num_rows, pa.int64())
-        if self.plan.source.rowtime is not None:
+        if self.plan.source.processing:
+            chunk, before = clocked(chunk, self.plan.source.rowtime or "", self.marks)
+        elif self.plan.source.rowtime is not None:
             before = self.marks.passed(chunk, shards, self._idle)
         chunk = chunk.append_column("__before", before)
         self._db.register("chunk", chunk)
@@ -105,6 +108,16 @@ class Engine:
             closed = self._windows.fire(self.marks.now, None if quiet else self._output)
             if closed is not None:
                 self._out(fed, closed, quiet)
+        return fed
+
+    def tick(self, now: int) -> Fed:
+        """It is `now` (milliseconds) and all events were read: windows of processing time that ended before close."""
+        fed = Fed()
+        if self._windows is not None and self.plan.source.processing and self._windows.rows:
+            self.marks.now = max(self.marks.now, now - GRACE_MS)
+            closed = self._windows.fire(self.marks.now, self._output)
+            if closed is not None:
+                self._out(fed, closed, False)
         return fed
 
     def finish(self) -> Fed:
@@ -147,6 +160,7 @@ class Engine:
             "print": self.plan.fingerprint,
             "replay": replay,
             "marks": marks.encode(),
+            "fired": self.marks.now,
             "late": self.late,
             "unreadable": self.unreadable,
         }
@@ -160,6 +174,9 @@ class Engine:
     def resume(self, state: Mapping[str, Any]) -> None:
         """The events up to the position were fed again: count on from there."""
         self.late, self.unreadable = int(state["late"]), int(state["unreadable"])
+        if self._windows is not None and self.plan.source.processing:  # what the clock closed is written
+            self.marks.now = max(self.marks.now, int(state.get("fired", self.marks.now)))
+            self._windows.fire(self.marks.now, None)
 
     def _remember(self, row: int) -> None:
         """Keep the watermarks before this event, thinned out where there are many."""

@@ -15,6 +15,7 @@ from forebay.streamsql.nodes import (
     Ask,
     Call,
     Column,
+    ColumnDef,
     CreateTable,
     CreateView,
     Drop,
@@ -215,6 +216,9 @@ class _Job:
             watermark,
             builder.whole,
         )
+        if builder.processing:
+            clock = next(column.name for column in table.columns if _is_clock(column))
+            made.processing, made.rowtime, made.watermark = True, clock, quoted(clock)
         # What the meaning depends on, not where it stands in the file: a comment closes no windows.
         shape = [
             [(each.name, str(each.type), each.metadata) for each in one.columns] + [one.iso, one.lenient]
@@ -232,7 +236,8 @@ class _Job:
     def _read(self, table: Table) -> Relation:
         columns = {name: (quoted(name), type_) for name, type_ in self._types(table).items()}
         rowtime = frozenset({table.watermark[0]} if table.watermark is not None else ())
-        return Relation("chunk", columns, frozenset(), rowtime)
+        clock = frozenset(column.name for column in table.columns if _is_clock(column))
+        return Relation("chunk", columns, frozenset(), rowtime, clock)
 
     def _types(self, table: Table) -> dict[str, Type]:
         found: dict[str, Type] = {}
@@ -313,6 +318,11 @@ class _Job:
             made = cast(sql, type_, column.type) if type_.of else f"TRY_CAST({sql} AS {duck(column.type)})"
             items.append(f"{made} AS {quoted(name)}")
         return f"SELECT {', '.join(items)} FROM {result.sql}", columns
+
+
+def _is_clock(column: ColumnDef) -> bool:
+    """Whether a column is processing time."""
+    return isinstance(column.computed, Call) and column.computed.name == "PROCTIME"
 
 
 def _fits(given: Type, to: Type) -> bool:

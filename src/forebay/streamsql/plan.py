@@ -65,6 +65,8 @@ class Source:
     watermark: str | None
     whole: str
     """A query over `chunk` of the events that WHERE clauses leave, to count them."""
+    processing: bool = False
+    """Whether `rowtime` is processing time."""
 
 
 @dataclass(slots=True)

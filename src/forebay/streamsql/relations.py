@@ -39,6 +39,7 @@ class Relation:
     columns: dict[str, Typed]
     names: frozenset[str] = frozenset()
     rowtimes: frozenset[str] = frozenset()
+    proctimes: frozenset[str] = frozenset()
     closed: bool = False
     edges: dict[str, str] = field(default_factory=dict)
 
@@ -50,6 +51,7 @@ class Builder:
         self.problem = problem
         self._base = base
         self.windowed: Windowed | None = None
+        self.processing = False
         self.whole = ""
 
     def select(self, select: Query) -> Relation:
@@ -98,7 +100,7 @@ class Builder:
     def _projected(self, select: Select, relation: Relation, scope: Scalars, where: str | None) -> Relation:
         columns: dict[str, Typed] = {}
         items: list[str] = []
-        rowtimes, edges = set(), {}
+        rowtimes, proctimes, edges = set(), set(), {}
         for item, alias in self._expanded(select, relation):
             sql, type_ = scope.sql(item)
             name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
@@ -106,6 +108,8 @@ class Builder:
                 name = next(made for number in range(1000) if (made := f"{name}{number}") not in columns)
             if isinstance(item, Column) and item.name in relation.rowtimes:
                 rowtimes.add(name)
+            if isinstance(item, Column) and item.name in relation.proctimes:
+                proctimes.add(name)
             if isinstance(item, Column) and item.name in relation.edges:
                 edges[name] = relation.edges[item.name]
             columns[name] = (quoted(name), type_)
@@ -116,7 +120,9 @@ class Builder:
         sql = f"(SELECT {', '.join(items)} FROM {relation.sql}{condition})"
         if not relation.closed:
             self.whole = sql
-        return Relation(sql, columns, frozenset(), frozenset(rowtimes), relation.closed, edges)
+        return Relation(
+            sql, columns, frozenset(), frozenset(rowtimes), frozenset(proctimes), relation.closed, edges
+        )
 
     def _expanded(self, select: Select, relation: Relation) -> list[tuple[Node, str | None]]:
         found: list[tuple[Node, str | None]] = []
@@ -164,10 +170,11 @@ class Builder:
         if (ref is not None and legacy) or len(legacy) > 1:
             self.problem.fail("one window at a time", legacy[-1].at)
         window, time, call = self._window(ref, legacy)
-        if time not in relation.rowtimes:
+        self.processing = time in relation.proctimes
+        if time not in relation.rowtimes | relation.proctimes:
             self.problem.fail(
                 f"a window is over a column with a WATERMARK, which {time} is not", at,
-                "declare WATERMARK FOR it; processing time does not run here",
+                "declare WATERMARK FOR it, or a column AS PROCTIME()",
             )  # fmt: skip
         if ref is not None:
             named = {each.name for each in group if isinstance(each, Column)}

@@ -1,0 +1,30 @@
+"""Processing time: when an event arrived, as the log says, so that reading it again gives the same windows.
+
+Over all shards it never goes back: an event that was stamped before one that stands in front of it has that one's
+time. No event is late.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from forebay.streamsql.arrow import Array, pc, whole
+from forebay.streamsql.marks import Marks
+
+GRACE_MS = 2000
+"""How long after a window's end by the clock it is closed without a later event: what was stamped before is there."""
+
+
+def clocked(chunk: pa.Table, column: str, marks: Marks) -> tuple[pa.Table, Array]:
+    """`chunk` with processing time as `__ts` and in `column`, and the watermark before each event; `marks` go on."""
+    arrived = pc.divide(whole(chunk.column("__arrival")), 1000)
+    times = pc.cumulative_max(pc.max_element_wise(arrived, pa.scalar(marks.now + 1, pa.int64())))
+    before = pc.subtract(times, 1)
+    last = before[-1].as_py()
+    first = pa.array([marks.now], pa.int64())
+    before = pa.concat_arrays([first, before[:-1]])
+    marks.now = last
+    shown = pc.multiply(times, 1000).cast(pa.timestamp("us"))
+    for name, values in (("__ts", times), (column, shown)):
+        chunk = chunk.set_column(chunk.column_names.index(name), name, values)
+    return chunk, before
