@@ -86,7 +86,10 @@ class _Parser(Expressions):
             said = {"ORDER": "ORDER BY", "FOR": "FOR SYSTEM_TIME AS OF", ",": "a join by a comma"}.get(
                 word, word
             )
-            self.refuse(said)
+            joins = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", ",", "FOR"}
+            self.refuse(
+                said, fix="INSERT into a delivery, and join its table in the lake" if word in joins else None
+            )
         self.fail(f"expected the end of the statement, found {self.now.text!r}")
 
     def _create(self, at: int) -> Statement:
@@ -290,7 +293,7 @@ class _Parser(Expressions):
             return self._named(self._window())
         name = self._table_name()
         if self.now.upper == "FOR":
-            self.refuse("FOR SYSTEM_TIME AS OF")
+            self.refuse("FOR SYSTEM_TIME AS OF", fix="INSERT into a delivery, and join its table in the lake")
         if name in self._with:
             return Sub(self._with[name], self._alias() or name, at=at)
         return TableRef(name, self._alias(), at=at)

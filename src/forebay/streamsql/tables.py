@@ -113,9 +113,20 @@ def _ref(made: CreateTable, problem: Problem) -> Ref:  # noqa: RET503 - to refus
     if connector is None:
         problem.fail(f"{made.name} has no connector", made.at, "'connector' = 'kinesis', 'stream' = '...'")
     problem.refuse(
-        f"the connector {connector!r}", made.at, "'kinesis' for a stream, 'firehose' for a delivery"
+        f"the connector {connector!r}",
+        made.at,
+        _INSTEAD.get(connector, "'kinesis' for a stream, 'firehose' for a delivery"),
     )
 
+
+_INSTEAD = {
+    "eventbridge": "a rule of the bus leads what matches into a stream: read or write that with 'kinesis'",
+    "filesystem": "'firehose' writes a delivery, whose table is in the lake; a query over the lake reads it",
+    "print": "forebay query --follow shows rows as they come",
+    "datagen": "a simulator of the project sends events into a stream",
+    "upsert-kafka": "rows that change are not for streams",
+}
+"""What does here what other connectors do in Flink."""
 
 _UNITS = {
     "ms": 1,
