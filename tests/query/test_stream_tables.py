@@ -106,6 +106,26 @@ def test_a_table_of_that_name_that_is_anothers_stays(shop: System) -> None:
     assert "kinesis" not in str(shop.query("SHOW CREATE TABLE kept")), doc
 
 
+def test_who_makes_a_table_of_that_name_has_it(shop: System) -> None:
+    kinesis, glue = client(shop, "kinesis"), client(shop, "glue")
+    kinesis.create_stream(StreamName="taken", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="taken")
+    shop.until(lambda: ["taken"] in shop.query("SHOW TABLES"))
+    table = {
+        "Name": "taken",
+        "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "int"}], "Location": "s3://shop/t/"},
+    }
+    glue.create_table(DatabaseName="shop", TableInput=table)
+    kinesis.create_stream(StreamName="next", ShardCount=1)  # the project is applied once more
+    shop.until(lambda: ["next"] in shop.query("SHOW TABLES"))
+    assert (
+        glue.get_table(DatabaseName="shop", Name="taken")["Table"]["StorageDescriptor"]["Location"]
+        == "s3://shop/t/"
+    )
+    kinesis.close()
+    glue.close()
+
+
 def test_an_empty_stream_is_a_table_without_rows(shop: System) -> None:
     assert ["empty"] in shop.query("SHOW TABLES")
     assert ["rawcopy"] in shop.query("SHOW TABLES")

@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from forebay.catalog.tables import drop_table, get_table
+from forebay.catalog.tables import drop_table, get_table, make_way
 from forebay.clock import now_us
 from forebay.errors import ForebayError, NotFound, UsageError
 
@@ -132,6 +132,7 @@ def table_names(db: apsw.Connection, database: str | None = None) -> list[list[s
 def add_table(db: apsw.Connection, database: str, name: str, kind: str, doc: Doc) -> None:
     """Make a table. Raises NotFound for the database, UsageError `TableExists`."""
     database_row(db, database)
+    make_way(db, database, name)
     if get_table(db, database, name) is not None:
         raise UsageError("TableExists", "Table already exists.")
     now = now_us()

@@ -27,7 +27,7 @@ CREATE TABLE databases(
 -- A table's `doc` is JSON: {columns: [[name, type], ...], partition_keys: [[name, type], ...],
 --   location: "s3://bucket/prefix/", format: json|csv|parquet|text, serde, serde_parameters: {},
 --   parameters: {} (projection.* and storage.location.template as on AWS), view_sql (views only),
---   inferred: true where columns widen by themselves, owner: project|wire|crawler|delivery}
+--   inferred: true where columns widen by themselves, owner: project|wire|crawler|delivery|stream}
 -- Types are Athena's: string, int, bigint, double, boolean, date, timestamp, decimal(p,s), array<..>,
 -- map<..,..>, struct<a:..,b:..>.
 CREATE TABLE tables(

@@ -46,6 +46,13 @@ def put_table(db: apsw.Connection, database: str, name: str, kind: str, doc: dic
         )
 
 
+def make_way(db: apsw.Connection, database: str, name: str) -> None:
+    """Forget the table over a stream that has this name: who makes a table of his own has it."""
+    old = get_table(db, database, name)
+    if old is not None and old.get("owner") == "stream":
+        drop_table(db, database, name)
+
+
 def drop_table(db: apsw.Connection, database: str, name: str) -> None:
     """Forget a table and its partitions; its files stay. Raises NotFound."""
     id_ = db.execute("SELECT id FROM tables WHERE db = ? AND name = ?", (database, name)).get

@@ -21,7 +21,7 @@ from forebay.catalog.crawl.group import Group, hashed, table_name
 from forebay.catalog.crawl.types import Columns
 from forebay.catalog.register import change_table, remove_table
 from forebay.catalog.section import CrawlerSpec
-from forebay.catalog.tables import create_database
+from forebay.catalog.tables import create_database, make_way
 from forebay.clock import now_us
 
 Doc = dict[str, Any]
@@ -117,6 +117,9 @@ class Writer:
                 return None, None
             if crawled == self._crawler or table.name == wanted:
                 return table.name, table
+        if wanted in self._tables and self._tables[wanted].doc.get("owner") == "stream":
+            make_way(self._db, self._database, wanted)
+            del self._tables[wanted]
         for name in (wanted, hashed(wanted, found.location)):
             if name not in self._tables and name not in self._met:
                 return name, None
