@@ -116,6 +116,8 @@ def test_what_happens_calls_the_projects_functions(running: Running, folder: Pat
         )
     )
     assert (line["delivered"], line["rejected"], line["adds_up"]) == (19, 1, True)
+    stream = system.status()["streams"]["events"]
+    assert (stream["accepted"], stream["kept"]) == (20, 20)
     assert {event["n"] for event in lines(tmp_path / "count")} == set(range(20)) - {7}
     (entry,) = s3.list_objects_v2(Bucket="calls-errors")["Contents"]
     record = json.loads(s3.get_object(Bucket="calls-errors", Key=entry["Key"])["Body"].read())

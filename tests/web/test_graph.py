@@ -52,6 +52,15 @@ def test_an_event_s_way_goes_over_the_bus_and_the_crawled_table_to_the_page() ->
     } <= edges(picture(EXAMPLES / "sports"))
 
 
+def test_a_crawler_says_which_tables_it_makes_and_an_alert_is_right_of_what_its_sql_reads() -> None:
+    nodes = {node["id"]: node for node in picture(EXAMPLES / "gaming")["nodes"]}
+    assert nodes["catalog.gaming_crawler"]["tables"] == ["crawled_plays"]
+    assert "tables" not in nodes["catalog.plays"]
+    assert {("streams.suspicious", "alerts.bots"), ("alerts.bots", "topics.ops")} <= edges(
+        picture(EXAMPLES / "ecommerce")
+    )
+
+
 @pytest.mark.parametrize("name", ["restaurant", "orders", "sports"])
 def test_each_is_right_of_what_feeds_it(name: str) -> None:
     found = picture(EXAMPLES / name)

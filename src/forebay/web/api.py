@@ -71,8 +71,23 @@ class Status:
             "rates": self._rates(),
             "resources": resources(project),
             "flow": flow,
+            "streams": self._streams(project),
             "problems": problems,
         }
+
+    def _streams(self, project: Project) -> dict[str, dict[str, Any]]:
+        """Of each declared stream: what was ever accepted, and what is still in it."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, spec in project.sections.get("streams", {}).items():
+            if (key := f"streams.{name}") in self._logs:
+                facts = self._logs.facts(key)
+                found[name] = {
+                    "accepted": facts.head,
+                    "kept": facts.head - facts.start,
+                    "shards": getattr(spec, "shards", 1),
+                    "retention_seconds": getattr(spec, "retention", 0.0),
+                }
+        return found
 
     async def ledger(self) -> dict[str, dict[str, Any]]:
         """The ledger alone, not held against the objects."""

@@ -22,7 +22,7 @@ Edges = dict[tuple[Ref, Ref], None]
 
 
 def graph(project: Project, dashboards: Mapping[str, Dashboard]) -> dict[str, list[dict[str, Any]]]:
-    """{nodes: [{id, noun, kind, name, label, stage}], edges: [{from, to}]}, nodes in the order of the flow.
+    """{nodes: [{id, noun, kind, name, label, stage, tables of a crawler}], edges: [{from, to}]}, nodes in the order of the flow.
 
     To the project's own edges come what crawlers look at, a delivery's table, and for each view and each
     dashboard the tables whose names its queries hold.
@@ -59,18 +59,24 @@ def _tables(project: Project, refs: Iterable[Ref]) -> dict[Ref, list[str]]:
         spec = project.get(ref)
         if isinstance(spec, CrawlerSpec):
             database = spec.database or project.database
-            made = [crawled_name(place.removeprefix("lake."), spec.prefix) for place in spec.crawl]
-            found[ref] = [f"{database}.{name}" for name in made]
+            found[ref] = [f"{database}.{name}" for name in _crawled(spec)]
         elif ref.noun in {"catalog", "streams"}:
             found[ref] = [ref.name if "." in ref.name else f"{project.database}.{ref.name}"]
     return found
 
 
+def _crawled(spec: CrawlerSpec) -> list[str]:
+    return [crawled_name(place.removeprefix("lake."), spec.prefix) for place in spec.crawl]
+
+
 def _readers(project: Project, dashboards: Mapping[str, Dashboard]) -> Iterator[tuple[Ref, str, str]]:
-    """(who asks, its database, SQL): views and the tiles of dashboards."""
+    """(who asks, its database, SQL): views, alerts and the tiles of dashboards."""
     for name, spec in project.sections.get("catalog", {}).items():
         if isinstance(spec, ViewSpec):
             yield Ref("catalog", name), name.rpartition(".")[0] or project.database, _sql(project, spec)
+    for name, spec in project.sections.get("alerts", {}).items():
+        if isinstance(sql := getattr(spec, "sql", None), str):
+            yield Ref("alerts", name), project.database, sql
     for board in dashboards.values():
         for tile in board.tiles:
             yield Ref("dashboards", board.name), tile.database, tile.sql
@@ -139,4 +145,5 @@ def _node(project: Project, dashboards: Mapping[str, Dashboard], ref: Ref, stage
         "name": ref.name,
         "label": label,
         "stage": stage,
+        **({"tables": _crawled(spec)} if isinstance(spec, CrawlerSpec) else {}),
     }

@@ -9,6 +9,7 @@ const NAMES: Record<string, string> = {
 const LINKS: Record<string, (name: string) => string> = {
   dashboards: (name) => `/dashboards/${name}`, catalog: (name) => `/query?table=${encodeURIComponent(name)}`,
   streams: () => "/streams", delivery: () => "/deliveries", functions: () => "/functions",
+  alerts: (name) => `/alerts/${encodeURIComponent(name)}`, topics: () => "/topics", keyvalue: () => "/keyvalue",
 };
 
 export function Flow({ graph, busy, state }: { graph: Graph; busy: Set<string>; state: (id: string) => string }) {
@@ -50,7 +51,7 @@ export function Flow({ graph, busy, state }: { graph: Graph; busy: Set<string>; 
       {stages.map((stage) => (
         <div class="flow-stage" key={stage}>
           {shown.filter((each) => each.stage === stage).map((each) => {
-            const href = LINKS[each.noun]?.(each.name);
+            const href = LINKS[each.noun]?.(each.tables?.[0] ?? each.name);
             const detail = state(each.id);
             const inside = <><span class="flow-noun">{NAMES[each.kind] ?? NAMES[each.noun] ?? each.noun}</span><strong title={each.name}>{each.label || each.name}</strong>{detail && <span class="flow-detail">{detail}</span>}</>;
             return href ? <a key={each.id} class={`flow-node n-${each.noun}`} data-node={each.id} href={href}>{inside}</a>

@@ -26,6 +26,7 @@ export function useStatus(): { status: Status | null; failure: Failure | null; h
     onStatus: (found, at) => {
       const subscriptions: Record<string, number> = {};
       for (const [name, counts] of Object.entries(found.ledger ?? {})) subscriptions[name] = counts.accepted;
+      for (const [name, found_] of Object.entries(found.streams ?? {})) subscriptions[`streams.${name}`] = Number(found_.accepted ?? 0);
       const moment = { at, accepted: found.ledger?.total?.accepted ?? 0, subscriptions };
       const last = history.current.at(-1);
       if (last && moment.accepted < last.accepted) history.current = [];
@@ -158,7 +159,7 @@ export function Overview({ console }: { console: Console }) {
                 <tbody>{doors.map(([name, each]) => <tr key={name}><th scope="row">{name}</th><td class="num">{count(each.accepted)}</td><td class={`num${each.duplicate ? "" : " dim"}`}>{count(each.duplicate)}</td><td class={`num${each.refused ? "" : " dim"}`}>{count(each.refused)}</td></tr>)}</tbody>
               </table>
             </div>
-          ) : <Empty title="No doors" />}
+          ) : <Empty title="No routes"><p class="hint">Events come by other ways: over AWS's wire, from generators, or as files. A route is added under ingest: in forebay.yaml.</p></Empty>}
         </section>
         <section class="card" aria-labelledby="h-processes">
           <h2 id="h-processes">Processes</h2>

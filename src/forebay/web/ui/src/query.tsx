@@ -13,7 +13,7 @@ function start(console: Console): string {
   const table = new URLSearchParams(location.search).get("table");
   if (table) return `SELECT *\nFROM ${table}\nLIMIT 100`;
   try { const kept = localStorage.getItem(KEPT); if (kept) return kept; } catch { /* nothing kept */ }
-  const first = console.graph.nodes.find((each) => each.noun === "catalog");
+  const first = console.graph.nodes.find((each) => each.noun === "catalog" && each.kind !== "crawler");
   return first ? `SELECT count(*) AS events\nFROM ${first.name}` : "SELECT 1 AS one";
 }
 
@@ -27,7 +27,7 @@ export function QueryPage({ console }: { console: Console }) {
   const [busy, setBusy] = useState(false);
   const [loaded, setLoaded] = useState(false);
   const { scheme } = useScheme();
-  const tables = console.graph.nodes.filter((each) => each.noun === "catalog");
+  const tables = console.graph.nodes.filter((each) => each.noun === "catalog").flatMap((each) => each.tables ?? [each.name]);
 
   const run = async () => {
     const text = sql.current.trim();
@@ -56,7 +56,7 @@ export function QueryPage({ console }: { console: Console }) {
     let gone = false;
     void import("./editor").then(({ edit }) => {
       if (gone || !box.current) return;
-      editor.current = edit(box.current, sql.current, scheme, tables.map((each) => each.name), (text) => { sql.current = text; }, () => void latest.current());
+      editor.current = edit(box.current, sql.current, scheme, tables, (text) => { sql.current = text; }, () => void latest.current());
       setLoaded(true);
     });
     return () => { gone = true; editor.current?.close(); editor.current = null; };
@@ -79,7 +79,7 @@ export function QueryPage({ console }: { console: Console }) {
         <div class="editor-bar">
           <button class="primary" onClick={() => void run()} disabled={busy}><Icon name="play" size={13} />{busy ? "Running" : "Run"}</button>
           <kbd>Ctrl Enter</kbd>
-          <span class="chips">{tables.slice(0, 12).map((each) => <button class="chip" key={each.name} onClick={() => put(`SELECT *\nFROM ${each.name}\nLIMIT 100`)}>{each.name}</button>)}
+          <span class="chips">{tables.slice(0, 12).map((each) => <button class="chip" key={each} onClick={() => put(`SELECT *\nFROM ${each}\nLIMIT 100`)}>{each}</button>)}
             {console.queries.slice(0, 20).map((each) => <button class="chip named" key={each.name} title={each.description ?? "named query"} onClick={() => put(each.sql)}>{each.name}</button>)}</span>
         </div>
       </section>

@@ -10,10 +10,12 @@ const KINDS = {
   functions: { noun: "functions", title: "Functions", empty: "No functions", hint: "A function is your own Python in a process of its own: add it under functions: in forebay.yaml." },
 } as const;
 
-const HIDDEN = new Set(["noun", "name", "id", "state", "last_error", "error", "from_", "to", "route", "lag", "position"]);
+const HIDDEN = new Set(["noun", "name", "id", "state", "last_error", "error", "from_", "to", "route", "lag", "position", "log", "on", "buffered", "accepted"]);
+const BEHIND = 10; // so many seconds' worth of events may wait before something is said to catch up
 
 function value(key: string, found: unknown): string {
-  if (typeof found === "number") return /bytes|size/.test(key) ? written(found, "bytes") : /seconds|_s$/.test(key) ? written(found, "duration") : written(found);
+  if (typeof found === "number") return key === "pids" ? String(found) : /bytes|size/.test(key) ? written(found, "bytes") : /seconds|_s$/.test(key) ? written(found, "duration") : written(found);
+  if (Array.isArray(found)) return found.map((each) => value(key, each)).join(", ");
   if (typeof found === "boolean") return found ? "yes" : "no";
   return typeof found === "object" ? JSON.stringify(found) : String(found);
 }
@@ -32,16 +34,20 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
           const counts = status?.ledger?.[node.id];
           const known: Record<string, unknown> = {
             ...(status?.resources ?? []).find((each) => each.noun === noun && each.name === node.name),
-            ...(noun === "delivery" ? status?.flow?.deliveries?.[node.name] : noun === "functions" ? status?.flow?.functions?.[node.name] : {}),
+            ...(noun === "delivery" ? status?.flow?.deliveries?.[node.name] : noun === "functions" ? status?.flow?.functions?.[node.name] : noun === "streams" ? status?.streams?.[node.name] : {}),
           };
+          const on = Array.isArray(known.on) ? known.on as { last_result?: string; last_error?: unknown }[] : [];
+          const results = on.map((each) => each.last_result).filter((each) => each);
+          if (results.length) known.last_result = results;
           const error = known.last_error ?? known.error;
           const said = error && typeof error === "object" ? error as { code?: string; message?: string } : error ? { message: String(error) } : null;
           const from = console.graph.edges.filter((each) => each.to === node.id).map((each) => each.from);
           const to = console.graph.edges.filter((each) => each.from === node.id).map((each) => each.to);
           const now = rate(history, node.id);
+          const behind = counts?.lag && counts.lag > BEHIND * Math.max(now, 1);
           return (
             <section class="card resource" key={node.id} aria-label={node.name}>
-              <h2><i class={`dot ${said ? "down" : counts?.lag ? "busy" : "up"}`} aria-hidden="true" />{node.name}<span class="state">{String(known.state ?? (said ? "failing" : counts?.lag ? "catching up" : "ready"))}</span></h2>
+              <h2><i class={`dot ${said ? "down" : behind ? "busy" : "up"}`} aria-hidden="true" />{node.name}<span class="state">{String(known.state ?? (said ? "failing" : behind ? "catching up" : "ready"))}</span></h2>
               {(from.length > 0 || to.length > 0) && <p class="hint">{from.length > 0 && <>from {from.join(", ")} </>}{to.length > 0 && <>to {to.join(", ")}</>}</p>}
               {counts && (
                 <dl class="counts">
@@ -49,8 +55,15 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
                   {(["accepted", "delivered", "buffered", "dropped", "rejected", "lag"] as const).map((each) => <div key={each} class={counts[each] ? "" : "zero"}><dt>{each}</dt><dd>{count(counts[each])}</dd></div>)}
                 </dl>
               )}
+              {noun === "functions" && known.invocations === undefined && <p class="hint">Not called since the start.</p>}
+              {noun === "streams" && known.accepted !== undefined && (
+                <dl class="counts">
+                  <div><dt>events/s</dt><dd>{perSecond(now)}</dd></div>
+                  <div class={known.accepted ? "" : "zero"}><dt>accepted</dt><dd>{count(known.accepted as number)}</dd></div>
+                </dl>
+              )}
               <dl class="facts">
-                {Object.entries(known).filter(([key, found]) => !HIDDEN.has(key) && found !== null && found !== undefined && found !== "").map(([key, found]) => <div key={key}><dt>{key.replaceAll("_", " ")}</dt><dd>{value(key, found)}</dd></div>)}
+                {Object.entries(known).filter(([key, found]) => !HIDDEN.has(key) && found !== null && found !== undefined && found !== "").map(([key, found]) => <div key={key}><dt>{key.replace(/^retention_seconds$/, "retention").replaceAll("_", " ")}</dt><dd>{value(key, found)}</dd></div>)}
               </dl>
               {said && <Problem failure={{ code: said.code ?? "LastError", message: said.message ?? "", why: "the last error" }} />}
             </section>

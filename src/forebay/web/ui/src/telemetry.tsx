@@ -91,7 +91,7 @@ export function Telemetry({ place }: { place: Place }) {
                   return (
                     <tr key={idOf(each)} class={here ? "here" : ""}>
                       <td><button class="link" aria-current={here ? "true" : undefined} onClick={() => { put(place, { metric: idOf(each), stat: "" }); scrollTo(0, 0); }}>{each.name}</button>{dimensionsOf(each) && <span class="hint"> {dimensionsOf(each)}</span>}</td>
-                      <td class="wide-only">{each.namespace}</td><td>{ago(each.last, now)}</td>
+                      <td class="wide-only">{each.namespace}</td><td class="nowrap">{ago(each.last, now)}</td>
                     </tr>
                   );
                 })}

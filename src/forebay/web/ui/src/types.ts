@@ -3,7 +3,7 @@
 export interface Failure { code: string; message: string; where?: string; why?: string; fix?: string; line?: number; column?: number; hint?: string }
 export interface Finding { code: string; file: string; line: number; column: number; message: string; why?: string; fix?: string; severity: string }
 
-export interface GraphNode { id: string; noun: string; kind: string; name: string; label: string; stage: number }
+export interface GraphNode { id: string; noun: string; kind: string; name: string; label: string; stage: number; tables?: string[] }
 export interface Graph { nodes: GraphNode[]; edges: { from: string; to: string }[] }
 export interface RangeChoice { text: string; label: string }
 export interface Listed { name: string; title: string; description: string; tiles: { title: string; kind: string }[]; findings: Finding[] }
@@ -50,6 +50,7 @@ export interface Status {
   ledger?: Record<string, Counts>;
   doors?: Record<string, { accepted: number; duplicate: number; refused: number }>;
   resources?: Record<string, unknown>[];
+  streams?: Record<string, Record<string, unknown>>;
   flow?: { deliveries?: Record<string, Record<string, unknown>>; functions?: Record<string, Record<string, unknown>>; alerts?: Record<string, { state: string | null; since?: number; told?: string | null; error?: string }>; trouble?: string | null; error?: Failure };
   problems?: (Failure & { about?: string })[];
 }
