@@ -127,6 +127,11 @@ SHAPES: dict[str, tuple[str, str]] = {
         "SELECT window_start, SUM(user_id) * 1.0 / COUNT(*), SUM(price) / COUNT(*), SUM(user_id) / COUNT(*) "
         f"FROM {TUMBLE} GROUP BY window_start, window_end",
     ),
+    "spread": (
+        "s TIMESTAMP(3), k STRING, a DOUBLE, b DOUBLE, c DOUBLE, d DOUBLE",
+        "SELECT window_start, kind, STDDEV_POP(price), STDDEV_SAMP(price), VAR_POP(price), VAR_SAMP(price) "
+        f"FROM {HOP} GROUP BY window_start, window_end, kind",
+    ),
     "decimals": (
         "s TIMESTAMP(3), a DECIMAL(38, 2), b DECIMAL(38, 6), c DECIMAL(6, 2)",
         "SELECT window_start, SUM(CAST(price AS DECIMAL(6, 2))), AVG(CAST(price AS DECIMAL(6, 2))), "

@@ -7,10 +7,11 @@ from forebay.streamsql.plan import Distinct, Part, Windowed
 from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.types import BIGINT, BITS, INTEGERS, Typed, duck, family
 
-NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}
+SPREADS = {"STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "STDDEV", "VARIANCE"}
+NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", *SPREADS}
 KNOWN_ELSEWHERE = {
-    "LISTAGG", "COLLECT", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "SUM0", "ARRAY_AGG", "RANK",
-    "DENSE_RANK", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "VARIANCE", "STDDEV", "APPROX_COUNT_DISTINCT",
+    "LISTAGG", "COLLECT", "SUM0", "ARRAY_AGG", "RANK", "DENSE_RANK", "JSON_OBJECTAGG", "JSON_ARRAYAGG",
+    "APPROX_COUNT_DISTINCT",
 }  # fmt: skip
 
 
@@ -30,6 +31,8 @@ def add(call: Call, rows: Scalars, into: Windowed, known: dict[Call, Typed]) -> 
         value, type_ = rows.sql(arg)
         if call.name in ("SUM", "AVG") and family(type_) != "number":
             rows.problem.fail(f"{call.name} takes a number, not {type_}", call.at, "CAST it")
+        if call.name in SPREADS and type_.name != "DOUBLE":
+            rows.problem.refuse(f"{call.name} of {type_}", call.at, "CAST it to DOUBLE")
         if type_.name == "NULL" and call.name != "COUNT":
             rows.problem.fail(f"{call.name} of NULL", call.at)
     name = f"a{len(into.ends) + sum(len(each.ends) for each in into.distincts)}"
@@ -87,6 +90,8 @@ def _state(  # noqa: PLR0917 - an aggregate, taken apart
                 Part(f"{name}_at", f"{way}(__row){there}", f"{way}({name}_at)"),
             ]
             return both, f"{pick}({name}, {name}_at)"
+    if kind in SPREADS:
+        return _spread(kind, name, value, filter_)
     exact = type_.name in INTEGERS
     held = "DECIMAL(38,0)" if exact else f"DECIMAL(38,{type_.s})" if type_.name == "DECIMAL" else "DOUBLE"
     parts = [Part(name, f"CAST(sum({value}){filter_} AS {held})", f"CAST(sum({name}) AS {held})")]
@@ -97,6 +102,23 @@ def _state(  # noqa: PLR0917 - an aggregate, taken apart
     count = f"{name}_n"
     parts.append(Part(count, f"count({value}){filter_}", f"CAST(sum({count}) AS BIGINT)"))
     return parts, _average(f"sum({name})", f"sum({count})", type_)
+
+
+def _spread(kind: str, name: str, value: str, filter_: str) -> tuple[list[Part], str]:
+    """By sums, sums of squares and counts, as Flink does."""
+    sums = [
+        Part(name, f"CAST(sum({value}){filter_} AS DOUBLE)", f"CAST(sum({name}) AS DOUBLE)"),
+        Part(
+            f"{name}_s", f"CAST(sum({value} * {value}){filter_} AS DOUBLE)", f"CAST(sum({name}_s) AS DOUBLE)"
+        ),
+        Part(f"{name}_n", f"count({value}){filter_}", f"CAST(sum({name}_n) AS BIGINT)"),
+    ]
+    total, count = f"sum({name})", f"CAST(sum({name}_n) AS DOUBLE)"
+    by = count if kind.endswith("_POP") else f"({count} - 1)"
+    variance = f"((sum({name}_s) - {total} * {total} / nullif({count}, 0)) / nullif({by}, 0))"
+    return sums, variance if kind.startswith(
+        "VAR"
+    ) else f"sqrt(CASE WHEN {variance} < 0 THEN 0 ELSE {variance} END)"
 
 
 def _total(sum_: str, result: Type) -> str:
