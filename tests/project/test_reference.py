@@ -99,7 +99,7 @@ def test_a_sections_example_loads(section: Section, folder: Folder, monkeypatch:
     indented = "".join(f"  {line}\n" for line in section.example.splitlines())
     around: dict[str, str] = {
         "delivery": "  clicks: {to: lake.shop/clicks/}\n",
-        "streams": "  activity: {}\n  suspicious: {}\n",
+        "streams": "  activity: {}\n  suspicious: {}\n  plays: {}\n",
         "topics": "  ops: {}\n",
         "functions": "  thank: functions/clean.lambda_handler\n",
         "ingest": "  clicks: {route: POST /clicks, to: streams.activity}\n",
@@ -111,6 +111,7 @@ def test_a_sections_example_loads(section: Section, folder: Folder, monkeypatch:
     files["functions/clean.py"] = PYTHON
     files["functions/enrich.py"] = PYTHON.replace("clean", "enrich")
     files["simulate/evening.py"] = "def click():\n    return {}\n"
+    files["simulate/players.json"] = '{"name": "{{name.firstName}}"}'
     files["dashboards/evening.yaml"] = "tiles: [{title: A, kind: text, text: hello}]\n"
     folder.good(text, files)
 

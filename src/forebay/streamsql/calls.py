@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from forebay.streamsql.nodes import Call, JsonCall, Literal, Make, Node, Over, Star
 from forebay.streamsql.typewords import TypeWords
 from forebay.streamsql.words import MONTHS, UNITS
@@ -10,16 +12,16 @@ _EDGES = ("NULL", "ERROR", "TRUE", "FALSE", "UNKNOWN")
 _CLOCKS = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "NOW", "PROCTIME"}
 
 
-class Calls(TypeWords):
+class Calls(TypeWords, ABC):
     """Calls, over the expressions in them."""
 
+    @abstractmethod
     def expression(self) -> Node:
         """An expression."""
-        raise NotImplementedError
 
+    @abstractmethod
     def term(self) -> Node:
         """An expression without comparisons, so that an IN after it is not its own."""
-        raise NotImplementedError
 
     def is_clock(self) -> bool:
         """Whether a word that is no function's call is a time of the clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -34,7 +35,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Scope:
+class Scope(ABC):
     """`columns` by name; `hook` may answer for a node before anybody else."""
 
     problem: Problem
@@ -44,9 +45,9 @@ class Scope:
     events: bool = False
     """Whether there is the event, with its arrival."""
 
+    @abstractmethod
     def sql(self, node: Node) -> Typed:
         """The expression and its type. Raises UsageError with the place."""
-        raise NotImplementedError
 
     def boolean(self, node: Node) -> str:
         """An expression that is true or false."""
