@@ -33,6 +33,9 @@ alerts:
         ('{metric: ingest.clicks.accepted, when: "= 0", points: 3 of 2}', "BadValue"),
         ('{metric: ingest.clicks.accepted, when: "= 0", statistic: mean}', "BadValue"),
         ('{expression: a / b, when: "> 1"}', "MissingKey"),
+        ('{expression: "a / b", metrics: {a: ingest.clicks.accepted}, when: "> 1"}', "UnknownReference"),
+        ('{metric: ingest.clicks.acepted, when: "= 0"}', "UnknownMetric"),
+        ('{metric: ingest.clicks.accepted, when: "= 0", period: 7s}', "BadValue"),
         ("{rule: ALARM(}", "BadAlarmRule"),
         ("{rule: ALARM(two)}", "UnknownReference"),
         ("{rule: ALARM(one)}", "BadAlarmRule"),
@@ -45,6 +48,23 @@ def test_a_finding(tmp_path: Path, alert: str, code: str) -> None:
     _, findings = load(tmp_path, SECTIONS)
     assert [each.code for each in findings] == [code]
     assert findings[0].line == 7
+
+
+def test_rules_do_not_go_round(tmp_path: Path) -> None:
+    rules = "{rule: ALARM(two)}\n  two: {rule: OK(three)}\n  three: {rule: ALARM(one) OR OK(one)}\n"
+    (tmp_path / "forebay.yaml").write_text(HEAD + rules)
+    _, findings = load(tmp_path, SECTIONS)
+    assert {(each.code, each.message) for each in findings} == {
+        ("BadAlarmRule", "rules go round: one → two → three → one")
+    }
+
+
+def test_what_an_expression_may_name(tmp_path: Path) -> None:
+    text = "IF(bad > 1, RATE(m1), FILL(m1, REPEAT)) + SUM(METRICS()) + 1e3"
+    metrics = "{bad: delivery.raw.rejected, m1: AWS/Lambda Errors}"
+    alert = f'{{expression: "{text}", metrics: {metrics}, when: "> 1"}}\n'
+    (tmp_path / "forebay.yaml").write_text(HEAD + alert)
+    assert load(tmp_path, SECTIONS)[1] == []
 
 
 def test_what_alerts_mean(tmp_path: Path) -> None:

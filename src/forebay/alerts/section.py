@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from forebay.alerts import condition
@@ -16,6 +18,16 @@ from forebay.project.near import nearest
 from forebay.project.section import Section
 
 _STATISTIC = re.compile(r"sum|average|minimum|maximum|count|p(?:100|[0-9]{1,2}(?:\.[0-9]+)?)")
+_ID = re.compile(r"(?<![\w.])[a-z]\w*(?!\w|\s*\()")
+_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SHORT = (1, 5, 10, 20, 30)
+_ENDS = "accepted delivered dropped rejected expired erased buffered lag"
+_WHATS = {
+    "ingest": "accepted duplicate refused requests client_errors server_errors",
+    "streams": "accepted bytes size",
+    "delivery": f"{_ENDS} age written objects bytes size",
+    "functions": f"invocations errors duration throttles waiting given_up {_ENDS}",
+}
 _POINTS = re.compile(r"\s*([0-9]{1,4})\s+of\s+([0-9]{1,4})\s*")
 
 
@@ -155,6 +167,7 @@ class AlertSpec(Spec, frozen=True, kw_only=True):
 
 def _check(check: Check) -> None:
     """Conditions that can be looked at."""
+    _check_rings(check)
     for name, spec in check.entries("alerts", AlertSpec):
         part: Part = ("alerts", name)
         if spec.rule is not None:
@@ -183,10 +196,41 @@ def _check_rule(check: Check, part: Part, text: str) -> None:
                 "UnknownReference",
                 (*part, "rule"),
                 f"there is no alert {name}",
-                fix=f"did you mean {near}?" if near else None,
+                fix=f"did you mean {near}?" if near else "the name of another alert",
             )
         elif name == part[-1]:
             check.add("BadAlarmRule", (*part, "rule"), f"{name} asks for itself")
+
+
+def _check_rings(check: Check) -> None:
+    """No rule may hang on itself by way of others."""
+    asks: dict[str, list[str]] = {}
+    for name, spec in check.entries("alerts", AlertSpec):
+        with contextlib.suppress(UsageError):
+            asks[name] = list(Rule(spec.rule).names) if spec.rule is not None else []
+    for name in asks:
+        way = _way(asks, name)
+        if len(way) > 2 and name == min(way):
+            check.add(
+                "BadAlarmRule",
+                ("alerts", name, "rule"),
+                f"rules go round: {' → '.join(way)}",
+                fix="break it at one of them",
+            )
+
+
+def _way(asks: Mapping[str, list[str]], start: str) -> list[str]:
+    """The names from `start` to itself; nothing if it is not met again."""
+    ways, seen = [[start]], set[str]()
+    while ways:
+        way = ways.pop()
+        for name in asks.get(way[-1], ()):
+            if name == start:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []
 
 
 def _check_condition(check: Check, part: Part, name: str, spec: AlertSpec) -> None:
@@ -224,6 +268,24 @@ def _check_condition(check: Check, part: Part, name: str, spec: AlertSpec) -> No
             f"`{name}` has an expression and no `metrics`",
             fix="metrics: {bad: delivery.raw.rejected}",
         )
+    if spec.expression is not None and spec.metrics:
+        for id in dict.fromkeys(_ID.findall(_TEXT.sub("", spec.expression))):
+            if id not in spec.metrics:
+                near = nearest(id, spec.metrics)
+                check.add(
+                    "UnknownReference",
+                    (*part, "expression"),
+                    f"`metrics` has no {id}",
+                    fix=f"did you mean {near}?" if near else f"metrics: {{{id}: delivery.raw.rejected}}",
+                )
+    if spec.period is not None and spec.sql is None and spec.period % 60 and spec.period not in _SHORT:
+        check.add(
+            "BadValue",
+            (*part, "period"),
+            f"a period of {spec.period:g} s",
+            why="metrics are kept by the second and by the minute",
+            fix="1s, 5s, 10s, 20s, 30s or whole minutes",
+        )
     for key, metric in [("metric", spec.metric), *spec.metrics.items()]:
         if metric is not None:
             _check_metric(check, (*part, "metric") if key == "metric" else (*part, "metrics", key), metric)
@@ -250,6 +312,16 @@ def _check_metric(check: Check, part: Part, metric: str) -> None:
             part,
             f"there is no {noun}.{name}",
             fix=f"did you mean {noun}.{near}.{what}?" if near else None,
+        )
+    elif noun in _WHATS and what not in (whats := _WHATS[noun].split()):
+        near = nearest(what, whats)
+        check.add(
+            "UnknownMetric",
+            part,
+            f"nothing is known to count {what} of {noun}.{name}",
+            why=f"counted are {', '.join(whats)}",
+            fix=f"did you mean {noun}.{name}.{near}?" if near else None,
+            severity="warning",
         )
 
 

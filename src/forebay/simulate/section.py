@@ -149,7 +149,8 @@ def _check(check: Check) -> None:
         part = ("simulate", name)
         if spec.template is not None:
             _check_template(check, spec.template)
-        if spec.rate is None and (spec.replay is None or spec.replay.time is None):
+        unread = (*part, "rate") in check.places  # it was found wrong when it was read
+        if spec.rate is None and not unread and (spec.replay is None or spec.replay.time is None):
             check.add("Missing", part, "`rate` is missing", fix="rate: 50/s")
         if (spec.to is None) == (spec.into is None):
             message = "`to` or `into` says where the events go"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -10,12 +11,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from forebay.arn import REGION
-from forebay.project.check import Check
+from forebay.project.check import Check, Part
 from forebay.project.field import Field
 from forebay.project.model import Location, Project, Spec
 from forebay.project.secrets import USE
 from forebay.project.section import Section
 
+_URL = re.compile(r"https?://[^/?#\s]+")
+_TESTS = ("prefix", "suffix", "anything-but", "numeric", "exists", "equals-ignore-case", "cidr", "wildcard")
 _WIRE = "it is made over the AWS wire"
 PROTOCOLS = ("http", "https", "email", "email-json", "lambda", "firehose", "webhook", "service")
 """How subscribers are reached. `webhook` and `service` are the project's own, the others SNS's."""
@@ -215,11 +218,20 @@ def _with_subscriptions(
 
 def _check(check: Check) -> None:
     for name, spec in check.entries("topics", TopicSpec):
+        _check_filter(check, ("topics", name, "filter"), spec.filter)
+        if spec.mail is not None and "@" not in spec.mail.sender and not USE.search(spec.mail.sender):
+            message = f"{spec.mail.sender!r} is no mail address"
+            check.add("BadAddress", ("topics", name, "mail", "from"), message, fix="forebay@example.org")
         for index, address in enumerate(spec.email):
             if not USE.search(address) and address.count("@") != 1:
-                check.add("BadAddress", ("topics", name, "email", index), f"{address!r} is no mail address")
+                check.add(
+                    "BadAddress",
+                    ("topics", name, "email", index),
+                    f"{address!r} is no mail address",
+                    fix="ops@example.org",
+                )
         for index, url in enumerate(spec.webhook):
-            if not USE.search(url) and not url.startswith(("http://", "https://")):
+            if not USE.search(url) and not _URL.match(url):
                 check.add(
                     "BadUrl",
                     ("topics", name, "webhook", index),
@@ -234,6 +246,25 @@ def _check(check: Check) -> None:
                     f"{url!r} is no address of a service",
                     fix="slack://tokenA/tokenB/tokenC",
                 )
+
+
+def _check_filter(check: Check, part: Part, found: Mapping[str, Any] | None) -> None:
+    """Each attribute has a list of values or tests, as in SNS's filter policies."""
+    for key, values in (found or {}).items():
+        wrong = None
+        if not isinstance(values, list) or not values:
+            wrong = f"`{key}` wants a list of values or tests"
+        elif key == "$or":
+            continue
+        else:
+            tests = [each for each in values if isinstance(each, dict | list)]
+            if any(
+                not isinstance(each, dict) or len(each) != 1 or not {*each} <= {*_TESTS} for each in tests
+            ):
+                wrong = f"`{key}` has a test that there is not: one of {', '.join(_TESTS)}"
+        if wrong:
+            why = "a filter that cannot be read lets nothing by"
+            check.add("BadFilter", (*part, key), wrong, why=why, fix=f"{key}: [high]")
 
 
 SECTION = Section(
