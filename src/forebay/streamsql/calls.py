@@ -16,9 +16,11 @@ class Calls(TypeWords, ABC):
     """Calls, over the expressions in them."""
 
     @abstractmethod
+    @abstractmethod
     def expression(self) -> Node:
         """An expression."""
 
+    @abstractmethod
     @abstractmethod
     def term(self) -> Node:
         """An expression without comparisons, so that an IN after it is not its own."""

@@ -46,6 +46,7 @@ class Scope(ABC):
     """Whether there is the event, with its arrival."""
 
     @abstractmethod
+    @abstractmethod
     def sql(self, node: Node) -> Typed:
         """The expression and its type. Raises UsageError with the place."""
 
