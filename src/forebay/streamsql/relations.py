@@ -82,6 +82,7 @@ class Builder:
             self.problem.refuse(
                 "an aggregate without a window of time",
                 (select.group or (select.having or select.items[0][0],))[0].at,
+                "its rows change with every event, and a stream takes no update changes, in Flink either: "
                 "GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a window function",
             )
         scope = Scalars(self.problem, relation.columns, relation.names, events=not relation.closed)
