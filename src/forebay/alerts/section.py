@@ -26,7 +26,7 @@ _WHATS = {
     "ingest": "accepted duplicate refused requests client_errors server_errors",
     "streams": "accepted bytes size",
     "delivery": f"{_ENDS} age written objects bytes size",
-    "functions": f"invocations errors duration throttles waiting given_up {_ENDS}",
+    "functions": f"invocations errors duration throttles waiting failed {_ENDS}",
 }
 _POINTS = re.compile(r"\s*([0-9]{1,4})\s+of\s+([0-9]{1,4})\s*")
 

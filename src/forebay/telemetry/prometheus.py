@@ -37,7 +37,7 @@ HELP = {
     "errors": "Invocations that failed.",
     "duration": "Seconds spent in invocations.",
     "waiting": "Calls that wait.",
-    "given_up": "Calls that were given up.",
+    "failed": "Calls that were given up.",
     "objects": "Objects that were written.",
     "free": "Free space on the disk that holds the state.",
     "used": "Share of the disk that holds the state that is used.",
