@@ -30,8 +30,7 @@ NOUNS = [
 _LATER = "its section is specified and refused by run; there is nothing to test beyond the section yet"
 _OVERVIEW = "is in the graph and the figures of the console's overview"
 
-TESTS: dict[str, str] = {
-}
+TESTS: dict[str, str] = {}
 
 CONSOLE: dict[str, str] = {
     "streams": "/streams",

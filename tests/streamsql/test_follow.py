@@ -126,4 +126,3 @@ def test_the_console_is_sent_rows_from_now_on_until_it_hangs_up(shop: System) ->
         socket.send(json.dumps({"sql": "SELECT nobody FROM activity"}))
         said = json.loads(socket.recv(timeout=30))
         assert (said["type"], said["error"]["message"]) == ("error", "there is no column nobody")
-
