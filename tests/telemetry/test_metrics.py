@@ -39,7 +39,8 @@ def rows(path: Path) -> list[tuple[int, int, float, float]]:
     """(period, at, n, sum) of every point."""
     db = open_db(path, readonly=True)
     try:
-        return [tuple(row) for row in db.execute("SELECT period, at, n, sum FROM points ORDER BY at, period")]  # type: ignore[misc]
+        said = db.execute("SELECT period, at, n, sum FROM points ORDER BY at, period")
+        return [(int(period), int(at), float(n), float(total)) for period, at, n, total in said]
     finally:
         db.close()
 

@@ -101,7 +101,9 @@ class Marks:
 
 def _filled(column: Column) -> Array:
     found = whole(column)
-    return pc.fill_null(found, NEVER) if found.null_count else found  # type: ignore[no-any-return]
+    if found.null_count:
+        found = pc.fill_null(found, NEVER)
+    return found
 
 
 def _shifted(values: Array, first: int) -> Array:

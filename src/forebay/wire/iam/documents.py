@@ -29,8 +29,10 @@ _PATHS = (
     *("user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/"),
     *("policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/"),
 )
-_TRUSTED = ("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "SetContext")
-_TRUSTED += ("SetSourceIdentity", "TagSession")
+_TRUSTED = (
+    *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "SetContext"),
+    *("SetSourceIdentity", "TagSession"),
+)
 _MOST = (1 << 63) - 1
 SYNTAX = "Syntax errors in policy."
 LEGACY = "The policy failed legacy parsing"
