@@ -20,6 +20,7 @@ GROUND = (
     "crash",
     "db",
     "beat",
+    "group_commit",
     "event",
     "layout",
     "ipc",
@@ -27,7 +28,7 @@ GROUND = (
     "sender",
     "reading",
 )
-ABOVE = ("cli", "web", "wire", "deploy", "runtime", "flow")
+ABOVE = ("cli", "web", "wire", "deploy", "runtime", "flow", "running")
 
 
 def first_line(path: Path) -> str:
@@ -55,7 +56,10 @@ def page() -> str:
         "## Above the nouns",
         "",
         *(f"- `{name}`: {room(name)}" for name in ABOVE),
-        *(f"  - `{path.stem}`: {first_line(path)}" for path in sorted(PACKAGE.glob("flow_*.py"))),
+        *(
+            f"  - `{path.stem}`: {first_line(path)}"
+            for path in sorted((PACKAGE / "running").glob("[a-z]*.py"))
+        ),
         "",
         "## The nouns, in the order in which events meet them",
         "",

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from forebay import flow as flow_module
-from forebay import flow_upkeep
 from forebay.catalog.section import ProjectionSpec, TableSpec
 from forebay.delivery import writer as writer_module
 from forebay.delivery.section import BufferSpec, DeliverySpec, TransformSpec
@@ -22,6 +21,7 @@ from forebay.lake.files import Files
 from forebay.lake.section import BucketSpec
 from forebay.ports import Lines, Origin, Outcome
 from forebay.project.model import Location, Ref
+from forebay.running import upkeep
 from forebay.runtime.flow_process import serve
 from forebay.runtime.options import Options
 from tests.delivery.world import World, eventually, spec
@@ -222,9 +222,9 @@ def test_declared_tables_are_rows_with_athenas_properties(tmp_path: Path, worlds
 
 
 def test_objects_go_when_their_buckets_time_is_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_upkeep, "EVERY", 0.05)
-    monkeypatch.setattr(flow_upkeep, "LOOK_AROUND", 1)
-    monkeypatch.setattr(flow_upkeep, "GRACE", 0.0)
+    monkeypatch.setattr(upkeep, "EVERY", 0.05)
+    monkeypatch.setattr(upkeep, "LOOK_AROUND", 1)
+    monkeypatch.setattr(upkeep, "GRACE", 0.0)
     foreign = world.layout.lake / "shop-lake" / "mine.txt"
     with world.flow() as flow:
         world.send("delivery.clicks", b"1")

@@ -5,9 +5,9 @@ What happens to an event, and where:
     ingest, wire    accept it                                        (process: front)
     streams         keep it: one fsynced log per stream and per delivery that is put to
       │
-    bus             rules: which events go where                     flow_bus.py, bus/router.py
-    streamsql       windows and filters, into other logs             flow_streamsql.py, streamsql/engine.py
-    topics          what is published, to whom it concerns           flow_topics.py, topics/subscriber.py
+    bus             rules: which events go where                     running/bus.py, bus/router.py
+    streamsql       windows and filters, into other logs             running/streamsql.py, streamsql/engine.py
+    topics          what is published, to whom it concerns           running/topics.py, topics/subscriber.py
       │
       │  a delivery reads its log at a position of its own           (process: flow, this module)
       ▼
@@ -20,12 +20,12 @@ What happens to an event, and where:
       │
       │  seal → write, fsync, rename → register                      delivery/flush.py
       ▼
-    lake            objects as plain files                           lake/files.py, flow_upkeep.py
+    lake            objects as plain files                           lake/files.py, running/upkeep.py
       │
       ▼
     query           SQL over objects and hot rows in one snapshot    (process: query)
     dashboards      tiles over queries, pushed live                  (process: front)
-    alerts          conditions on metrics and SQL, who is told       flow_alerts.py, alerts/evaluate.py
+    alerts          conditions on metrics and SQL, who is told       running/alerts.py, alerts/evaluate.py
 
 A position lives in the same commit as what came of the events before it, so there is nothing to
 reconcile after a crash: open, finish or undo the intents, read the positions, go on.
@@ -52,14 +52,6 @@ from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
 from forebay.errors import ForebayError, UsageError
-from forebay.flow_alerts import Alerts
-from forebay.flow_bus import Buses
-from forebay.flow_stream_tables import StreamTables
-from forebay.flow_streamsql import StreamSql
-from forebay.flow_tables import declare, qualified
-from forebay.flow_topics import Topics
-from forebay.flow_triggers import Functions, plain_host
-from forebay.flow_upkeep import Upkeep
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.lake.files import Files
@@ -68,6 +60,14 @@ from forebay.lake.section import buckets, versioned
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
+from forebay.running.alerts import Alerts
+from forebay.running.bus import Buses
+from forebay.running.stream_tables import StreamTables
+from forebay.running.streamsql import StreamSql
+from forebay.running.tables import declare, qualified
+from forebay.running.topics import Topics
+from forebay.running.triggers import Functions, plain_host
+from forebay.running.upkeep import Upkeep
 from forebay.streams.reader import Reader
 
 log = logging.getLogger(__name__)

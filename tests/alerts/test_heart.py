@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from forebay.flow_alert_heart import Heart
 from forebay.project.load import load
+from forebay.running.alert_heart import Heart
 from forebay.sections import SECTIONS
 from tests.harness import until
 

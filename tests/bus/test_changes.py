@@ -12,12 +12,12 @@ import pytest
 from forebay.bus.section import BusSpec, RuleSpec, TargetSpec
 from forebay.bus.wrap import Wrap
 from forebay.catalog.store import Store
-from forebay.flow_bus import Buses
-from forebay.flow_triggers import Functions
 from forebay.lake.notifications import Notices
 from forebay.layout import Layout
 from forebay.ports import Origin
 from forebay.project.model import Project, Ref
+from forebay.running.bus import Buses
+from forebay.running.triggers import Functions
 
 TARGET = Ref("delivery", "d")
 

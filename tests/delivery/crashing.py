@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from forebay import flow_upkeep
 from forebay.delivery.section import BufferSpec, DeliverySpec
 from forebay.errors import ForebayError
 from forebay.flow import Flow
 from forebay.layout import Layout
 from forebay.ports import Failure, Lines, Origin, Outcome, Transform
 from forebay.project.model import Location, Project, Ref
+from forebay.running import upkeep
 
 LOG = "streams.all"
 PROJECT_NAME = "shop"
@@ -64,7 +64,7 @@ def project() -> Project:
 
 
 def main(state: str, mode: str) -> None:
-    flow_upkeep.EVERY = 0.1
+    upkeep.EVERY = 0.1
     last = mode == "flush"
 
     def transform(name: str, spec: DeliverySpec, project: Project) -> Transform | None:

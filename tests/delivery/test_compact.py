@@ -9,16 +9,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from forebay import flow_upkeep
 from forebay.catalog.ledger import verify
 from forebay.catalog.store import open_reader
 from forebay.delivery import compact
+from forebay.running import upkeep
 from tests.delivery.world import World, eventually, spec
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(flow_upkeep, "EVERY", 0.05)
+    monkeypatch.setattr(upkeep, "EVERY", 0.05)
     made = World(
         tmp_path, {"clicks": spec(format="parquet", compression="snappy", table="clicks", prefix="")}
     )

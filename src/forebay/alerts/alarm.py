@@ -1,7 +1,7 @@
 """An alarm, ready to be looked at: what the project's section or CloudWatch's operations say, in one form.
 
 section ──▶ declared.py ─┐
-                         ├──▶ Alarm ──▶ flow_alerts.py
+                         ├──▶ Alarm ──▶ running/alerts.py
 wire ─────▶ shapes.py ───┘
 """
 

@@ -5,7 +5,7 @@ status {}                 how every delivery does
 replay {delivery}         process again what lies under the error prefix
 reload {}                 read the applied project again
 drain {}                  commit what is in hand; what is buffered stays buffered, on disk
-invoke {function, ...}    call a function: `flow_triggers.Functions.operations`
+invoke {function, ...}    call a function: `running.triggers.Functions.operations`
 object_*, bucket_*, ...   what changes objects: `lake.lake.Lake.operations`
 """
 
@@ -21,8 +21,6 @@ from typing import Any
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import NoServer, Unavailable
 from forebay.flow import Flow
-from forebay.flow_alert_desk import operations as alarm_operations
-from forebay.flow_follow import Questions
 from forebay.functions.invoke import Host
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import open_transform
@@ -31,6 +29,8 @@ from forebay.layout import Layout
 from forebay.ports import Transform
 from forebay.project.model import Project
 from forebay.project.secrets import secrets_of
+from forebay.running.alert_desk import operations as alarm_operations
+from forebay.running.follow import Questions
 from forebay.runtime import catalog_ops, endpoints, follow_ops
 from forebay.runtime.documents import effective_at
 from forebay.runtime.flow_meter import FlowMeter

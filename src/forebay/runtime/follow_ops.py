@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from forebay.flow_follow import Questions
 from forebay.ipc import Handler
 from forebay.project.model import Project
+from forebay.running.follow import Questions
 
 
 def handlers(questions: Questions, project: Callable[[], Project]) -> dict[str, Handler]:

@@ -18,11 +18,11 @@ from forebay.catalog.deliveries import COPIES
 from forebay.catalog.store import open_writer
 from forebay.db import open_db, told
 from forebay.errors import ForebayError
-from forebay.flow_tables import qualified
 from forebay.keyvalue.store import rename_table
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import Step
+from forebay.running.tables import qualified
 from forebay.runtime.subscription import PREFIX
 from forebay.streams.schema import ADDITIONS
 

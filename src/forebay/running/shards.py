@@ -27,7 +27,7 @@ Put = Callable[[apsw.Connection], None]
 
 
 class Keeper(Protocol):
-    """Where what was given up is kept: `flow_triggers.Functions`."""
+    """Where what was given up is kept: `triggers.Functions`."""
 
     @property
     def layout(self) -> Layout:

@@ -29,8 +29,6 @@ from forebay.beat import Beat
 from forebay.bus.pattern import compile_pattern
 from forebay.catalog.store import Store
 from forebay.errors import Unavailable
-from forebay.flow_function_times import FunctionTimes
-from forebay.flow_shards import Place, Put, Shards, dated
 from forebay.functions.invoke import Host, Invoker
 from forebay.functions.package import sweep
 from forebay.functions.queue import Queue, enqueue
@@ -44,6 +42,8 @@ from forebay.lake.objects import put as put_object
 from forebay.lake.section import errors_bucket
 from forebay.layout import Layout
 from forebay.project.model import Location, Project
+from forebay.running.function_times import FunctionTimes
+from forebay.running.shards import Place, Put, Shards, dated
 from forebay.streams.section import StreamSpec
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from forebay.clock import now_us
 from forebay.errors import NotFound, UsageError
-from forebay.flow_streamsql import SpanReader
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.streamsql import SpanReader
 from forebay.streamsql.job import compile_question
 from forebay.streamsql.plan import Plan
 from forebay.streamsql.section import StreamSqlSpec

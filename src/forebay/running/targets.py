@@ -4,7 +4,7 @@
     Caller    of a function: its position commits in the catalog, with the calls that are to be made
     Writer    into a log group, at least once
 
-Beside `flow_bus.py`, which opens them.
+Beside `bus.py`, which opens them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from forebay.catalog import consumers
 from forebay.catalog.store import Store
 from forebay.clock import SECOND, now_us
 from forebay.errors import Unavailable
-from forebay.flow_shards import Put
-from forebay.flow_triggers import Functions
 from forebay.functions.queue import enqueue
 from forebay.project.model import Location, Ref
+from forebay.running.shards import Put
+from forebay.running.triggers import Functions
 from forebay.topics.message import encode
 
 

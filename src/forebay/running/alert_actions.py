@@ -1,7 +1,7 @@
 """What follows from an alarm: topics are told, functions called, and the bus `default` if there is one.
 
 What is to be told is in `alerts.db` since the commit of the change that it tells of, and goes from there once it is
-done: at least once, with the same id; into a topic or a bus, once. Beside `flow_alerts.py`.
+done: at least once, with the same id; into a topic or a bus, once. Beside `alerts.py`.
 """
 
 from __future__ import annotations

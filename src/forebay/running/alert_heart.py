@@ -1,7 +1,7 @@
 """A heartbeat to a dead-man's switch: while this system runs it says so, so that somebody notices when it does not.
 
 A GET of the project's `telemetry.heartbeat`, again and again; one that fails is tried again at the next time. Beside
-`flow_alerts.py`.
+`alerts.py`.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ from forebay.bus.section import BusSpec
 from forebay.catalog import consumers
 from forebay.catalog.store import Store
 from forebay.delivery.consumer import Feed
-from forebay.flow_archives import Archives
-from forebay.flow_notices import BusNotices
-from forebay.flow_rule_times import RuleTimes
-from forebay.flow_targets import Caller, Copier, Writer
-from forebay.flow_triggers import Functions
 from forebay.lake.notifications import Notices
 from forebay.layout import Layout
 from forebay.project.model import Project, Ref
+from forebay.running.archives import Archives
+from forebay.running.notices import BusNotices
+from forebay.running.rule_times import RuleTimes
+from forebay.running.targets import Caller, Copier, Writer
+from forebay.running.triggers import Functions
 from forebay.streams.reader import Reader
 from forebay.streams.section import StreamSpec
 

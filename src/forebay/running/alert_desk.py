@@ -5,7 +5,7 @@
     alarm_history {name?, item?, start?, end?, raw?, ...}   lines of history, newest first; raw: their data as text
     alarm_chart {name, start, end}                     what it looks at, with its threshold or its band
 
-Times are UTC microseconds, those of a chart UTC seconds. Beside `flow_alerts.py`.
+Times are UTC microseconds, those of a chart UTC seconds. Beside `alerts.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from forebay.flow_alerts import Alerts, Watched
+from forebay.running.alerts import Alerts, Watched
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 HISTORY = ("name", "item", "start", "end", "before", "after", "most", "oldest_first")

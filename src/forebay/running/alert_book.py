@@ -1,6 +1,6 @@
 """The states of alarms as they are kept, and all that a change of one makes: a line of history, incidents, messages.
 
-One change is one commit. What is in memory is what is on disk: it moves after the commit. Beside `flow_alerts.py`.
+One change is one commit. What is in memory is what is on disk: it moves after the commit. Beside `alerts.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from forebay.alerts.standing import Standing
 from forebay.alerts.store import Alerts as Store
 from forebay.alerts.store import Line, forget, put_history, put_incident, put_standing
 from forebay.clock import now_us
-from forebay.flow_alert_actions import BUS, bus_payload, change_payload, due_of, notice_payload
+from forebay.running.alert_actions import BUS, bus_payload, change_payload, due_of, notice_payload
 
 log = logging.getLogger(__name__)
 

@@ -27,10 +27,10 @@ from forebay.bus.pattern import compile_pattern
 from forebay.catalog import consumers
 from forebay.catalog.store import Store
 from forebay.errors import ForebayError
-from forebay.flow_topic_ways import Running, Wanted, Ways
-from forebay.flow_triggers import Functions
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.topic_ways import Running, Wanted, Ways
+from forebay.running.triggers import Functions
 from forebay.streams.reader import Reader
 from forebay.topics.asking import Asker, Asking
 from forebay.topics.message import Message, filtered_by, rounded

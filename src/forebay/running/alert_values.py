@@ -5,7 +5,7 @@
     Sql      asks for the query's stamp, and the query again only if a table of it changed, it tells the time, or
              it was long ago; its values are kept as the metric `alerts.<name>.value`, for charts and for bands
 
-Each looker is used by one thread at a time. Beside `flow_alerts.py`.
+Each looker is used by one thread at a time. Beside `alerts.py`.
 """
 
 from __future__ import annotations

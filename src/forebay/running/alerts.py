@@ -1,13 +1,13 @@
 """Alarms in a running flow: what they look at, what became of it, and who is told.
 
-    lookers    data points of metrics, values of queries                 flow_alert_values.py
+    lookers    data points of metrics, values of queries                 alert_values.py
       │
       ▼
     judge      M of N, missing data, bands                               alerts/evaluate.py
       │
       │  one commit: the state, its line of history, the messages        alerts/store.py
       ▼
-    actions    topics, functions, the bus `default`                      flow_alert_actions.py
+    actions    topics, functions, the bus `default`                      alert_actions.py
 
 Queries are asked in threads of their own, so that a slow one holds up nobody. A look costs at most a share of the
 time, whatever it costs by itself. Beside `flow.py` as it needs several nouns.
@@ -36,12 +36,12 @@ from forebay.alerts.store import Alerts as Store
 from forebay.beat import Beat
 from forebay.clock import now_us
 from forebay.errors import ForebayError, NotFound, Unavailable
-from forebay.flow_alert_actions import Actions, Call
-from forebay.flow_alert_book import Book
-from forebay.flow_alert_heart import Heart
-from forebay.flow_alert_values import Clients, Looker, NotYet, chart, looker_of
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.alert_actions import Actions, Call
+from forebay.running.alert_book import Book
+from forebay.running.alert_heart import Heart
+from forebay.running.alert_values import Clients, Looker, NotYet, chart, looker_of
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +280,7 @@ class Alerts:
         return self._store
 
     def chart(self, name: str, start: int, end: int) -> dict[str, Any]:
-        """What an alarm looks at between two times (UTC seconds): see `flow_alert_values.chart`. Raises NotFound."""
+        """What an alarm looks at between two times (UTC seconds): see `alert_values.chart`. Raises NotFound."""
         watched = self._watched.get(name)
         if watched is None:
             raise NotFound("NoSuchAlarm", f"there is no alarm {name}")

@@ -1,6 +1,6 @@
 """How each kind of subscriber is reached: POSTs, mails, services, calls of functions, records of deliveries.
 
-Beside `flow_topics.py`, which decides who is told what.
+Beside `topics.py`, which decides who is told what.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import apsw
 
 from forebay import ipc
 from forebay.errors import Unavailable
-from forebay.flow_triggers import Functions
 from forebay.functions.queue import enqueue
 from forebay.layout import Layout
 from forebay.project.secrets import reveal, secrets_of
+from forebay.running.triggers import Functions
 from forebay.topics import mail, services
 from forebay.topics.message import Message
 from forebay.topics.post import Poster

@@ -1,0 +1,1 @@
+"""What `flow.py` connects: each noun's part of a running flow, with what it needs of the others handed to it."""
