@@ -99,9 +99,9 @@ def test_one_of_everything_has_nothing_wrong_with_it(everything: Project) -> Non
 
 
 def test_what_does_not_run_yet_is_checked_but_refused_with_its_place_and_reason(folder: Folder) -> None:
-    asked = folder.good("streams: {a: {}}\nlake:\n  shop: {versioning: true}\n")
+    asked = folder.good("streams: {a: {}}\ntopics:\n  ops: {region: eu-west-1}\n")
     (refused,) = unsupported(asked, SECTIONS)
-    assert refused.message == "`lake.shop.versioning` does not run yet"
+    assert refused.message == "`topics.ops.region` does not run yet"
     assert refused.code == "NotBuiltYet"
     assert refused.why
     assert refused.line == 4

@@ -43,9 +43,9 @@ def test_all_findings_are_printed_with_their_places(tmp_path: Path) -> None:
 
 
 def test_what_does_not_run_yet_is_refused_by_name(tmp_path: Path) -> None:
-    folder = project(tmp_path / "p", PLAIN + "lake:\n  plain: {versioning: true}\n")
+    folder = project(tmp_path / "p", PLAIN + "topics:\n  ops: {region: eu-west-1}\n")
     result = refused(folder)
-    assert "lake.plain.versioning" in result.err
+    assert "topics.ops.region" in result.err
     assert "does not run yet" in result.err
 
 
