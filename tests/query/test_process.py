@@ -278,9 +278,8 @@ def test_a_mistake_is_shown_with_its_line(asked: Callable[..., Result]) -> None:
     assert (refused.extra["column"], refused.extra["hint"]) == (3, "did you mean name?")
 
 
-@pytest.mark.parametrize("option", [["--follow"], ["--target", "aws"]])
-def test_what_is_not_built_says_so(asked: Callable[..., Result], option: list[str]) -> None:
-    refused = asked("SELECT 1", *option, fails=True).exception
+def test_what_is_not_built_says_so(asked: Callable[..., Result]) -> None:
+    refused = asked("SELECT 1", "--target", "aws", fails=True).exception
     assert isinstance(refused, ForebayError)
     assert refused.code == "NotBuilt"
 
