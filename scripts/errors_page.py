@@ -23,8 +23,9 @@ GROUPS = {
     "The project file and its parts": ("project", "dashboards", "simulate", "sections"),
     "At the door": ("ingest", "web", "access"),
     "In a log": ("streams", "event", "db"),
-    "On the way to the lake": ("functions", "delivery", "lake", "catalog", "flow"),
-    "SQL": ("query",),
+    "On the way to the lake": ("bus", "functions", "delivery", "lake", "catalog", "flow", "running"),
+    "SQL": ("query", "streamsql"),
+    "What is kept, counted and told": ("keyvalue", "telemetry", "alerts", "topics"),
     "Running": ("runtime", "cli", "sender", "reading", "ipc", "layout"),
 }
 

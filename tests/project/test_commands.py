@@ -147,6 +147,36 @@ def test_what_does_not_run_yet_is_a_warning(folder: Folder) -> None:
     assert "forebay.yaml:4:13 warning NotBuiltYet" in checked.stderr
 
 
+def test_a_query_that_is_no_sql_and_a_service_nobody_knows_are_found(folder: Folder) -> None:
+    folder.write(
+        {
+            "forebay.yaml": "name: shop\n"
+            "topics: {ops: {services: ['nosuch://x', 'json://127.0.0.1/told']}}\n"
+            "alerts:\n"
+            "  many: {when: '> 1', sql: SELEC 1, notify: topics.ops}\n"
+            "query:\n"
+            "  top: queries/top.sql\n"
+            "  made: create table t as select 1\n",
+            "queries/top.sql": "select a,\n  b from t\nwher c = 1",
+            "dashboards/d.yaml": "title: D\n"
+            "filters: {menu: {label: Menu, column: menu}}\n"
+            "tiles:\n"
+            "- {title: Good, kind: number, query: 'select count(*) from t where ${where} and at >= ${start}'}\n"
+            "- {title: Bad, kind: number, query: 'select count(*) fom t where ${where}'}\n",
+        }
+    )
+    checked = forebay("check", folder.root)
+    assert checked.returncode == 1
+    found = [line for line in checked.stderr.splitlines() if " error " in line]
+    assert [line.split(": ")[0] for line in found] == [
+        "forebay.yaml:2:27 error UnknownService",
+        "forebay.yaml:4:28 error NotSql",
+        "dashboards/d.yaml:5:1 error NotSql",
+        "queries/top.sql:3:6 error NotSql",
+    ], checked.stderr
+    assert "line 1 of the SQL, column 1" in checked.stderr
+
+
 def test_check_finds_the_project_upwards(folder: Folder) -> None:
     folder.write({"forebay.yaml": "name: shop\n", "functions/f.py": ""})
     checked = forebay("check", cwd=folder.root / "functions")

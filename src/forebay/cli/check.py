@@ -9,12 +9,13 @@ import click
 import msgspec
 
 from forebay.cli.cases import read_cases
+from forebay.cli.engines import engine_findings
 from forebay.cli.findings import show_findings
 from forebay.errors import ForebayError
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.jsonschema import schema_of
-from forebay.project.load import find_root, load, unsupported
+from forebay.project.load import FILE, find_root, load, unsupported
 from forebay.project.model import Project
 from forebay.project.plan import Step, plan, refused
 from forebay.sections import SECTIONS
@@ -42,19 +43,22 @@ def command(folder: Path | None, state: Path | None, schema: bool, as_json: bool
         findings = [
             *findings,
             *read_cases(root)[1],
+            *engine_findings(project),
             *_as_warnings(unsupported(project, SECTIONS)),
         ]
         applied, more = _applied(Layout(state or root / ".forebay"))
         steps = plan(applied, project, SECTIONS) if applied is not None else []
         findings += [*more, *_as_warnings(refused(steps, project, ()))]
+    findings.sort(key=lambda each: (each.file != FILE, each.file, each.line, each.column))
+    errors = any(finding.severity == "error" for finding in findings)
     if as_json:
         parts = {"findings": [finding.to_dict() for finding in findings]}
         print(json.dumps({**parts, "plan": [_step(step) for step in steps]}, ensure_ascii=False))
     else:
         show_findings(findings, root)
-        if project is not None:
+        if project is not None and not errors:
             _summary(project, findings, steps)
-    return 1 if any(finding.severity == "error" for finding in findings) else 0
+    return 1 if errors else 0
 
 
 def _as_warnings(findings: list[Finding]) -> list[Finding]:

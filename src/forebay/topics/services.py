@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from forebay.errors import Unavailable
 from forebay.topics.errors import Refused
@@ -23,14 +24,20 @@ class _Heard(logging.Handler):
             self.last = record.getMessage()
 
 
-def send(address: str, subject: str | None, text: str) -> None:
-    """Tell one service. Raises Refused for an address that the library does not know, Unavailable."""
+def knows(address: str) -> Any:
+    """The library's teller for an address. Raises Refused for one that it does not know."""
     import apprise  # noqa: PLC0415 - it is large, and only who tells services needs it
 
     teller = apprise.Apprise()
     if not teller.add(address):
         scheme = address.partition("://")[0]
         raise Refused("UnknownService", f"the notification library does not know this address of {scheme}://")
+    return teller
+
+
+def send(address: str, subject: str | None, text: str) -> None:
+    """Tell one service. Raises Refused for an address that the library does not know, Unavailable."""
+    teller = knows(address)
     heard = _Heard()
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
