@@ -1,4 +1,4 @@
-"""The operations of flow.sock for live questions: `follow_open`, `follow_next`, `follow_close`."""
+"""The operations of flow.sock for live questions: `follow_tables`, `follow_open`, `follow_next`, `follow_close`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 from forebay.ipc import Handler
 from forebay.project.model import Project
 from forebay.running.follow import Questions
+from forebay.running.follow_tables import tables
 
 
 def handlers(questions: Questions, project: Callable[[], Project]) -> dict[str, Handler]:
     """Each takes and gives MessagePack values, see `Questions`."""
+
+    async def follow_tables(_: dict[str, Any]) -> Any:
+        return {"tables": await asyncio.to_thread(lambda: tables(project()))}
 
     async def follow_open(args: dict[str, Any]) -> Any:
         begin = str(args.get("begin") or "latest")
@@ -25,4 +29,9 @@ def handlers(questions: Questions, project: Callable[[], Project]) -> dict[str, 
         await asyncio.to_thread(questions.close, str(args["id"]))
         return {}
 
-    return {"follow_open": follow_open, "follow_next": follow_next, "follow_close": follow_close}
+    return {
+        "follow_tables": follow_tables,
+        "follow_open": follow_open,
+        "follow_next": follow_next,
+        "follow_close": follow_close,
+    }

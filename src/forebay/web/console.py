@@ -13,6 +13,7 @@
     GET  /api/dashboards/NAME/filters/FILTER  the filter's choices
     GET  /api/dashboards/NAME/tiles/TILE.csv  (or .json) ?range=today&f.menu=x
     WS   /api/live                            see browser.py
+    GET  /api/follow/tables                   what a live question may read
     WS   /api/follow                          see follow.py
     GET  /healthz, /readyz
     GET  /metrics                             for Prometheus
@@ -26,6 +27,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +52,7 @@ from forebay.project.model import Project
 from forebay.streams.writer import Log
 from forebay.telemetry.prometheus import CONTENT_TYPE
 from forebay.web import follow
+from forebay.web.alarm_tiles import alarms_of, as_rows
 from forebay.web.browser import Browser, Statuses
 from forebay.web.console_alerts import alert_routes
 from forebay.web.console_answers import MAX_ROWS, body_of, broken, csv_of, failed, json_of, table_of
@@ -110,7 +113,9 @@ class Console:
 
     def __init__(self, ctx: ConsoleContext) -> None:
         self.ctx = ctx
-        self.hub = Hub(ctx.query, lambda error: awaited(self.ctx.project, error))
+        self.hub = Hub(
+            ctx.query, lambda error: awaited(self.ctx.project, error), partial(alarms_of, ctx.flow)
+        )
         self.statuses = Statuses(self._status_message)
         self._browsers: set[Browser] = set()
         self._static = StaticFiles()
@@ -139,6 +144,7 @@ class Console:
                 Route(dashboard + "/filters/{filter}", self._filter),
                 Route(dashboard + "/tiles/{tile}.{format}", self._tile),
                 WebSocketRoute("/api/live", self._live),
+                Route("/api/follow/tables", self._followed),
                 WebSocketRoute("/api/follow", self._follow),
                 Route("/api/{rest:path}", self._nothing, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/{rest:path}", self._page),
@@ -350,11 +356,15 @@ class Console:
         board = find(self.dashboards(), request.path_params["name"])
         tile = board.tile(request.path_params["tile"])
         kind = request.path_params["format"]
-        if tile is None or not tile.sql or kind not in {"csv", "json"}:
+        if tile is None or not tile.live or kind not in {"csv", "json"}:
             raise NotFound("NoSuchTile", f"dashboard {board.name} has no such tile of data")
-        span, chosen = self._chosen(request, board, tile)
-        sql = parameters.fill(tile.sql, board, tile, span, chosen)
-        answer = await ask_rows(self.ctx.query, sql, tile.database, MAX_CSV_ROWS if kind == "csv" else 1000)
+        if tile.kind == "alarm":
+            answer = await as_rows(self.ctx.flow, tile)
+        else:
+            span, chosen = self._chosen(request, board, tile)
+            sql = parameters.fill(tile.sql, board, tile, span, chosen)
+            most = MAX_CSV_ROWS if kind == "csv" else 1000
+            answer = await ask_rows(self.ctx.query, sql, tile.database, most)
         if kind == "csv":
             return await csv_of(answer, f"{board.name}-{tile.id}")
         return json_of(table_of(answer, ranges.zone(tile.timezone)))
@@ -367,6 +377,9 @@ class Console:
             await browser.serve()
         finally:
             self._browsers.discard(browser)
+
+    async def _followed(self, _: Request) -> Response:
+        return json_of(await self.ctx.flow.call("follow_tables"))
 
     async def _follow(self, websocket: WebSocket) -> None:
         await websocket.accept()

@@ -3,7 +3,7 @@ import { count, duration, written } from "./format";
 import { go, useNow, type Place } from "./hooks";
 import { Icon } from "./icons";
 import { useAgain } from "./keyvalue";
-import { Empty, Problem } from "./parts";
+import { Badge, Empty, Problem } from "./parts";
 import { Chart } from "./tile";
 
 interface Alarm {
@@ -16,14 +16,8 @@ interface Line { id: number; at: number; item: string; summary: string; data: { 
 interface Found { alarms: Alarm[]; incidents: Incident[]; failing: Record<string, string> }
 interface One { alarm: Alarm; chart: { option?: object; why?: string | null; learning?: number | null }; history: Line[] }
 
-const SAID: Record<string, string> = { ALARM: "alarm", OK: "ok", INSUFFICIENT_DATA: "no data" };
 const SPANS: [string, number][] = [["1 h", 3600], ["3 h", 10800], ["1 d", 86400], ["7 d", 604800]];
 const ORDER = ["ALARM", null, "INSUFFICIENT_DATA", "OK"];
-
-function Badge({ state }: { state: string | null }) {
-  const kind = state === "ALARM" ? "bad" : state === "OK" ? "good" : "unsure";
-  return <span class={`badge ${kind}`}>{state === null ? "refused" : SAID[state] ?? state}</span>;
-}
 
 const since = (at: number, now: number) => duration(Math.max(1, Math.round((now - at / 1000) / 1000)));
 const written_ = (at: number) => new Date(at / 1000).toLocaleString();

@@ -48,6 +48,14 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+const STATES: Record<string, string> = { ALARM: "alarm", OK: "ok", INSUFFICIENT_DATA: "no data" };
+
+// The state of an alarm; null is one that is refused.
+export function Badge({ state }: { state: string | null }) {
+  const kind = state === "ALARM" ? "bad" : state === "OK" ? "good" : "unsure";
+  return <span class={`badge ${kind}`}>{state === null ? "refused" : STATES[state] ?? state}</span>;
+}
+
 export function Copy({ text }: { text: string }) {
   const [done, set] = useState(false);
   const copy = async () => {

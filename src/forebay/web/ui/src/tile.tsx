@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { AlarmTile } from "./alarmtile";
 import { failureOf, get } from "./api";
 import type { Drawn } from "./charts";
 import { ago, duration } from "./format";
@@ -77,7 +78,7 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
       <header class="tile-head">
         <h2 id={heading} title={spec.description}>{spec.title || spec.id}</h2>
         <div class="tile-tools">
-          <button class="quiet" onClick={() => setSqlOpen(!sqlOpen)} aria-pressed={sqlOpen} aria-label={`SQL of ${spec.title}`} title="Show the SQL"><Icon name="code" size={15} /></button>
+          {spec.sql && <button class="quiet" onClick={() => setSqlOpen(!sqlOpen)} aria-pressed={sqlOpen} aria-label={`SQL of ${spec.title}`} title="Show the SQL"><Icon name="code" size={15} /></button>}
           {spec.kind !== "table" && (
             <button class="quiet" onClick={() => setAsTable(!asTable)} aria-pressed={asTable} aria-label={`${spec.title} as ${asTable ? "chart" : "table"}`} title={asTable ? "View as chart" : "View as table"}>
               <Icon name={asTable ? "chart" : "table"} size={15} />
@@ -94,6 +95,7 @@ export function Tile({ spec, news, query, address }: { spec: Spec; news: TileNew
           : shown.waits ? <Waiting waits={shown.waits} small={spec.kind === "number"} />
           : asTable ? <AsTable address={address} query={query} rev={news?.rev ?? 0} title={spec.title} />
           : shown.number && shown.state === "ok" ? <Number_ shown={shown.number} label={spec.compare ?? ""} />
+          : shown.alarms ? (shown.alarms.length ? <AlarmTile alarms={shown.alarms} title={spec.title} /> : <Empty title="No alarm is in such a state" />)
           : shown.state === "empty" && !(spec.kind === "number") ? <Empty title="No rows in this range" />
           : shown.number ? <Number_ shown={shown.number} label={spec.compare ?? ""} />
           : shown.table ? <DataTable table={shown.table} caption={spec.title} />

@@ -33,9 +33,13 @@ export interface NumberShown {
   value: number | null; text: string; spark?: object;
   before?: { value: number | null; text: string; change?: number };
 }
+export interface AlarmShown {
+  name: string; state: string | null; since: number | null; told: string | null; reason: string | null; description: string | null;
+  when: string | null; value: number | null; error: string | null;
+}
 export interface Shown {
   state: "ok" | "empty" | "error" | "waiting"; option?: Record<string, unknown>; number?: NumberShown; table?: Table;
-  note?: string; range?: string; error?: Failure; waits?: { table: string; crawler: string; place: string };
+  note?: string; range?: string; error?: Failure; waits?: { table: string; crawler: string; place: string }; alarms?: AlarmShown[];
 }
 export interface TileNews { tile: string; rev: number; ran_at: number; changed_at: number | null; cost_ms: number; interval: number; shown?: Shown }
 
