@@ -104,6 +104,10 @@ def test_objects_through_the_api(aws: AwsCli, bucket: str, folder: Path) -> None
     found = aws("s3api", "list-objects-v2", "--bucket", bucket, "--query", "Contents[].Key")
     assert found == ["copy", "k"]
     aws("s3api", "wait", "object-exists", *s3)
+    asked = ("--expression", "SELECT _1 FROM S3Object WHERE _1 > 9", "--expression-type", "SQL")
+    forms = ("--input-serialization", "CSV={}", "--output-serialization", "JSON={}")
+    aws("s3api", "select-object-content", *s3, *asked, *forms, "selected")
+    assert (folder / "selected").read_text() == '{"_1":"0123456789"}\n'
     gone = "Objects=[{Key=copy},{Key=k}]"
     assert len(aws("s3api", "delete-objects", "--bucket", bucket, "--delete", gone)["Deleted"]) == 2
     with pytest.raises(Refused, match=r"\(404\)"):

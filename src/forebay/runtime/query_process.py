@@ -3,6 +3,7 @@
 query {sql, database?, seconds?, max_rows?, id?}   columns, Arrow rows and statistics, or QueryFailed
 rows  {sql, database?, seconds?, max_rows?, caller?}   the same with plain values instead of Arrow
 export, unload                                results as files: `query_export`
+select, select_next, select_close             S3 Select: `query_select`
 cancel {id}                                    end the query that was given this id
 stamp {sql, database?}                        a text that changes when a table of the query does
 status {}                                     what it has done and holds
@@ -37,6 +38,7 @@ from forebay.runtime.options import Options
 from forebay.runtime.query_export import Exports
 from forebay.runtime.query_insights import Insights
 from forebay.runtime.query_rights import permit_of
+from forebay.runtime.query_select import Selects
 from forebay.streams.reader import opener
 from forebay.telemetry.log import follow
 
@@ -111,6 +113,7 @@ class Desk:
         """The operations of query.sock."""
         exports = Exports(self._layout, self._answer)
         self._insights = Insights(self._layout)
+        self._selects = Selects(self._layout)
 
         async def query(args: dict[str, Any]) -> Any:
             return await self._run(lambda: self.query(**args))
@@ -157,6 +160,7 @@ class Desk:
             "reload": reload,
             "drain": drain,
             **self._insights.operations(),
+            **self._selects.operations(),
         }
 
     async def _run(self, work: Callable[[], Any]) -> Any:

@@ -1,16 +1,10 @@
-"""SubscribeToShard: records pushed as they come, for five minutes, in AWS's event-stream framing.
-
-A message is a length, the headers' length, their checksum, the headers, a payload and a checksum of all
-(https://docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html).
-"""
+"""SubscribeToShard: records pushed as they come, for five minutes, in AWS's event-stream framing."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
-import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import cbor2
@@ -24,6 +18,7 @@ from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, shard_id, 
 from forebay.wire.kinesis.consumers import consumer_of
 from forebay.wire.kinesis.read import behind, cborable, children, jsonable, numbered, read_shard, since
 from forebay.wire.protocol import cbor11
+from forebay.wire.protocol.eventstream import CONTENT_TYPE, message
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
 
@@ -34,18 +29,6 @@ SAY_EVERY = 1.0
 MOST = 1000
 
 _active: dict[tuple[int, str, int], float] = {}
-
-
-def message(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """One message."""
-    encoded = b"".join(
-        bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(value.encode())) + value.encode()
-        for name, value in headers.items()
-    )
-    prelude = struct.pack(">II", 16 + len(encoded) + len(payload), len(encoded))
-    head = prelude + struct.pack(">I", zlib.crc32(prelude))
-    whole = head + encoded + payload
-    return whole + struct.pack(">I", zlib.crc32(whole))
 
 
 def _event(kind: str, payload: Any, protocol: str) -> bytes:
@@ -86,7 +69,7 @@ async def subscribe_to_shard(asked: Asked, given: Json) -> Response:
             f"Another active subscription exists for this consumer: {consumer} on {shard_id(number)}.",
         )
     headers = {
-        "content-type": "application/vnd.amazon.eventstream",
+        "content-type": CONTENT_TYPE,
         "x-amzn-requestid": asked.request.request_id,
     }
     return Response(200, headers, stream=_pushed(asked, found.name, shard.number, offset, key))

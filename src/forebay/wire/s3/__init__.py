@@ -20,6 +20,7 @@ from forebay.wire.s3 import (
     post,
     replication,
     restore,
+    select,
     tags,
     website,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "post",
     "replication",
     "restore",
+    "select",
     "tags",
     "website",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from forebay.lake.files import Files
+from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, customer_key, sums
@@ -49,7 +50,7 @@ class Source:
     found: Object
     fd: int
     versioned: bool
-    opened_by: customer_key.Opened | None = None
+    opened_by: Opened | None = None
 
     def close(self) -> None:
         """Let go of the file."""

@@ -18,52 +18,18 @@ import hashlib
 import hmac
 import os
 import secrets
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from itertools import accumulate
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
+from forebay.lake.sealed import Opened, Seal
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import invalid
 from forebay.wire.service import Json
 
 ALGORITHM = "AES256"
 SIZE = 32
-_BLOCK = 16
 _HEADER = "x-amz-server-side-encryption"
 _WHAT = "Requests specifying Server Side Encryption with Customer provided keys must provide"
-
-
-class Context(Protocol):
-    """A cipher under way; encrypting and decrypting are the same."""
-
-    def update(self, data: Any, /) -> bytes:
-        """As many bytes as are given, turned."""
-
-
-@cache
-def _ciphers() -> Any:
-    # Loaded by the first request with a key: few ever have one.
-    return import_module("cryptography.hazmat.primitives.ciphers")
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What turns the bytes of one object."""
-
-    key: bytes
-
-    def context(self, nonce: bytes, at: int = 0) -> Context:
-        """The cipher of a piece, from its byte `at` on."""
-        parts = _ciphers()
-        block, skipped = divmod(at, _BLOCK)
-        counter = nonce + block.to_bytes(8, "big")
-        context: Context = parts.Cipher(parts.algorithms.AES(self.key), parts.modes.CTR(counter)).encryptor()
-        context.update(bytes(skipped))
-        return context
 
 
 class Sealing:
@@ -81,25 +47,6 @@ class Sealing:
     def etag(self, md5: bytes) -> str:
         """The ETag of what was encrypted: as long as an MD5, and says nothing of the bytes, as on S3."""
         return hashlib.md5(self._nonce + md5, usedforsecurity=False).hexdigest()
-
-
-class Opened:
-    """Decrypts an object's bytes, wherever in it they are."""
-
-    def __init__(self, seal: Seal, pieces: Sequence[Sequence[Any]]) -> None:
-        self._seal = seal
-        self._nonces = [bytes.fromhex(nonce) for _, nonce in pieces]
-        self._starts = [0, *accumulate(size for size, _ in pieces)]
-
-    def turn(self, data: bytes, at: int) -> bytes:
-        """What `data`, which was read at byte `at` of the file, is."""
-        turned = bytearray()
-        while len(turned) < len(data):
-            here = at + len(turned)
-            piece = bisect_right(self._starts, here) - 1
-            rest = data[len(turned) : len(turned) + self._starts[piece + 1] - here]
-            turned += self._seal.context(self._nonces[piece], here - self._starts[piece]).update(rest)
-        return bytes(turned)
 
 
 def key_of(given: Json, *, source: bool = False) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from forebay.errors import ForebayError, Unavailable
+from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
@@ -253,7 +254,7 @@ def _part(found: Object, number: int, answer: Json) -> tuple[int, int]:
     return first, first + int(parts[number - 1][0])
 
 
-async def _pieces(fd: int, first: int, beyond: int, by: customer_key.Opened | None) -> AsyncIterator[bytes]:
+async def _pieces(fd: int, first: int, beyond: int, by: Opened | None) -> AsyncIterator[bytes]:
     try:
         while first < beyond:
             piece = await in_thread(customer_key.read, fd, min(BLOCK, beyond - first), first, by)
