@@ -63,6 +63,11 @@ class Layout:
         return self.root / "cache"
 
     @property
+    def lookups(self) -> Path:
+        """Tables that events in open windows of stream queries were joined with, as they were; flow owns it."""
+        return self.root / "lookups"
+
+    @property
     def code(self) -> Path:
         """Functions' code that was uploaded, unpacked, by the hash of its zip file."""
         return self.root / "functions"

@@ -7,7 +7,7 @@ import json
 import random
 from typing import Any
 
-from tests.streamsql import words
+from tests.streamsql import joined, words
 
 SOURCE = """\
 CREATE TABLE activity (
@@ -199,12 +199,21 @@ def events(chance: random.Random, count: int) -> list[str]:
     return found
 
 
-SHAPES |= words.SHAPES
+SHAPES |= words.SHAPES | joined.SHAPES
 
 
 def case(name: str, seed: int, count: int) -> dict[str, Any]:
     columns, query = SHAPES[name]
     made = words if name in words.SHAPES else None
+    if name in joined.SHAPES:
+        chance = random.Random(f"{name} {seed}")
+        return {
+            "name": name,
+            "seed": seed,
+            "ddl": [joined.SOURCE, sink(columns)],
+            **joined.tables(query, chance),
+            "events": events(chance, count),
+        }
     return {
         "name": name,
         "seed": seed,

@@ -1,7 +1,8 @@
 """Runs cases in Flink itself: `python flink_rows.py < cases.json > rows.json`, in an environment with apache-flink.
 
 A case is {"ddl": [...], "insert": "...", "events": [...]}: statements as a user writes them, the first table read, the
-last one written. Each table is shadowed by one over files, which has its columns, watermark and computed columns; the
+last one written; `tables` are others with their rows, and `asked` is the INSERT for Flink where it has no words of its
+own for it without a server of its own. Each table is shadowed by one over files, which has its columns, watermark and computed columns; the
 INSERT is run as it is, and what Flink writes is given back line by line. Watermarks go out after every event.
 """
 
@@ -45,7 +46,14 @@ def rows(tables: Any, case: dict[str, Any], folder: Path) -> list[str]:
             f" 'json.timestamp-format.standard'='{standard}') LIKE {name}"
             " (INCLUDING ALL EXCLUDING OPTIONS EXCLUDING PARTITIONS)"
         )
-    tables.execute_sql(case["insert"]).wait()
+    for name, table in case.get("tables", {}).items():
+        path = folder / f"{name}.json"
+        path.write_text("".join(json.dumps(row) + "\n" for row in table["rows"]))
+        tables.execute_sql(f"DROP TABLE IF EXISTS {name}")
+        tables.execute_sql(
+            f"CREATE TABLE {name} ({table['columns']}) WITH ('connector'='filesystem', 'path'='{path}', 'format'='json')"
+        )
+    tables.execute_sql(case.get("asked") or case["insert"]).wait()
     written = sorted(path for path in (folder / "out").rglob("*") if path.is_file())
     return [line for path in written for line in path.read_text().splitlines()]
 

@@ -6,23 +6,41 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from forebay.streamsql.engine import Engine, Events
 from forebay.streamsql.job import compile_job
+from forebay.streamsql.references import Reference, flink_type
 from forebay.streamsql.spans import ShardSpan
 
 
 def ours(case: dict[str, Any], cut: int) -> list[Any]:
     """The rows of a case, in an order of their own."""
     found: list[bytes] = []
-    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]])):
+    tables = case.get("tables", {})
+    known = tuple(reference(name, table["columns"]) for name, table in tables.items())
+    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]]), None, known):
         engine = Engine(plan)
         try:
+            for lookup in plan.lookups:
+                rows = tables[lookup.reference.name]["rows"]
+                engine.give(
+                    lookup,
+                    pa.table({name: [row.get(name) for row in rows] for name, _ in lookup.columns}),
+                )
             for at in range(0, len(case["events"]), cut):
                 found += engine.feed(some(case["events"], at, cut), [ShardSpan(0)]).records
             found += engine.finish().records
         finally:
             engine.close()
     return in_order(found)
+
+
+def reference(name: str, columns: str) -> Reference:
+    """A table of the catalog with these columns."""
+    typed = [column.split() for column in columns.split(", ")]
+    types = [(name, flink_type(kind.lower())) for name, kind in typed]
+    return Reference("shop", name, "", tuple((name, type_) for name, type_ in types if type_ is not None))
 
 
 def some(events: Sequence[str], at: int, count: int) -> Events:

@@ -11,9 +11,13 @@ from forebay.project.load import load
 from forebay.sections import SECTIONS
 from forebay.streamsql.job import compile_job
 from tests.projects import project
+from tests.streamsql import joined
 from tests.streamsql.cases import SOURCE, TUMBLE, sink
+from tests.streamsql.runner import reference
 
 SINK = sink("a BIGINT, b BIGINT")
+PRODUCTS = reference("products", joined.COLUMNS)
+PAIRED = "CREATE VIEW paired AS SELECT a.ts, p.name FROM activity a JOIN products p ON a.kind = p.kind"
 PROJECT = """\
 name: shop
 streams:
@@ -26,14 +30,34 @@ streamsql:
 
 def said(insert: str, *before: str) -> UsageError:
     with pytest.raises(UsageError) as raised:
-        compile_job(";\n".join([SOURCE, SINK, *before, insert]))
+        compile_job(";\n".join([SOURCE, SINK, *before, insert]), None, (PRODUCTS,))
     return raised.value
 
 
 @pytest.mark.parametrize(
     ("query", "what"),
     [
-        ("SELECT a.user_id, 1 FROM activity a JOIN activity b ON a.user_id = b.user_id", "JOIN"),
+        ("SELECT a.user_id, 1 FROM activity a JOIN activity b ON a.user_id = b.user_id", "a JOIN of streams"),
+        ("SELECT user_id, 1 FROM activity, products", "a join by a comma"),
+        ("SELECT user_id, 1 FROM activity CROSS JOIN products", "CROSS"),
+        ("SELECT user_id, 1 FROM activity JOIN products USING (kind)", "USING"),
+        (
+            "SELECT user_id, 1 FROM products p JOIN activity a ON a.kind = p.kind",
+            "a table of the catalog before the stream",
+        ),
+        (
+            "SELECT user_id, 1 FROM activity a RIGHT JOIN products p ON a.kind = p.kind",
+            "RIGHT JOIN with a table of the catalog",
+        ),
+        (
+            "SELECT user_id, 1 FROM activity a LEFT JOIN products p ON a.kind = p.kind",
+            "LEFT JOIN without FOR SYSTEM_TIME AS OF",
+        ),
+        (
+            "SELECT user_id, 1 FROM activity a JOIN products FOR SYSTEM_TIME AS OF a.ts AS p ON a.kind = p.kind",
+            "FOR SYSTEM_TIME AS OF event time",
+        ),
+        ("SELECT weight, 1 FROM products", "a query that reads no stream"),
         ("SELECT user_id, 1 FROM activity UNION SELECT user_id, 2 FROM activity", "UNION"),
         ("SELECT user_id, COUNT(*) FROM activity GROUP BY user_id", "an aggregate without a window of time"),
         ("SELECT DISTINCT user_id, 1 FROM activity", "SELECT DISTINCT"),
@@ -66,6 +90,23 @@ def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:
     [
         ("SELECT nobody, 1 FROM activity", "there is no column nobody"),
         ("SELECT user_id, 1 FROM nowhere", "there is no table nowhere"),
+        (
+            "SELECT user_id, kind FROM activity a JOIN products p ON a.kind = p.kind",
+            "the column kind is in a and in p",
+        ),
+        (
+            "SELECT user_id, p.size FROM activity a JOIN products p ON a.kind = p.kind",
+            "p has no column size",
+        ),
+        (
+            "SELECT user_id, 1 FROM activity a JOIN products FOR SYSTEM_TIME AS OF a.kind AS p ON a.kind = p.kind",
+            "FOR SYSTEM_TIME AS OF takes a column of the stream that is processing time",
+        ),
+        (
+            "SELECT window_start, 1 FROM TABLE(TUMBLE(TABLE paired, DESCRIPTOR(ts), INTERVAL '5' SECOND)) "
+            "GROUP BY window_start, window_end",
+            "a window is over a column with a WATERMARK, which ts is not",
+        ),
         ("SELECT user_id FROM activity", "found takes 2 columns, and the query gives 1"),
         ("SELECT user_id, kind FROM activity", "kind is VARCHAR(30), and found.b is BIGINT"),
         ("SELECT user_id, units FROM activity WHERE kind", "a condition is BOOLEAN, not VARCHAR(30)"),
@@ -80,7 +121,7 @@ def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:
     ],
 )
 def test_what_flink_would_not_take_either_is_said(query: str, message: str) -> None:
-    error = said(f"INSERT INTO found {query}")
+    error = said(f"INSERT INTO found {query}", PAIRED)
     assert (error.code, error.message) == ("StreamSqlInvalid", message)
 
 

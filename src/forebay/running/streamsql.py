@@ -1,4 +1,4 @@
-"""Stream SQL in a running flow: a thread for each INSERT, from its stream's log into its sink's.
+"""Stream SQL in a running flow: a thread for each INSERT, from its source's log into its sink's.
 
     log ─▶ engine (windows) ─▶ rows, appended to the sink's log in one commit with the position and with what is
                                needed to have the open windows again: from where to read, and the watermarks there
@@ -25,10 +25,12 @@ from forebay.errors import Unavailable
 from forebay.event import Batch
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.lookups import Lookups, forget
 from forebay.streams.reader import Reader
 from forebay.streams.shards import ShardMap, load
 from forebay.streamsql.job import compile_job
 from forebay.streamsql.plan import Plan
+from forebay.streamsql.references import references
 from forebay.streamsql.section import StreamSqlSpec
 from forebay.streamsql.spans import NEVER, ShardSpan
 
@@ -55,9 +57,10 @@ class StreamSql:
     def apply(self, project: Project) -> None:
         """The queries there are from now on: one that changed begins anew at its position, with no open windows."""
         wanted: dict[str, Plan] = {}
+        known = references(project)
         for name, spec in project.of(StreamSqlSpec).items():
             if spec.sql is not None:
-                for plan in compile_job(spec.sql, spec.idle_ms, note=spec.note):
+                for plan in compile_job(spec.sql, spec.idle_ms, known, note=spec.note):
                     wanted[f"streamsql.{name}/{plan.name}"] = plan
         with self._lock:
             for consumer, query in list(self._running.items()):
@@ -65,6 +68,7 @@ class StreamSql:
                 if same is None or same.fingerprint != query.plan.fingerprint:
                     del self._running[consumer]
                     query.stop(STOP_SECONDS)
+            forget(self._layout, list(wanted))
             for consumer, plan in wanted.items():
                 if consumer not in self._running:
                     self._running[consumer] = Query(consumer, plan, self._layout)
@@ -103,7 +107,13 @@ class Query(Attempts):
         self.position = self.needed = self.head = 0
         self.begun = False
         self._layout = layout
-        self._figures: dict[str, Any] = {"late": 0, "unreadable": 0, "watermark": None, "held": 0}
+        self._figures: dict[str, Any] = {
+            "late": 0,
+            "unreadable": 0,
+            "refused": 0,
+            "watermark": None,
+            "held": 0,
+        }
 
     def status(self) -> dict[str, Any]:
         """How far it is, in events and in time, what came too late and what ails it."""
@@ -151,6 +161,7 @@ class Run:
         self._stopping = stopping
         self._reader = SpanReader(layout.log(query.log_name), query.log_name)
         self._engine = Engine(query.plan)
+        self._tables = Lookups(query.plan, layout, query.consumer, self._engine)
         self._last = Fed()
         self._position = 0
 
@@ -161,6 +172,7 @@ class Run:
             self._read()
         finally:
             self._reader.close()
+            self._tables.close()
             self._engine.close()
 
     def _attach(self) -> None:
@@ -185,15 +197,18 @@ class Run:
             and state["position"] == self._position
         ):
             self._engine.restore(state)
-            self._again(int(state["replay"]))
+            self._again(int(state["replay"]), state.get("tables") or ())
             self._engine.resume(state)
         self._told()
+        self._tables.fresh(self._position)
+        self._told()
 
-    def _again(self, at: int) -> None:
-        """Read what the open windows are made of; what came of it is in the sink."""
-        while at < self._position and not self._stopping.is_set():
-            batches = self._reader.read(at, max_bytes=READ_BYTES)
-            at = self._fed(batches, at, self._position, quiet=True)
+    def _again(self, at: int, tables: Sequence[Any]) -> None:
+        """Read what the open windows are made of, with the tables of then; what came of it is in the sink."""
+        for end in self._tables.again(tables, at, self._position) if at < self._position else ():
+            while at < end and not self._stopping.is_set():
+                batches = self._reader.read(at, max_bytes=READ_BYTES)
+                at = self._fed(batches, at, end, quiet=True)
 
     def _read(self) -> None:
         query = self._query
@@ -204,6 +219,7 @@ class Run:
             query.head = self._reader.head()
             batches = self._reader.read(position, max_bytes=READ_BYTES) if query.head > position else []
             if batches:
+                self._tables.fresh(position)
                 position = self._fed(batches, position, None, quiet=False)
                 taken += self._last.taken
             elif query.plan.source.processing:
@@ -229,6 +245,7 @@ class Run:
         """Append, if the position is still what it was; if not, what was appended then is on disk already."""
         query, fed = self._query, self._last
         state = {**self._engine.state(position), "position": position}
+        state["tables"] = self._tables.state(int(state["replay"]))
         self._front.call(
             "append",
             target=str(query.plan.sink.ref),
@@ -245,16 +262,20 @@ class Run:
         )
         fed.records = []
         self._position = position
+        self._tables.committed()
         self._told(int(state["replay"]))
 
     def _told(self, needed: int | None = None) -> None:
         engine = self._engine
-        figures = {
+        figures: dict[str, Any] = {
             "late": engine.late,
             "unreadable": engine.unreadable,
+            "refused": engine.refused,
             "watermark": None if engine.marks.now <= NEVER else engine.marks.now,
             "held": engine.held,
         }
+        if self._query.plan.lookups:
+            figures["tables"] = self._tables.status()
         if needed is None:
             needed = int(engine.state(self._position)["replay"])
         self._query.tell(figures, self._position, needed)

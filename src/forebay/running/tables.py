@@ -19,6 +19,7 @@ from forebay.project.model import Project, Ref
 from forebay.streams.section import StreamSpec
 from forebay.streamsql.job import compile_job
 from forebay.streamsql.nodes import Type
+from forebay.streamsql.references import references
 from forebay.streamsql.section import StreamSqlSpec
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def sinks(project: Project) -> dict[Ref, list[tuple[str, str]]]:
     found: dict[Ref, list[tuple[str, str]]] = {}
     for spec in project.of(StreamSqlSpec).values():
         try:
-            plans = compile_job(spec.sql or "", spec.idle_ms, note=spec.note)
+            plans = compile_job(spec.sql or "", spec.idle_ms, references(project), note=spec.note)
         except UsageError:  # said by the check
             continue
         for plan in plans:

@@ -63,7 +63,7 @@ class Decoder:
         columns = {name: whole(raw.column(name)) for name in _HIDDEN}
         slow: list[int] = []
         for at, (text, (name, type_)) in enumerate(zip(texts, self._columns, strict=True)):
-            typed = quick(text, type_, self._source.table.iso)
+            typed = quick(text, type_, self._source.table.iso_of(name))
             columns[name] = text if typed is None else typed
             if typed is None:
                 slow.append(at)
@@ -124,7 +124,7 @@ class Decoder:
         items, bad = [], []
         for at in slow:
             name, type_ = self._columns[at]
-            items.append(f"{_value(f't{at}', name, type_, table.iso)} AS v{at}")
+            items.append(f"{_value(f't{at}', name, type_, table.iso_of(name))} AS v{at}")
             if type_.name not in (*TEXTS, "BOOLEAN", "DECIMAL"):
                 bad.append(f"(t{at} IS NOT NULL AND v{at} IS NULL)")
         judged = ", " + (" OR ".join(bad)) + " AS bad" if bad and not table.lenient else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -14,16 +15,21 @@ from forebay.streamsql.types import FLOATS, TEXTS, TIMES, literal, quoted
 
 def output_sql(plan: Plan) -> str:
     """The plan's output as `__event`, the JSON of a row, and `__by0...`, the values the sink is partitioned by."""
-    parts = []
-    for at, (name, type_) in enumerate(plan.columns):
-        parts.append(literal(("," if at else "{") + json.dumps(name, ensure_ascii=False) + ":"))
-        parts.append(f"coalesce({_json(quoted(name), type_, plan.sink.iso)}, 'null')")
     types = dict(plan.columns)
     keys = "".join(
         f", {_text(quoted(name), types[name], plan.sink.iso)} AS __by{at}"
         for at, name in enumerate(plan.sink.partitioned)
     )
-    return f"SELECT concat({', '.join(parts)}, '}}') AS __event{keys} FROM ({plan.output})"
+    return f"SELECT {object_sql(plan.columns, plan.sink.iso)} AS __event{keys} FROM ({plan.output})"
+
+
+def object_sql(columns: Sequence[tuple[str, Type]], iso: bool) -> str:
+    """The JSON object of these columns."""
+    parts = []
+    for at, (name, type_) in enumerate(columns):
+        parts.append(literal(("," if at else "{") + json.dumps(name, ensure_ascii=False) + ":"))
+        parts.append(f"coalesce({json_sql(quoted(name), type_, iso)}, 'null')")
+    return f"concat({', '.join(parts)}, '}}')" if parts else "'{}'"
 
 
 def _text(column: str, type_: Type, iso: bool) -> str:
@@ -37,7 +43,8 @@ def _text(column: str, type_: Type, iso: bool) -> str:
     return column
 
 
-def _json(column: str, type_: Type, iso: bool) -> str:
+def json_sql(column: str, type_: Type, iso: bool) -> str:
+    """The JSON of a value; NULL is NULL."""
     if type_.name in TEXTS:
         return f"CAST(to_json({column}) AS VARCHAR)"
     if type_.of:

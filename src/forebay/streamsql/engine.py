@@ -16,17 +16,17 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql import raw
+from forebay.streamsql import buses, encode, raw
 from forebay.streamsql.arrow import Array
 from forebay.streamsql.decode import Decoder
-from forebay.streamsql.encode import events, keys_of, output_sql
+from forebay.streamsql.encode import events, keys_of
 from forebay.streamsql.marks import Marks
-from forebay.streamsql.plan import Plan
+from forebay.streamsql.plan import Lookup, Plan
 from forebay.streamsql.processing import GRACE_MS, clocked
 from forebay.streamsql.sessions import Sessions
 from forebay.streamsql.spans import ShardSpan
 from forebay.streamsql.state import Windows
-from forebay.streamsql.types import MACROS
+from forebay.streamsql.types import MACROS, duck, quoted
 
 REMEMBERED = 512
 
@@ -61,6 +61,8 @@ class Engine:
         self.plan = plan
         self.late = 0
         self.unreadable = 0
+        self.refused = 0
+        """Rows that are no events of the bus that they are written to."""
         self.marks = Marks()
         self._idle = plan.idle
         self._db = duckdb.connect(
@@ -68,12 +70,30 @@ class Engine:
         )
         self._db.execute(MACROS)
         self._decoder = Decoder(self._db, plan.source)
-        self._output = output_sql(plan)
+        self._output = (buses if plan.sink.ref.noun == "bus" else encode).output_sql(plan)
         self._windows: Windows | Sessions | None = None
         if plan.windowed is not None:
             made = Sessions if plan.windowed.window.kind == "SESSION" else Windows
             self._windows = made(self._db, plan.windowed)
         self._points: list[tuple[int, Marks]] = []
+        if plan.lookups:  # an event may be several rows, or none
+            self._events = f"SELECT count(DISTINCT __row) FROM {plan.source.whole}"
+            for lookup in plan.lookups:
+                self.give(lookup, None)
+
+    def give(self, lookup: Lookup, rows: pa.Table | None) -> None:
+        """Have these rows for a table of the catalog, columns in its order; None for no rows."""
+        if rows is None:
+            rows = pa.table({f"c{at}": pa.nulls(0) for at in range(len(lookup.columns))})
+        self._db.register("given", rows.rename_columns([f"c{at}" for at in range(rows.num_columns)]))
+        items = "".join(
+            f", CAST(c{at} AS {duck(type_)}) AS {quoted(name)}"
+            for at, (name, type_) in enumerate(lookup.columns)
+        )
+        self._db.execute(
+            f"CREATE OR REPLACE TEMP TABLE {lookup.name} AS SELECT row_number() OVER () AS __at{items} FROM given"
+        )
+        self._db.unregister("given")
 
     def feed(self, given: Events | pa.Table, shards: Sequence[ShardSpan], *, quiet: bool = False) -> Fed:
         """Take in events that follow those before, as they are or as `raw`.
@@ -99,7 +119,8 @@ class Engine:
         self._db.register("chunk", chunk)
         if self._windows is None:
             rows = self._db.sql(self._output).to_arrow_table()
-            fed.taken = rows.num_rows
+            lost = rows.column("__event").null_count
+            fed.taken = self._taken() if self.plan.lookups else rows.num_rows - lost
             self._out(fed, rows, quiet)
         else:
             fed.taken, late = self._windows.add(chunk)
@@ -139,9 +160,14 @@ class Engine:
             self._windows.rehearse()
         self._db.sql(self._output).to_arrow_table()
 
+    def _taken(self) -> int:
+        """How many events gave rows."""
+        return int(self._db.execute(self._events).fetchall()[0][0])
+
     def _out(self, fed: Fed, rows: pa.Table, quiet: bool) -> None:
         if not quiet:
             fed.records = events(rows)
+            self.refused += rows.num_rows - len(fed.records)
             fed.keys = keys_of(rows)
 
     # --- what is kept with the position ---
@@ -163,6 +189,7 @@ class Engine:
             "fired": self.marks.now,
             "late": self.late,
             "unreadable": self.unreadable,
+            "refused": self.refused,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -174,6 +201,7 @@ class Engine:
     def resume(self, state: Mapping[str, Any]) -> None:
         """The events up to the position were fed again: count on from there."""
         self.late, self.unreadable = int(state["late"]), int(state["unreadable"])
+        self.refused = int(state.get("refused", 0))
         if self._windows is not None and self.plan.source.processing:  # what the clock closed is written
             self.marks.now = max(self.marks.now, int(state.get("fired", self.marks.now)))
             self._windows.fire(self.marks.now, None)

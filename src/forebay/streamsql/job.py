@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from forebay.errors import UsageError
-from forebay.streamsql import tables
+from forebay.streamsql import buses, tables
 from forebay.streamsql.casts import cast
 from forebay.streamsql.nodes import (
     Ask,
     Call,
-    Column,
     ColumnDef,
     CreateTable,
     CreateView,
     Drop,
     Insert,
     Query,
-    Select,
     SetOption,
-    Star,
-    Sub,
     TableRef,
     Type,
 )
 from forebay.streamsql.parser import parse
-from forebay.streamsql.plan import Plan, Source
-from forebay.streamsql.relations import Builder, Relation
+from forebay.streamsql.plan import Lookup, Plan, Source
+from forebay.streamsql.references import Reference, located
+from forebay.streamsql.relation import Relation
+from forebay.streamsql.relations import Builder
 from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.scope import Problem
 from forebay.streamsql.tables import Table
-from forebay.streamsql.types import LTZ, STRING, TIMES, Typed, duck, family, quoted
+from forebay.streamsql.types import LTZ, STRING, TIMES, Typed, duck, fits, quoted
 from forebay.streamsql.unions import branches
+from forebay.streamsql.walk import names_in
 
 _IDLE = "table.exec.source.idle-timeout"
 _SET = {
@@ -45,7 +43,7 @@ _SET = {
     "pipeline.name",
     "pipeline.auto-watermark-interval",
 }
-_WIDTHS = ("TINYINT", "SMALLINT", "INT", "BIGINT", "DECIMAL", "FLOAT", "DOUBLE")
+Tables = tuple[Reference, ...]
 _METADATA: dict[str, Typed] = {
     "timestamp": ("make_timestamp(__arrival)", LTZ),
     "shard-id": ("__shard_id", STRING),
@@ -53,31 +51,33 @@ _METADATA: dict[str, Typed] = {
 }
 
 
-def compile_job(text: str, idle: int | None = None, *, note: bool = False) -> tuple[Plan, ...]:
-    """The plans of the INSERTs, in order; `idle` in milliseconds unless the SQL says it.
+def compile_job(
+    text: str, idle: int | None = None, known: Tables = (), *, note: bool = False
+) -> tuple[Plan, ...]:
+    """The plans of the INSERTs, in order; `idle` in milliseconds unless the SQL says it, `known` the catalog's tables.
 
     Raises UsageError (`StreamSqlSyntax`, `StreamSqlInvalid`, `StreamSqlNotSupported`) with line and column.
     """
-    return tuple(plan for plan in compile_all(text, idle, note=note)[0] if plan.sink.name)
+    return tuple(plan for plan in compile_all(text, idle, known, note=note)[0] if plan.sink.name)
 
 
 @lru_cache(maxsize=64)
 def compile_all(
-    text: str, idle: int | None = None, *, note: bool = False
+    text: str, idle: int | None = None, known: Tables = (), *, note: bool = False
 ) -> tuple[tuple[Plan, ...], tuple[UsageError, ...]]:
     """Every plan; of a `note` its questions, too, and what is wrong with those that do not run."""
-    job = _Job(text, idle, asked=note)
+    job = _Job(text, idle, known, asked=note)
     job.lenient = note
     return tuple(job.plans()), tuple(job.doubts)
 
 
-def compile_question(text: str, known: Sequence[str] = (), idle: int | None = None) -> Plan:
-    """The plan of the one SELECT in `text`, over tables that it or the texts `known` declare.
+def compile_question(text: str, declared: Sequence[str] = (), known: Tables = ()) -> Plan:
+    """The plan of the one SELECT in `text`, over tables that it or the texts `declared` declare.
 
     Raises UsageError as `compile_job` does.
     """
-    job = _Job(text, idle, asked=True)
-    for each in known:
+    job = _Job(text, None, known, asked=True)
+    for each in declared:
         job.know(each)
     plans = list(job.plans())
     if len(plans) != 1 or plans[0].sink.name:
@@ -88,8 +88,9 @@ def compile_question(text: str, known: Sequence[str] = (), idle: int | None = No
 
 
 class _Job:
-    def __init__(self, text: str, idle: int | None, *, asked: bool = False) -> None:
+    def __init__(self, text: str, idle: int | None, known: Tables, *, asked: bool = False) -> None:
         self._asked = asked
+        self._known = known
         self.lenient = False
         self.doubts: list[UsageError] = []
         self._problem = Problem(text)
@@ -175,30 +176,59 @@ class _Job:
         sink = self._tables.get(insert.table)
         if sink is None:
             self._problem.fail(f"there is no table {insert.table}", insert.at, "declare it with CREATE TABLE")
+        if sink.ref.noun == "bus":
+            buses.writable(sink, insert, self._problem)
+        if sink.path:
+            self._problem.refuse(
+                f"to write the files of {sink.name}", insert.at,
+                "'connector' = 'firehose' writes a delivery, which writes files",
+            )  # fmt: skip
         return self._planned(sink, insert)
 
     def _planned(self, into: Table | None, insert: Insert) -> Plan:
         read: list[Relation] = []
         source: list[Table] = []
-        used = _names_in(insert.query)
+        used = names_in(insert.query)
+        tables_: list[tuple[str, Reference, tuple[tuple[str, Type], ...]]] = []
+
+        def lookup(reference: Reference) -> Relation:
+            name = f"lookup{len(tables_)}"
+            columns = tuple(each for each in reference.columns if "*" in used or each[0] in used)
+            tables_.append((name, reference, columns))
+            every = {each: (quoted(each), type_) for each, type_ in reference.columns}
+            return Relation(name, every, static=name)
 
         def base(ref: TableRef) -> Relation | Query:
             if ref.name in self._views:
-                used.update(_names_in(self._views[ref.name].query))
+                used.update(names_in(self._views[ref.name].query))
                 return self._views[ref.name].query
             table = self._tables.get(ref.name)
-            if table is None:
-                self._problem.fail(f"there is no table {ref.name}", ref.at, "declare it with CREATE TABLE")
+            reference = self._reference(ref, table)
+            if reference is not None:
+                return lookup(reference)
+            assert table is not None
             if source:
-                self._problem.refuse("a second table in a query", ref.at)
-            if table.ref.noun != "streams":
-                self._problem.refuse("to read what a delivery is given", ref.at, "read the stream")
+                self._problem.refuse(
+                    "a JOIN of streams", ref.at,
+                    "an INSERT reads one stream: write what one of them says into a table and join that, or both into "
+                    "one stream and group that, or both into deliveries and join their tables in the lake",
+                )  # fmt: skip
+            if table.ref.noun == "bus":
+                buses.readable(table, self._problem)
             source.append(table)
             read.append(self._read(table))
             return read[-1]
 
-        builder = Builder(self._problem, base)
+        builder = Builder(self._problem, base, used)
         result = builder.select(insert.query)
+        if not source:
+            self._problem.refuse(
+                "a query that reads no stream", insert.at, "forebay query reads tables of the catalog"
+            )
+        lookups = tuple(
+            Lookup(name, reference, columns, *builder.lookups.get(name, (False, False)))
+            for name, reference, columns in tables_
+        )
         sink = into if into is not None else tables.answer(result.columns, insert.at)
         output, columns = self._into(sink, insert, result)
         table = source[0]
@@ -227,11 +257,38 @@ class _Job:
         idle = table.idle if table.idle is not None else self._idle
         print_ = repr(
             (shape, idle, computed, watermark, output, builder.windowed, made.whole, sink.partitioned)
+            + (str(table.ref), sink.event)
+            + ((lookups,) if lookups else ())
         )
         return Plan(
             str(sink.ref), made, sink, output, columns, builder.windowed,
-            hashlib.sha256(print_.encode()).hexdigest()[:16], idle, insert.at,
+            hashlib.sha256(print_.encode()).hexdigest()[:16], idle, insert.at, lookups,
         )  # fmt: skip
+
+    def _reference(self, ref: TableRef, table: Table | None) -> Reference | None:
+        """The table of the catalog that is meant; None if it is one over a stream."""
+        if table is not None:
+            if not table.path:
+                return None
+            columns = tuple((each.name, each.type) for each in table.persisted if each.type is not None)
+            found = located(table.path, self._known)
+            database, name = (found.database, found.name) if found is not None else ("", "")
+            return Reference(database, name, table.path, columns)
+        named = [
+            each
+            for each in self._known
+            if each.name == ref.name.lower() and ref.database in (None, each.database)
+        ]
+        if not named:
+            self._problem.fail(
+                f"there is no table {ref.name}", ref.at,
+                "declare it with CREATE TABLE: a table of the catalog is known by its name if the project declares its columns",
+            )  # fmt: skip
+        if len(named) > 1:
+            self._problem.fail(
+                f"{' and '.join(map(str, named))} are both {ref.name}", ref.at, f"write {named[0]}"
+            )
+        return named[0]
 
     def _read(self, table: Table) -> Relation:
         columns = {name: (quoted(name), type_) for name, type_ in self._types(table).items()}
@@ -273,7 +330,7 @@ class _Job:
                     table.at,
                     "TIMESTAMP(3)",
                 )
-            needed |= {name, *_names_in(expression)}
+            needed |= {name, *names_in(expression)}
             watermark = scope.sql(expression)[0]  # type: ignore[arg-type]
         found = []
         for column in table.columns:
@@ -285,7 +342,7 @@ class _Job:
                 found.append((column.name, shown or sql))
             elif column.computed is not None:
                 found.append((column.name, scope.sql(column.computed)[0]))
-                needed |= _names_in(column.computed)
+                needed |= names_in(column.computed)
         return found, watermark, needed & types.keys()
 
     def _into(self, sink: Table, insert: Insert, result: Relation) -> tuple[str, list[tuple[str, Type]]]:
@@ -309,7 +366,7 @@ class _Job:
                 items.append(f"CAST(NULL AS {duck(column.type)}) AS {quoted(name)}")
                 continue
             own, (sql, type_) = given[name]
-            if not _fits(type_, column.type):
+            if not fits(type_, column.type):
                 self._problem.fail(
                     f"{own} is {type_}, and {sink.name}.{name} is {column.type}",
                     insert.at,
@@ -323,45 +380,3 @@ class _Job:
 def _is_clock(column: ColumnDef) -> bool:
     """Whether a column is processing time."""
     return isinstance(column.computed, Call) and column.computed.name == "PROCTIME"
-
-
-def _fits(given: Type, to: Type) -> bool:
-    """Whether Flink writes this into that without a CAST: numbers widen."""
-    if given.name == "NULL":
-        return True
-    if given.of or to.of:
-        return (
-            given.name == to.name
-            and len(given.of) == len(to.of)
-            and all(_fits(one, other) for (_, one), (_, other) in zip(given.of, to.of, strict=True))
-        )
-    if family(given) != family(to):
-        return False
-    if family(given) == "number":
-        if given.name == "DECIMAL" and to.name == "DECIMAL":
-            return True
-        return _WIDTHS.index(given.name) <= _WIDTHS.index(to.name)
-    return True
-
-
-def _names_in(node: Any) -> set[str]:
-    """The names of columns in a tree; `*` for all."""
-    found: set[str] = set()
-    stack = [node]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, Column):
-            found.update(each.parts)
-        elif isinstance(each, Star):
-            found.add("*")
-        elif isinstance(each, Call) and any(isinstance(arg, Star) for arg in each.args):
-            each = replace(each, args=())  # COUNT(*) needs no column
-        elif isinstance(each, Select) and isinstance(each.source, Sub):  # its * are the columns named below
-            each = replace(each, items=tuple(item for item in each.items if not isinstance(item[0], Star)))
-        if isinstance(each, (tuple, list)):
-            stack += each
-        elif is_dataclass(each) and not isinstance(each, type):
-            if getattr(each, "time", None):
-                found.add(each.time)  # type: ignore[attr-defined]
-            stack += [getattr(each, field.name) for field in fields(each)]
-    return found

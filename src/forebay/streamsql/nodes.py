@@ -208,10 +208,11 @@ class Case(Node):
 
 @dataclass(frozen=True, slots=True)
 class TableRef(Node):
-    """A table or a view by its name."""
+    """A table or a view by its name; `database` is what stands before it."""
 
     name: str
     alias: str | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,17 @@ class WindowRef(Node):
     sizes: tuple[int, ...]
     keys: tuple[str, ...] = ()
     alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Node):
+    """`left JOIN right ON condition`; `kind` is INNER, LEFT, RIGHT or FULL, `as_of` the time in FOR SYSTEM_TIME AS OF."""
+
+    left: Node
+    right: Node
+    kind: str
+    on: Node
+    as_of: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forebay.streamsql.expressions import Expressions
+from forebay.streamsql.froms import Sources
 from forebay.streamsql.nodes import (
     Ask,
     ColumnDef,
@@ -18,14 +18,8 @@ from forebay.streamsql.nodes import (
     SetOption,
     Star,
     Statement,
-    Sub,
-    TableRef,
     Union,
-    WindowRef,
 )
-
-WINDOWS = {"TUMBLE": 1, "HOP": 2, "CUMULATE": 2, "SESSION": 1}
-_SIZES = {"SIZE": -1, "SLIDE": 0, "STEP": 0, "GAP": -1}
 
 
 def parse(text: str) -> list[Statement]:
@@ -33,11 +27,7 @@ def parse(text: str) -> list[Statement]:
     return _Parser(text).statements()
 
 
-class _Parser(Expressions):
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._with: dict[str, Query] = {}
-
+class _Parser(Sources):
     def statements(self) -> list[Statement]:
         """Those of a statement set are like others here: each INSERT is a consumer of its own."""
         found: list[Statement] = []
@@ -75,22 +65,6 @@ class _Parser(Expressions):
         if word:
             self.refuse(f"{word}")
         self.fail("expected a statement")
-
-    def _left_over(self) -> None:
-        word = self.now.upper
-        known = {
-            "UNION", "INTERSECT", "EXCEPT", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "ORDER", "LIMIT",
-            "OFFSET", "FETCH", "WINDOW", "MATCH_RECOGNIZE", "FOR", "NATURAL", ",",
-        }  # fmt: skip
-        if word in known:
-            said = {"ORDER": "ORDER BY", "FOR": "FOR SYSTEM_TIME AS OF", ",": "a join by a comma"}.get(
-                word, word
-            )
-            joins = {"JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", ",", "FOR"}
-            self.refuse(
-                said, fix="INSERT into a delivery, and join its table in the lake" if word in joins else None
-            )
-        self.fail(f"expected the end of the statement, found {self.now.text!r}")
 
     def _create(self, at: int) -> Statement:
         self.take("TEMPORARY")
@@ -163,21 +137,6 @@ class _Parser(Expressions):
                 break
         self.need(")")
         return found
-
-    def _names(self) -> list[str]:
-        self.need("(")
-        found = [self.name()]
-        while self.take(","):
-            found.append(self.name())
-        self.need(")")
-        return found
-
-    def _table_name(self) -> str:
-        """The last part: databases of Flink's catalog say nothing here."""
-        name = self.name()
-        while self.take("."):
-            name = self.name()
-        return name
 
     def _drop(self, at: int) -> Statement:
         self.take("TEMPORARY")
@@ -273,102 +232,3 @@ class _Parser(Expressions):
         if self.now.kind in ("word", "quoted") and self.now.upper not in ("FROM",):
             return value, self.name()
         return value, None
-
-    def _source(self) -> Node:
-        at = self.now.at
-        if self.take("("):
-            query = self._query()
-            if self.now.upper != ")":
-                self._left_over()
-            self.need(")")
-            return Sub(query, self._alias(), at=at)
-        if self.now.upper in ("LATERAL", "UNNEST"):
-            self.refuse(self.now.upper)
-        if self.now.upper == "TABLE" and self.ahead().upper == "(":
-            self.need("TABLE", "(")
-            window = self._window()
-            self.need(")")
-            return self._named(window)
-        if self.now.upper in WINDOWS and self.ahead().upper == "(":
-            return self._named(self._window())
-        name = self._table_name()
-        if self.now.upper == "FOR":
-            self.refuse("FOR SYSTEM_TIME AS OF", fix="INSERT into a delivery, and join its table in the lake")
-        if name in self._with:
-            return Sub(self._with[name], self._alias() or name, at=at)
-        return TableRef(name, self._alias(), at=at)
-
-    def _named(self, window: WindowRef) -> WindowRef:
-        return WindowRef(
-            window.kind, window.table, window.time, window.sizes, window.keys, self._alias(), at=window.at
-        )
-
-    def _alias(self) -> str | None:
-        if self.take("AS"):
-            return self.name()
-        word = self.now
-        follows = {
-            "WHERE",
-            "GROUP",
-            "HAVING",
-            "ORDER",
-            "LIMIT",
-            "UNION",
-            "INTERSECT",
-            "EXCEPT",
-            "JOIN",
-            "LEFT",
-        }
-        follows |= {"RIGHT", "FULL", "INNER", "CROSS", "END", "WINDOW", "OFFSET", "FETCH", "FOR", "NATURAL"}
-        if word.kind == "quoted" or (word.kind == "word" and word.upper not in follows | {"MATCH_RECOGNIZE"}):
-            return self.name()
-        return None
-
-    def _window(self) -> WindowRef:
-        at = self.now.at
-        kind = self.next().upper
-        if kind not in WINDOWS:
-            self.refuse(f"the table function {kind or self.ahead(-1).text}", at)
-        self.need("(")
-        table: TableRef | Sub | None = None
-        time = ""
-        keys: list[str] = []
-        sizes: list[int] = []
-        while True:
-            label = ""
-            if self.ahead().upper == "=>":
-                label = self.next().upper
-                self.need("=>")
-            if self.take("TABLE"):
-                here, named = self.now.at, self._table_name()
-                table = (
-                    Sub(self._with[named], named, at=here)
-                    if named in self._with
-                    else TableRef(named, at=here)
-                )
-                if self.take("PARTITION", "BY", "("):
-                    self._index -= 1
-                    keys += self._names()
-                elif self.take("PARTITION", "BY"):
-                    keys.append(self.name())
-                    while self.ahead(2).upper not in ("(", "=>") and self.take(","):
-                        keys.append(self.name())
-            elif self.take("DESCRIPTOR"):
-                time = self._names()[0]
-            elif self.now.upper == "INTERVAL":
-                size = self.interval()
-                if size.ms <= 0:
-                    self.fail("a window's size is a positive interval of days to seconds", size.at)
-                sizes.insert(0 if _SIZES.get(label, -1) == 0 else len(sizes), size.ms)
-            else:
-                self.refuse("this argument of a window")
-            if not self.take(","):
-                break
-        self.need(")")
-        if len(sizes) == WINDOWS[kind] + 1:
-            self.refuse("a window's offset", at)
-        if table is None or not time or len(sizes) != WINDOWS[kind]:
-            self.fail(f"{kind} takes a TABLE, a DESCRIPTOR and {WINDOWS[kind]} interval(s)", at)
-        if keys and kind != "SESSION":
-            self.refuse(f"PARTITION BY in {kind}", at)
-        return WindowRef(kind, table, time, tuple(sizes), tuple(keys), at=at)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from forebay.streamsql.nodes import Type
+from forebay.streamsql.references import Reference
 from forebay.streamsql.tables import Table
 
 
@@ -52,6 +53,23 @@ class Windowed:
     parts: list[Part] = field(default_factory=list)
     ends: list[tuple[str, str]] = field(default_factory=list)
     distincts: list[Distinct] = field(default_factory=list)
+    multiplied: bool = False
+    """Whether an event may be several rows, or none, as it was joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A table of the catalog as `name` in SQL, with the `columns` that are used.
+
+    `latest`: it is read anew when it changes (FOR SYSTEM_TIME AS OF processing time), and not only when the query begins.
+    """
+
+    name: str
+    reference: Reference
+    columns: tuple[tuple[str, Type], ...]
+    latest: bool
+    within: bool
+    """Whether its rows are in open windows."""
 
 
 @dataclass(slots=True)
@@ -85,3 +103,4 @@ class Plan:
     fingerprint: str
     idle: int | None
     at: int
+    lookups: tuple[Lookup, ...] = ()

@@ -14,6 +14,8 @@ class Reach(Scope):
 
     def _column(self, node: Column) -> Typed:
         """A column, `t.column`, or a field within a column that is a ROW."""
+        if self.sides:
+            return self._of_sides(node)
         first = node.parts[0]
         parts = node.parts[1:] if len(node.parts) > 1 and first in self.names else node.parts
         found = self.columns.get(parts[0])
@@ -25,6 +27,32 @@ class Reach(Scope):
             fix = f"write {near[0]}: names are case-sensitive" if near else f"these are there: {known}"
             self.problem.fail(f"there is no column {'.'.join(parts)}", node.at, fix)
         for name in parts[1:]:
+            found = self._field(found, name, node.at)
+        return found
+
+    def _of_sides(self, node: Column) -> Typed:
+        """A column of one of several tables: qualified, or there only once."""
+        first, *parts = node.parts
+        if parts and first in self.sides:
+            columns = self.sides[first]
+            if parts[0] not in columns:
+                known = ", ".join(columns)
+                self.problem.fail(f"{first} has no column {parts[0]}", node.at, f"these are there: {known}")
+            found = columns[parts[0]]
+            parts = parts[1:]
+        else:
+            having = [side for side, columns in self.sides.items() if first in columns]
+            if len(having) > 1:
+                self.problem.fail(
+                    f"the column {first} is in {' and in '.join(having)}",
+                    node.at,
+                    f"write {having[0]}.{first}",
+                )
+            if not having:
+                known = ", ".join(f"{side}.{name}" for side, names in self.sides.items() for name in names)
+                self.problem.fail(f"there is no column {first}", node.at, f"these are there: {known}")
+            found = self.sides[having[0]][first]
+        for name in parts:
             found = self._field(found, name, node.at)
         return found
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Set
+from dataclasses import replace
 
 from forebay.streamsql import aggregates
+from forebay.streamsql.froms import WINDOWS
+from forebay.streamsql.joins import called, joined
 from forebay.streamsql.nodes import (
     Binary,
     Call,
     Column,
     Interval,
+    Join,
     Node,
     Query,
     Select,
@@ -20,10 +23,10 @@ from forebay.streamsql.nodes import (
     Union,
     WindowRef,
 )
-from forebay.streamsql.parser import WINDOWS
 from forebay.streamsql.plan import Window, Windowed
+from forebay.streamsql.relation import Relation
 from forebay.streamsql.scalars import Scalars
-from forebay.streamsql.scope import Problem
+from forebay.streamsql.scope import Hook, Problem
 from forebay.streamsql.types import BIGINT, TIMESTAMP, Typed, quoted
 
 EDGES = {"START": ("wstart", 0), "END": ("wend", 0), "ROWTIME": ("wend", 1)}
@@ -31,28 +34,22 @@ TVF = {"window_start": "START", "window_end": "END", "window_time": "ROWTIME"}
 HIDDEN = ("__row", "__ts", "__before", "__arrival")
 
 
-@dataclass(slots=True)
-class Relation:
-    """A table so far. `closed`: its rows are of windows that closed; `edges` are its columns that say which."""
-
-    sql: str
-    columns: dict[str, Typed]
-    names: frozenset[str] = frozenset()
-    rowtimes: frozenset[str] = frozenset()
-    proctimes: frozenset[str] = frozenset()
-    closed: bool = False
-    edges: dict[str, str] = field(default_factory=dict)
-
-
 class Builder:
-    """Builds one INSERT's query. `windowed` is its aggregation, `whole` the events that WHERE leaves."""
+    """Builds one INSERT's query. `windowed` is its aggregation, `whole` the events that WHERE leaves.
 
-    def __init__(self, problem: Problem, base: Callable[[TableRef], Relation | Query]) -> None:
+    `used` are the names of columns that there are in it (`*` for all). `lookups` are the tables of the catalog that are joined: whether as of processing time, and whether with events.
+    """
+
+    def __init__(
+        self, problem: Problem, base: Callable[[TableRef], Relation | Query], used: Set[str]
+    ) -> None:
         self.problem = problem
         self._base = base
+        self._used = used
         self.windowed: Windowed | None = None
         self.processing = False
         self.whole = ""
+        self.lookups: dict[str, tuple[bool, bool]] = {}
 
     def select(self, select: Query) -> Relation:
         """A SELECT. Raises UsageError with the place of what does not run."""
@@ -63,17 +60,12 @@ class Builder:
         source = select.source
         window: WindowRef | None = None
         match source:
-            case Sub():
-                relation = self.select(source.query)
-                relation = replace(relation, names=frozenset({source.alias} if source.alias else ()))
-            case TableRef():
-                relation = self._table(source)
             case WindowRef():
                 window = source
-                relation = self._table(source.table)
+                relation = self.table(source.table)
                 relation.names |= {source.alias} if source.alias else frozenset()
             case _:
-                self.problem.refuse("this in FROM", source.at)
+                relation = self.table(source)
         group = [each for each in select.group if not _is_window(each)]
         legacy = [each for each in select.group if _is_window(each)]
         if window is not None or legacy:
@@ -85,18 +77,45 @@ class Builder:
                 "its rows change with every event, and a stream takes no update changes, in Flink either: "
                 "GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a window function",
             )
-        scope = Scalars(self.problem, relation.columns, relation.names, events=not relation.closed)
+        scope = self.scope(relation, events=not (relation.closed or relation.static))
         where = scope.boolean(select.where) if select.where is not None else None
         if relation.closed:
             scope.hook = self._numbering(relation, scope)
         return self._projected(select, relation, scope, where)
 
-    def _table(self, ref: TableRef | Sub) -> Relation:
-        if isinstance(ref, Sub):
-            return replace(self.select(ref.query), names=frozenset({ref.alias} if ref.alias else ()))
-        found = self._base(ref)
-        relation = found if isinstance(found, Relation) else self.select(found)
-        return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}))
+    def table(self, ref: Node) -> Relation:  # noqa: RET503 - to refuse is to raise
+        """What is read: a table, a view, a query, or what is joined of them."""
+        match ref:
+            case Sub():
+                return replace(
+                    self.select(ref.query), names=frozenset({ref.alias} if ref.alias else ()), sides={}
+                )
+            case TableRef():
+                found = self._base(ref)
+                relation = found if isinstance(found, Relation) else self.select(found)
+                return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}), sides={})
+            case Join():
+                left, right = self.table(ref.left), self.table(ref.right)
+                self.lookups[right.static] = (ref.as_of is not None, not left.closed)
+                result = joined(
+                    self.problem, ref, (called(ref.left), left), (called(ref.right), right), self._used
+                )
+                if not left.closed:
+                    self.whole = result.sql
+                return result
+            case WindowRef():
+                self.problem.refuse(
+                    "a join of windows that are not grouped",
+                    ref.at,
+                    "group the window, and join what comes of it",
+                )
+        self.problem.refuse("this in FROM", ref.at)
+
+    def scope(self, relation: Relation, hook: Hook | None = None, *, events: bool = False) -> Scalars:
+        """Where an expression over a relation stands."""
+        return Scalars(
+            self.problem, relation.columns, relation.names, hook, events=events, sides=relation.sides
+        )
 
     def _projected(self, select: Select, relation: Relation, scope: Scalars, where: str | None) -> Relation:
         columns: dict[str, Typed] = {}
@@ -107,30 +126,42 @@ class Builder:
             name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
             if name in columns:  # as Flink names them
                 name = next(made for number in range(1000) if (made := f"{name}{number}") not in columns)
-            if isinstance(item, Column) and item.name in relation.rowtimes:
+            origin = relation.origin(item)
+            if origin in relation.rowtimes:
                 rowtimes.add(name)
-            if isinstance(item, Column) and item.name in relation.proctimes:
+            if origin in relation.proctimes:
                 proctimes.add(name)
-            if isinstance(item, Column) and item.name in relation.edges:
-                edges[name] = relation.edges[item.name]
+            if origin in relation.edges:
+                edges[name] = relation.edges[origin]
             columns[name] = (quoted(name), type_)
             items.append(f"{sql} AS {quoted(name)}")
-        if not relation.closed:
+        if relation.static:
+            items.append("__at")
+        elif not relation.closed:
             items += HIDDEN
         condition = f" WHERE {where}" if where is not None else ""
         sql = f"(SELECT {', '.join(items)} FROM {relation.sql}{condition})"
-        if not relation.closed:
+        if not relation.closed and not relation.static:
             self.whole = sql
         return Relation(
-            sql, columns, frozenset(), frozenset(rowtimes), frozenset(proctimes), relation.closed, edges
-        )
+            sql, columns, frozenset(), frozenset(rowtimes), frozenset(proctimes), relation.closed, edges,
+            static=relation.static,
+        )  # fmt: skip
 
     def _expanded(self, select: Select, relation: Relation) -> list[tuple[Node, str | None]]:
         found: list[tuple[Node, str | None]] = []
         for item, alias in select.items:
             if isinstance(item, Star):
-                if item.of is not None and item.of not in relation.names:
+                if item.of is not None and item.of not in (relation.sides or relation.names):
                     self.problem.fail(f"there is no {item.of}", item.at)
+                if relation.sides:
+                    found += [
+                        (Column((side, name), at=item.at), None)
+                        for side, names in relation.sides.items()
+                        for name in names
+                        if item.of in (None, side)
+                    ]
+                    continue
                 found += [(Column((name,), at=item.at), None) for name in relation.columns]
             else:
                 found.append((item, alias))
@@ -171,8 +202,9 @@ class Builder:
         if (ref is not None and legacy) or len(legacy) > 1:
             self.problem.fail("one window at a time", legacy[-1].at)
         window, time, call = self._window(ref, legacy)
-        self.processing = time in relation.proctimes
-        if time not in relation.rowtimes | relation.proctimes:
+        own = relation.origin(call.args[0]) if call is not None else time
+        self.processing = own in relation.proctimes
+        if own not in relation.rowtimes | relation.proctimes:
             self.problem.fail(
                 f"a window is over a column with a WATERMARK, which {time} is not", at,
                 "declare WATERMARK FOR it, or a column AS PROCTIME()",
@@ -194,21 +226,21 @@ class Builder:
                     at,
                     "PARTITION BY the columns of GROUP BY besides window_start and window_end",
                 )
-        rows = Scalars(self.problem, relation.columns, relation.names, events=True)
+        rows = self.scope(relation, events=True)
         where = f" WHERE {rows.boolean(select.where)}" if select.where is not None else ""
         self.whole = f"(SELECT * FROM {relation.sql}{where})"
-        made = self.windowed = Windowed(window, self.whole)
+        made = self.windowed = Windowed(window, self.whole, multiplied=bool(self.lookups))
         keys: list[tuple[Node, Typed]] = []
         for index, node in enumerate(group):
             if _aggregate(node):
                 self.problem.fail("GROUP BY takes no aggregate", node.at)
             sql, type_ = rows.sql(node)
             made.keys.append(sql)
-            keys.append((_bare(node), (f"k{index}", type_)))
+            keys.append((_bare(node, rows), (f"k{index}", type_)))
         known: dict[Call, Typed] = {}
 
         def hook(node: Node) -> Typed | None:
-            bare = _bare(node)
+            bare = _bare(node, rows)
             for key, typed in keys:
                 if key == bare:
                     return typed
@@ -221,7 +253,7 @@ class Builder:
             if isinstance(node, Column):
                 if ref is not None and node.name in TVF:
                     return _edge(TVF[node.name])
-                if node.name in relation.columns:
+                if node.name in relation.columns or relation.sides:
                     self.problem.fail(
                         f"{node.name} is neither grouped by nor in an aggregate",
                         node.at,
@@ -299,9 +331,13 @@ def _is_window(node: Node) -> bool:
     return isinstance(node, Call) and node.name in WINDOWS
 
 
-def _bare(node: Node) -> Node:
-    """A column without what qualifies it, so that `t.a` is `a`."""
-    return Column(node.parts[-1:], at=node.at) if isinstance(node, Column) else node
+def _bare(node: Node, scope: Scalars) -> Node:
+    """A column without what qualifies it, so that `t.a` is `a`; of what was joined, as it is called in SQL."""
+    if not isinstance(node, Column):
+        return node
+    if scope.sides and not (len(node.parts) == 1 and node.name in TVF):
+        return Column((scope.sql(node)[0],), at=node.at)
+    return Column(node.parts[-1:], at=node.at)
 
 
 def _aggregate(node: Node) -> bool:

@@ -44,8 +44,9 @@ class Scope(ABC):
     hook: Hook | None = None
     events: bool = False
     """Whether there is the event, with its arrival."""
+    sides: Mapping[str, Mapping[str, Typed]] = field(default_factory=dict)
+    """The columns of each of the tables that were joined, by what it is called; empty where none were."""
 
-    @abstractmethod
     @abstractmethod
     def sql(self, node: Node) -> Typed:
         """The expression and its type. Raises UsageError with the place."""

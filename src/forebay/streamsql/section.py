@@ -17,6 +17,7 @@ from forebay.streamsql import notes
 from forebay.streamsql.job import compile_all
 from forebay.streamsql.lexer import place
 from forebay.streamsql.plan import Plan
+from forebay.streamsql.references import references
 
 
 class InsertSpec(Spec, frozen=True, kw_only=True):
@@ -24,11 +25,19 @@ class InsertSpec(Spec, frozen=True, kw_only=True):
 
     from_: Annotated[
         Ref,
-        Field("What it reads.", example="streams.activity", yaml="from", refs=("streams",), feeds="from"),
+        Field(
+            "What it reads.",
+            example="streams.activity",
+            yaml="from",
+            refs=("streams", "bus", "delivery"),
+            feeds="from",
+        ),
     ]
     to: Annotated[
         Ref,
-        Field("What it writes.", example="streams.suspicious", refs=("streams", "delivery"), feeds="to"),
+        Field(
+            "What it writes.", example="streams.suspicious", refs=("streams", "bus", "delivery"), feeds="to"
+        ),
     ]
     latest: Annotated[bool, Field("Whether it begins with what comes from now on.")] = True
 
@@ -96,7 +105,7 @@ def _resolve(spec: StreamSqlSpec, project: Project) -> StreamSqlSpec:
     if text is None:
         return spec
     try:
-        found = compile_all(text, spec.idle_ms, note=spec.note)[0]
+        found = compile_all(text, spec.idle_ms, references(project), note=spec.note)[0]
     except UsageError:
         return spec  # said by the check
     plans = [plan for plan in found if plan.sink.name]
@@ -117,7 +126,7 @@ def _check(check: Check) -> None:
                 check.add("NotUtf8", ("streamsql", name, "file"), f"{spec.file} is not UTF-8")
             continue
         try:
-            plans, doubts = compile_all(text, spec.idle_ms, note=spec.note)
+            plans, doubts = compile_all(text, spec.idle_ms, references(check.project), note=spec.note)
             _rehearse(text, plans)
         except UsageError as error:
             _said(check, name, spec, error)
@@ -196,6 +205,14 @@ def _check_ends(check: Check, name: str, spec: StreamSqlSpec) -> None:
                 ("streamsql", name),
                 f"{insert.to} reads {getattr(target, 'from_', None)}, so nothing can be put to it",
                 fix="leave out its `from`, or write to the stream that it reads",
+            )
+        source = check.project.get(insert.from_)
+        if insert.from_.noun == "delivery" and (read := getattr(source, "from_", None)) is not None:
+            check.add(
+                "DeliveryReads",
+                ("streamsql", name),
+                f"{insert.from_} reads {read}, so nothing is put to it that could be read",
+                fix=f"read {read}: 'connector' = 'kinesis', 'stream' = '{read.name}'",
             )
 
 

@@ -52,6 +52,10 @@ class Sessions:
         kept = placed - late
         if kept:
             self._merge()
+        if self._made.multiplied:
+            taken = "count(DISTINCT __row) FILTER (WHERE __n IN (SELECT __n FROM grouped))"
+            kept, placed = self._count(f"SELECT {taken}, count(DISTINCT __row) FROM placed")
+            late = placed - kept
         return kept, late
 
     def _place(self) -> None:

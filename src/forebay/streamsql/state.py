@@ -103,7 +103,14 @@ class Windows:
             self._keep(0, parts.drop_columns(["__low", "__n"]), slices)
             for index, distinct in enumerate(self._made.distincts, 1):
                 self._keep(index, self._db.sql(self._begin_distinct(distinct)).to_arrow_table(), slices)
-        return kept, late
+        return self._counted() if self._made.multiplied else (kept, late)
+
+    def _counted(self) -> tuple[int, int]:
+        """How many events of `placed` count and are late, where one may be several rows."""
+        events = "count(DISTINCT __row) FILTER (WHERE __first"
+        sql = f"SELECT {events} <= __last), {events} > __last) FROM placed"
+        kept, late = self._db.execute(sql).fetchall()[0]
+        return int(kept), int(late)
 
     def _in_time(self, chunk: pa.Table) -> bool:
         """Whether no event can be late for any window, as the watermark is before all of them by then."""
@@ -128,6 +135,8 @@ class Windows:
             self._keep(
                 index, self._db.sql(self._begin_distinct(distinct, plain=True)).to_arrow_table(), slices
             )
+        if self._made.multiplied:
+            return int(self._db.execute("SELECT count(DISTINCT __row) FROM placed").fetchall()[0][0]), 0
         return int(pc.sum(parts.column("__n")).as_py()), 0
 
     def _keep(self, index: int, rows: pa.Table, slices: Sequence[int]) -> None:

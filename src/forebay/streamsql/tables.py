@@ -1,4 +1,4 @@
-"""The tables that a file of Flink SQL declares, and which stream or delivery each stands for."""
+"""The tables that a file of Flink SQL declares, and which stream, bus or delivery each stands for."""
 
 from __future__ import annotations
 
@@ -13,18 +13,32 @@ _STREAM = ("kinesis", "kinesis-legacy")
 _POSITIONS = {"LATEST": "LATEST", "TRIM_HORIZON": "TRIM_HORIZON"}
 _START = ("scan.stream.initpos", "source.init.position", "flink.stream.initpos")
 _KNOWN = {
-    "connector", "stream", "stream.arn", "delivery-stream", "format", "json.timestamp-format.standard",
+    "connector", "stream", "stream.arn", "delivery-stream", "event-bus", "event-bus.arn", "format", "json.timestamp-format.standard",
     "json.ignore-parse-errors", "json.fail-on-missing-field", "json.encode.decimal-as-plain-number",
-    "scan.watermark.idle-timeout", "table.exec.source.idle-timeout", *_START,
+    "scan.watermark.idle-timeout", "table.exec.source.idle-timeout", "path", *_START,
 }  # fmt: skip
-_PASSED = ("aws.", "sink.", "scan.shard.", "source.shard.", "source.reader.", "scan.list.", "flink.")
+_FILES = ("json", "csv", "parquet")
+_BUS = "eventbridge"
+_EVENT = ("source", "detail-type")
+_PASSED = (
+    "csv.",
+    "source.monitor-interval",
+    "lookup.",
+    "aws.",
+    "sink.",
+    "scan.shard.",
+    "source.shard.",
+    "source.reader.",
+    "scan.list.",
+    "flink.",
+)
 """Where the real connectors look: the region and how fast to ask, which say nothing here."""
 METADATA = {"timestamp", "shard-id", "sequence-number"}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A declared table. `ref` is the stream or the delivery."""
+    """A declared table. `ref` is the stream, the bus or the delivery."""
 
     name: str
     ref: Ref
@@ -36,6 +50,15 @@ class Table:
     lenient: bool
     idle: int | None
     at: int
+    event: tuple[tuple[str, str], ...] = ()
+    """What the options say of the events that are written to a bus: `source`, `detail-type`."""
+
+    path: str = ""
+    """Where the files are of a table that is in the lake and no stream."""
+
+    def iso_of(self, column: str) -> bool:
+        """Whether times in a column are written as ISO 8601 has them; that of a bus's event always is."""
+        return self.iso or (self.ref.noun == "bus" and column == "time")
 
     @property
     def persisted(self) -> tuple[ColumnDef, ...]:
@@ -47,7 +70,8 @@ def declare(made: CreateTable, problem: Problem) -> Table:
     """The table of a CREATE TABLE. Raises UsageError with its place."""
     options = made.options
     for key, value in options.items():
-        if key not in _KNOWN and not key.startswith(_PASSED):
+        known = _KNOWN.union(_EVENT) if options.get("connector") == _BUS else _KNOWN
+        if key not in known and not key.startswith(_PASSED):
             problem.refuse(f"the option '{key}' = '{value}' of {made.name}", made.at)
     _no_doubles(made, problem)
     position = next((options[key] for key in _START if key in options), "LATEST")
@@ -55,10 +79,16 @@ def declare(made: CreateTable, problem: Problem) -> Table:
         problem.refuse(f"to begin at {position}", made.at, "LATEST or TRIM_HORIZON")
     if options.get("json.fail-on-missing-field") == "true":
         problem.refuse("json.fail-on-missing-field", made.at, "what is missing is NULL")
-    standard = options.get("json.timestamp-format.standard", "SQL")
+    usual = "ISO-8601" if options.get("connector") == _BUS else "SQL"  # as an event's own time is
+    standard = options.get("json.timestamp-format.standard", usual)
     if standard not in ("SQL", "ISO-8601"):
         problem.fail(f"json.timestamp-format.standard is SQL or ISO-8601, not {standard}", made.at)
-    if "format" in options and options["format"] != "json":
+    files = options.get("connector") == "filesystem"
+    if files:
+        _check_files(made, problem)
+    elif "path" in options:
+        problem.refuse(f"the option 'path' of {made.name}", made.at, "'connector' = 'filesystem' has one")
+    elif "format" in options and options["format"] != "json":
         problem.refuse(f"the format {options['format']}", made.at, "'format' = 'json'")
     for column in made.columns:
         if column.metadata is not None and column.metadata not in METADATA:
@@ -77,7 +107,31 @@ def declare(made: CreateTable, problem: Problem) -> Table:
         options.get("json.ignore-parse-errors") == "true",
         idle_of(idle, problem, made.at) if idle is not None else None,
         made.at,
+        tuple((key, options[key]) for key in _EVENT if key in options),
+        options["path"] if files else "",
     )
+
+
+def _check_files(made: CreateTable, problem: Problem) -> None:
+    """A table over files is one of the catalog, which says how they are read."""
+    path, format_ = made.options.get("path", ""), made.options.get("format", "")
+    if not path.startswith(("s3://", "s3a://")):
+        problem.fail(
+            f"{made.name} does not say its place in the lake", made.at, "'path' = 's3://bucket/folder/'"
+        )
+    if format_ not in _FILES:
+        problem.refuse(f"the format {format_!r} of files", made.at, f"one of {', '.join(_FILES)}")
+    if made.watermark is not None:
+        problem.refuse(
+            f"WATERMARK FOR a column of files, in {made.name},",
+            made.at,
+            "a stream is joined with it as it is",
+        )
+    for column in made.columns:
+        if column.computed is not None or column.metadata is not None:
+            problem.refuse(
+                f"a computed column of files, {column.name},", column.at, "compute it in the SELECT"
+            )
 
 
 def answer(columns: Mapping[str, tuple[str, Type]], at: int) -> Table:
@@ -110,18 +164,23 @@ def _ref(made: CreateTable, problem: Problem) -> Ref:  # noqa: RET503 - to refus
         if not name:
             problem.fail(f"{made.name} does not say its delivery", made.at, "'delivery-stream' = '...'")
         return Ref("delivery", name)
+    if connector == _BUS:
+        name = options.get("event-bus") or options.get("event-bus.arn", "").rpartition("/")[2]
+        if not name:
+            problem.fail(f"{made.name} does not say its bus", made.at, "'event-bus' = '...'")
+        return Ref("bus", name)
+    if connector == "filesystem":
+        return Ref("lake", options.get("path", ""))
     if connector is None:
         problem.fail(f"{made.name} has no connector", made.at, "'connector' = 'kinesis', 'stream' = '...'")
     problem.refuse(
         f"the connector {connector!r}",
         made.at,
-        _INSTEAD.get(connector, "'kinesis' for a stream, 'firehose' for a delivery"),
+        _INSTEAD.get(connector, "'kinesis' for a stream, 'eventbridge' for a bus, 'firehose' for a delivery"),
     )
 
 
 _INSTEAD = {
-    "eventbridge": "a rule of the bus leads what matches into a stream: read or write that with 'kinesis'",
-    "filesystem": "'firehose' writes a delivery, whose table is in the lake; a query over the lake reads it",
     "print": "forebay query --follow shows rows as they come",
     "datagen": "a simulator of the project sends events into a stream",
     "upsert-kafka": "rows that change are not for streams",

@@ -28,6 +28,7 @@ _DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 19}
 FLOATS = ("FLOAT", "DOUBLE")
 TIMES = ("TIMESTAMP", "TIMESTAMP_LTZ")
 TEXTS = ("VARCHAR", "CHAR")
+_WIDTHS = (*INTEGERS, "DECIMAL", *FLOATS)
 SQL_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,9})?$"
 WIDEST = 38
 
@@ -113,6 +114,25 @@ def arithmetic(op: str, one: Type, other: Type) -> Type | None:
         s = max(s1, s2)
         p = max(p1 - s1, p2 - s2) + s + 1
     return Type("DECIMAL", p, s) if p <= WIDEST else None
+
+
+def fits(given: Type, to: Type) -> bool:
+    """Whether Flink writes this into that without a CAST: numbers widen."""
+    if given.name == "NULL":
+        return True
+    if given.of or to.of:
+        return (
+            given.name == to.name
+            and len(given.of) == len(to.of)
+            and all(fits(one, other) for (_, one), (_, other) in zip(given.of, to.of, strict=True))
+        )
+    if family(given) != family(to):
+        return False
+    if family(given) == "number":
+        if given.name == "DECIMAL" and to.name == "DECIMAL":
+            return True
+        return _WIDTHS.index(given.name) <= _WIDTHS.index(to.name)
+    return True
 
 
 def literal(text: str) -> str:

@@ -1,0 +1,181 @@
+"""Streams joined with a table of the catalog, in a running system: the table is files that change, and processes are killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3  # type: ignore[import-untyped, unused-ignore]
+import pytest
+
+from tests.harness import System, until
+from tests.projects import project
+from tests.streamsql.test_system import rows_of
+
+SQL = """\
+CREATE TABLE activity (
+  user_id BIGINT, product_id BIGINT, price DOUBLE, ts TIMESTAMP(3), proctime AS PROCTIME(),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
+) WITH ('connector' = 'kinesis', 'stream' = 'activity', 'scan.stream.initpos' = 'TRIM_HORIZON', 'format' = 'json');
+CREATE TABLE named (user_id BIGINT, product STRING, category STRING)
+WITH ('connector' = 'kinesis', 'stream' = 'named', 'format' = 'json');
+CREATE TABLE sold (s TIMESTAMP(3), category STRING, n BIGINT, total DOUBLE)
+WITH ('connector' = 'kinesis', 'stream' = 'sold', 'format' = 'json');
+CREATE TABLE teams (user_id BIGINT, team STRING)
+WITH ('connector' = 'filesystem', 'path' = 's3://shop-lake/teams/', 'format' = 'csv');
+CREATE TABLE teamed (user_id BIGINT, team STRING)
+WITH ('connector' = 'kinesis', 'stream' = 'teamed', 'format' = 'json');
+
+INSERT INTO named SELECT a.user_id, p.name, p.category FROM activity AS a
+LEFT JOIN products FOR SYSTEM_TIME AS OF a.proctime AS p ON a.product_id = p.product_id;
+
+CREATE VIEW priced AS SELECT a.ts, a.price, p.category FROM activity AS a
+JOIN shop.products FOR SYSTEM_TIME AS OF a.proctime AS p ON p.product_id = a.product_id;
+INSERT INTO sold SELECT window_start, category, COUNT(*), SUM(price)
+FROM TABLE(TUMBLE(TABLE priced, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, category;
+
+INSERT INTO teamed SELECT a.user_id, t.team FROM activity AS a JOIN teams AS t ON t.user_id = a.user_id;
+"""
+PROJECT = """\
+name: shop
+streams:
+  activity: {}
+  named: {}
+  sold: {}
+  teamed: {}
+streamsql:
+  names: streams/names.sql
+lake:
+  shop-lake: {}
+catalog:
+  products:
+    location: lake.shop-lake/products/
+    format: json
+    columns: {product_id: bigint, name: string, category: string}
+  found: {crawl: lake.shop-lake/teams/}
+"""
+PRODUCTS = [(1, "pen", "paper"), (2, "ink", "paper"), (3, "tea", "food")]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("shop")
+    system = System(project(folder / "p", PROJECT, **{"streams/names.sql": SQL}), folder / "state", [], {})
+    try:
+        yield system.start()
+    finally:
+        system.end()
+
+
+def client(system: System, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload, unused-ignore]
+        endpoint_url=system.urls["aws"],
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def have_products(system: System, *rows: tuple[int, str, str]) -> None:
+    body = "".join(
+        json.dumps({"product_id": id_, "name": name, "category": category}) + "\n"
+        for id_, name, category in rows
+    )
+    client(system, "s3").put_object(Bucket="shop-lake", Key="products/all.json", Body=body.encode())
+
+
+def put(system: System, *rows: tuple[int, int, float, int]) -> None:
+    data = [
+        {
+            "user_id": user,
+            "product_id": product,
+            "price": price,
+            "ts": f"2026-03-01 12:{at // 60:02}:{at % 60:02}",
+        }
+        for user, product, price, at in rows
+    ]
+    records = [{"Data": json.dumps(each).encode(), "PartitionKey": "1"} for each in data]
+    client(system, "kinesis").put_records(StreamName="activity", Records=records)
+
+
+def written(system: System, stream: str) -> list[list[Any]]:
+    """The rows of a stream, without those of nobody."""
+    rows = [list(json.loads(row["Data"]).values()) for row in rows_of(client(system, "kinesis"), stream)]
+    return [row for row in rows if row[0] != 0]
+
+
+def state_of(system: System, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = system.status()["flow"].get("streamsql") or {}  # none while it starts
+    return found.get(f"streamsql.names/streams.{name}") or {"last_error": None}
+
+
+def last_read(system: System, name: str, table: str = "shop.products") -> int:
+    """When a query read a table that it joins."""
+    return int(state_of(system, name).get("tables", {}).get(table, {}).get("read", 0))
+
+
+def have_products_read(system: System, at: int, *rows: tuple[int, str, str]) -> None:
+    """Write the table anew, and send events of nobody until both queries have read it: they look when events come."""
+    before = {name: last_read(system, name) for name in ("named", "sold")}
+    have_products(system, *rows)
+
+    def read() -> bool:
+        put(system, (0, 0, 0.0, at))
+        return all(last_read(system, name) > time for name, time in before.items())
+
+    until(read, every=0.3)
+
+
+def test_a_table_that_is_not_there_yet_is_said_and_waited_for(shop: System) -> None:
+    """The table of a crawler is known when it ran: until then the query that reads it waits, and says for what."""
+    said = until(lambda: state_of(shop, "teamed")["last_error"])
+    assert "s3://shop-lake/teams/" in said
+    assert "no table of the catalog is there yet" in said
+    put(shop, (7, 1, 2.0, 0))
+    client(shop, "s3").put_object(
+        Bucket="shop-lake", Key="teams/all.csv", Body=b"user_id,team\n7,red\n8,blue\n7,green\n"
+    )
+    until(lambda: written(shop, "teamed") == [[7, "red"], [7, "green"]])
+
+
+def test_events_have_the_rows_of_the_table_as_it_is_when_they_come(shop: System) -> None:
+    have_products_read(shop, 1, *PRODUCTS)
+    before = written(shop, "named")
+    put(shop, (1, 1, 2.0, 1), (1, 3, 1.5, 2), (2, 9, 1.0, 3))
+    now = [[1, "pen", "paper"], [1, "tea", "food"], [2, None, None]]
+    until(lambda: written(shop, "named") == before + now)
+    have_products_read(shop, 3, *PRODUCTS, (9, "cup", "food"))
+    put(shop, (2, 9, 1.0, 4))
+    until(lambda: written(shop, "named") == [*before, *now, [2, "cup", "food"]])
+
+
+def test_windows_over_a_join_are_the_same_after_a_kill_though_the_table_has_changed(shop: System) -> None:
+    """What is in an open window was joined with the table of its time, and is so again when it is read again."""
+    consumer = "streamsql.names/streams.sold"
+
+    def settled() -> bool:
+        return bool(shop.status()["ledger"][consumer]["buffered"] == 0)
+
+    put(shop, (1, 1, 2.0, 101), (1, 3, 1.5, 102))
+    until(settled)
+    have_products_read(shop, 103, (1, "pen", "tools"), (2, "ink", "tools"), (3, "tea", "drinks"))
+    put(shop, (1, 1, 4.0, 104))
+    until(settled)
+    before = state_of(shop, "sold")
+    shop.kill("flow")
+    until(lambda: last_read(shop, "sold"))
+    now = state_of(shop, "sold")
+    assert (now["position"], now["held"] > 0) == (before["position"], True)
+    put(shop, (1, 2, 8.0, 105), (0, 0, 0.0, 130))
+    window = "2026-03-01 12:01:40"
+    found = until(lambda: [row for row in written(shop, "sold") if row[0] == window])
+    assert sorted(found) == [
+        [window, "food", 1, 1.5],
+        [window, "paper", 1, 2.0],
+        [window, "tools", 2, 12.0],
+    ]
+    until(lambda: shop.status()["ledger"]["total"]["adds_up"])
+    ledger = shop.status()["ledger"][consumer]
+    assert ledger["delivered"] < ledger["delivered"] + ledger["dropped"] == state_of(shop, "sold")["position"]
