@@ -16,7 +16,19 @@ from datetime import UTC, datetime
 import psutil
 
 import forebay
-from benchmarks import alerts, asking, bus, clients, detectors, door, kinesis, simulate, streamsql, system
+from benchmarks import (
+    alerts,
+    asking,
+    bus,
+    clients,
+    detectors,
+    door,
+    kinesis,
+    moving,
+    simulate,
+    streamsql,
+    system,
+)
 from benchmarks.table import HEAD, into_readme, number, say
 
 MEASURES: dict[str, Callable[[], None]] = {
@@ -33,6 +45,7 @@ MEASURES: dict[str, Callable[[], None]] = {
     "alerts": alerts.rows,
     "detectors": detectors.rows,
     "simulate": simulate.rows,
+    "moving": moving.rows,
     "cold": system.cold,
     "memory": system.memory,
     "linear": lambda: system.linear([1, 10]),

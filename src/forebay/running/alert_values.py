@@ -49,7 +49,10 @@ class NotYet(Exception):
 
 
 class Looker(ABC):
-    """Gives the data points of one alarm, oldest first. `value`, `band` and `error` are the latest."""
+    """Gives the data points of one alarm, oldest first.
+
+    `value`, `band` and `error` are the latest; `asks` counts how often it really asked for values.
+    """
 
     def __init__(self, alarm: Alarm, since: int) -> None:
         self.alarm = alarm
@@ -57,6 +60,7 @@ class Looker(ABC):
         self.band: Band | None = None
         self.error: str | None = None
         self.details: dict[str, Any] = {}
+        self.asks = 0
         self._since = since
         self._hours = None if alarm.during is None else Hours(alarm.during, alarm.timezone)
         self._usual: Usual | None = None
@@ -167,6 +171,7 @@ class Metric(Looker):
         end = int((now - SETTLE) // period) * period
         count = evaluation_range(alarm.periods)
         start = end - count * period
+        self.asks += 1
         found = dict(clients.metrics((alarm.queries, alarm.watched), start, int(now) + 1))
         samples = [
             self._sample(start + index * period, found.get(start + index * period), clients)
@@ -253,6 +258,7 @@ class Sql(Looker):
         again = waited >= (self.alarm.every if self._timely else ANYWAY)
         if stamp == self._stamp and not again and self.error is None:
             return False
+        self.asks += 1
         given = clients.ask("query", "rows", sql=self.alarm.sql, max_rows=2, seconds=QUERY_SECONDS)
         self.value, self.details = _value(given)
         self._stamp, self._asked = stamp, now

@@ -51,7 +51,7 @@ QUERIES = 4
 SOONEST_QUERY = 0.5
 """Seconds between two looks at whether what a query reads has changed."""
 SHARE = 10.0
-"""A look is followed by a pause of so many times what it cost, but no longer than the alarm says."""
+"""A look that asks is followed by a pause of so many times what it costs, but no longer than the alarm says."""
 CLEAN = 3600.0
 
 
@@ -66,6 +66,21 @@ class Watched:
     looking: bool = False
     trouble: str | None = None
     samples: int = 0
+    cost: float = 0.0
+    rests: float = 0.0
+
+    def looked(self, begun: float, *, asked: bool) -> None:
+        """Say when the next look is: after a rest by what it costs, the lesser of the last two times that it asked.
+
+        One slow answer says little: the first one of a system that starts takes long, and whatever happens just then
+        would be noticed late.
+        """
+        now = time.monotonic()
+        if asked:
+            lesser, self.cost = min(self.cost, now - begun), now - begun
+            self.rests = now + min(SHARE * lesser, self.alarm.every)
+        self.due = max(now + _pause(self.alarm), self.rests)
+        self.looking = False
 
 
 class Alerts:
@@ -147,10 +162,11 @@ class Alerts:
         return LOOK
 
     def _see(self, watched: Watched) -> None:
-        begun = time.monotonic()
+        begun, looker = time.monotonic(), watched.looker
+        asks = 0 if looker is None else looker.asks
         try:
             self._judge(watched)
-            watched.trouble = None if watched.looker is None else watched.looker.error
+            watched.trouble = None if looker is None else looker.error
         except NotYet as error:
             watched.trouble = str(error)
         except ForebayError as error:
@@ -159,11 +175,7 @@ class Alerts:
             log.exception("alarm %s", watched.alarm.name)
             self._broken(watched, repr(error))
         finally:
-            cost = time.monotonic() - begun
-            watched.due = time.monotonic() + max(
-                _pause(watched.alarm), min(SHARE * cost, watched.alarm.every)
-            )
-            watched.looking = False
+            watched.looked(begun, asked=looker is None or looker.asks > asks)
 
     def _judge(self, watched: Watched) -> None:
         alarm = watched.alarm

@@ -1,0 +1,34 @@
+"""When an alarm is looked at next: by what its look costs, and not by what one of them took."""
+
+from __future__ import annotations
+
+import time
+
+from forebay.alerts.alarm import Alarm
+from forebay.alerts.condition import read
+from forebay.running.alerts import SOONEST_QUERY, Watched
+
+
+def watched() -> Watched:
+    alarm = Alarm(name="burst", kind="sql", condition=read("> 10"), sql="select 1", every=10.0)
+    return Watched(alarm, None, None)
+
+
+def wait_after(each: Watched, seconds: float, *, asked: bool = True) -> float:
+    """Seconds until the next look, after one that took so long."""
+    each.looked(time.monotonic() - seconds, asked=asked)
+    return each.due - time.monotonic()
+
+
+def test_one_slow_answer_does_not_delay_the_next_look() -> None:
+    """The first one of a system that starts is slow; a burst that comes just then is found at once."""
+    assert wait_after(watched(), 1.0) <= SOONEST_QUERY
+
+
+def test_a_query_that_is_dear_rests_as_long_as_it_says_at_most() -> None:
+    dear = watched()
+    wait_after(dear, 0.4)
+    assert 3.0 < wait_after(dear, 0.4) < 8.0
+    assert 3.0 < wait_after(dear, 0.001, asked=False) < 8.0  # to see whether something changed costs nothing
+    wait_after(dear, 60.0)
+    assert 9.0 < wait_after(dear, 60.0) <= 10.0
