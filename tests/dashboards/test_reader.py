@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from forebay.alerts.section import AlertSpec
 from forebay.dashboards.model import Dashboard
 from forebay.dashboards.reader import read
 from forebay.dashboards.section import DashboardSpec
@@ -47,6 +48,7 @@ def reading(root: Path, text: str) -> tuple[Dashboard | None, list[Finding]]:
         day_starts="04:00",
         sections={
             "dashboards": {"evening": DashboardSpec(file="dashboards/evening.yaml")},
+            "alerts": {"burst": AlertSpec(sql="select 1", when="> 0")},
             "query": {"top": NamedQuerySpec(sql="select a, b from t", database="elsewhere")},
         },
     )
@@ -112,6 +114,11 @@ def test_a_dashboard_takes_what_it_does_not_say_from_the_project(tmp_path: Path)
         ("tiles:\n  - kind: line\n    query: select '${start}' from t", "QuotedParameter", 3, "without the quotes"),
         ("filters: {a b: {}}\ntiles: [{kind: text, text: a}]", "BadName", 1, "letters"),
         ("filters: {a: {type: number, default: x}}\ntiles: [{kind: text, text: a}]", "BadFilterValue", 1, "number"),
+        ("tiles:\n  - {kind: alarm, alarms: [burts]}", "UnknownAlert", 2, "did you mean burst?"),
+        ("tiles:\n  - {kind: alarm, states: [ALARMED]}", "UnknownWord", 2, "did you mean ALARM?"),
+        ("tiles:\n  - {kind: alarm, sort_by: newest}", "UnknownWord", 2, "timestamp"),
+        ("tiles:\n  - {kind: alarm, query: select 1}", "KeyOfOtherKind", 2, "no query"),
+        ("tiles:\n  - {kind: line, query: select 1, alarms: [burst]}", "KeyOfOtherKind", 2, "kind: alarm"),
         ("title: a\ntitle: b\ntiles: [{kind: text, text: a}]", "DuplicateKey", 2, "twice"),
     ],
 )  # fmt: skip
@@ -133,6 +140,20 @@ def test_all_mistakes_are_found_at_once_and_the_sound_tiles_stay(tmp_path: Path)
     assert [each.line for each in findings] == [1, 3, 5]
     assert board is not None
     assert [tile.kind for tile in board.tiles] == ["number"]
+
+
+def test_a_tile_of_alarms_needs_nothing_and_takes_the_words_of_cloudwatch_s_widget(tmp_path: Path) -> None:
+    board, findings = reading(
+        tmp_path,
+        "tiles:\n  - {kind: alarm}\n"
+        "  - {kind: alarm, title: Holding, alarms: burst, states: [ALARM], sort_by: stateUpdatedTimestamp}\n",
+    )
+    assert findings == []
+    assert board is not None
+    every, holding = board.tiles
+    assert (every.id, every.title, every.alarms, every.states) == ("alarm-status", "Alarm status", (), ())
+    assert (every.live, every.sql, every.sort_by) == (True, "", "default")
+    assert (holding.alarms, holding.states) == (("burst",), ("ALARM",))
 
 
 def test_a_file_that_is_not_there_is_a_finding(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_athena_answers_over_the_crawled_table(played: System) -> None:
 def test_every_tile_has_an_answer(played: System) -> None:
     arena = (
         "plays", "kills-a-minute", "in-the-lead", "best-kill-ratio", "leaderboard", "kill-ratios", "deaths",
-        "points-by-team", "teams", "weapons", "where-teams-win",
+        "points-by-team", "teams", "weapons", "where-teams-win", "alarms",
     )  # fmt: skip
     for name in arena:
         assert tile(played, name), name

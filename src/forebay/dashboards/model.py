@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["number", "line", "bar", "stacked", "stacked100", "pie", "donut", "heatmap", "table", "text"]
+Kind = Literal[
+    "number", "line", "bar", "stacked", "stacked100", "pie", "donut", "heatmap", "table", "text", "alarm"
+]
 KINDS: tuple[Kind, ...] = (
-    "number", "line", "bar", "stacked", "stacked100", "pie", "donut", "heatmap", "table", "text",
+    "number", "line", "bar", "stacked", "stacked100", "pie", "donut", "heatmap", "table", "text", "alarm",
 )  # fmt: skip
 
 FORMATS = ("number", "integer", "compact", "percent", "duration", "bytes", "text")
@@ -18,6 +20,11 @@ FORMATS = ("number", "integer", "compact", "percent", "duration", "bytes", "text
 """
 
 COMPARES = ("previous", "day", "week")
+
+STATES = ("ALARM", "INSUFFICIENT_DATA", "OK")
+SORTS = ("default", "stateUpdatedTimestamp", "timestamp")
+"""How an `alarm` tile is sorted, in the words of CloudWatch's alarm status widget: by name; by state, then newest
+change; by newest change."""
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -36,7 +43,7 @@ class Tile(msgspec.Struct, frozen=True):
     """One chart. `id` is unique in its dashboard and names it in URLs; `line` is where the file defines it.
 
     `width` is in columns of twelve, `height` in rows of 80 pixels. Column names that are None are found
-    in the result (see `shape.Roles`).
+    in the result (see `shape.Roles`). `alarms` and `states` are what an `alarm` tile shows; all, if empty.
     """
 
     id: str
@@ -61,6 +68,14 @@ class Tile(msgspec.Struct, frozen=True):
     limit: int | None = None
     timezone: str = "UTC"
     database: str = "default"
+    alarms: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    sort_by: str = "default"
+
+    @property
+    def live(self) -> bool:
+        """Whether what it shows is asked for, and so can change."""
+        return bool(self.sql) or self.kind == "alarm"
 
 
 class Dashboard(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from typing import Any, cast
 import yaml
 
 from forebay.dashboards import parameters, ranges
-from forebay.dashboards.model import COMPARES, FORMATS, KINDS, Dashboard, Filter, Kind, Tile
+from forebay.dashboards.model import COMPARES, FORMATS, KINDS, SORTS, STATES, Dashboard, Filter, Kind, Tile
 from forebay.dashboards.source import Source, nearest
 from forebay.errors import UsageError
 from forebay.project.finding import Finding
@@ -34,10 +34,12 @@ TOP = ("title", "description", "range", "timezone", "day_starts", "database", "f
 FILTER = ("label", "type", "column", "options", "sql", "default")
 TILE = (
     "id", "title", "kind", "query", "description", "text", "x", "y", "series", "value", "format", "unit",
-    "compare", "horizontal", "width", "height", "sort", "limit", "timezone", "database",
+    "compare", "horizontal", "width", "height", "sort", "limit", "timezone", "database", "alarms", "states", "sort_by",
 )  # fmt: skip
+_WITHOUT_QUERY = ("text", "alarm")
+_OF_ALARMS = ("alarms", "states", "sort_by")
 _HEIGHTS = {"number": 2, "text": 1}
-_WIDTHS = {"number": 3, "text": 12}
+_WIDTHS = {"number": 3, "text": 12, "alarm": 4}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _SORT = re.compile(r"(x|value)( (asc|desc))?")
 
@@ -163,7 +165,7 @@ class _Reader:
             return source.text(parts.get(key), f"a tile's {key}")
 
         kind = source.choice(parts.get("kind"), "a tile's kind", KINDS)
-        title = text("title") or ""
+        title = text("title") or ("Alarm status" if kind == "alarm" else "")
         if kind is None:
             if "kind" not in parts:
                 source.add("NoKind", node, "a tile needs a kind", fix="use one of: " + ", ".join(KINDS))
@@ -210,12 +212,23 @@ class _Reader:
             limit=limit or None,
             timezone=self._valid(parts.get("timezone"), "timezone", ranges.zone) or timezone,
             database=own or (query[2] if query else database),
+            alarms=source.texts(parts.get("alarms"), "a tile's alarms"),
+            states=source.texts(parts.get("states"), "a tile's states"),
+            sort_by=source.choice(parts.get("sort_by"), "a tile's sort_by", SORTS) or SORTS[0],
         )
         self._fits(tile, parts, node)
         return tile if len(source.findings) == before else None
 
     def _fits(self, tile: Tile, parts: Mapping[str, yaml.Node], node: yaml.Node) -> None:
         """What a kind of tile needs or cannot have."""
+        if tile.kind == "alarm":
+            self._alarms(tile, parts)
+        else:
+            for key in _OF_ALARMS:
+                if key in parts:
+                    self._source.add(
+                        "KeyOfOtherKind", parts[key], f"only an alarm tile has {key}", fix="use kind: alarm"
+                    )
         if tile.kind == "text" and not tile.text:
             self._source.add("NoText", node, "a text tile needs its text", fix="add text:")
         if tile.kind != "text" and tile.text:
@@ -229,6 +242,21 @@ class _Reader:
                 "NothingToCompare", parts["compare"], "the query does not use the time range",
                 why="an earlier range would give the same number", fix="use ${start} and ${end} in it",
             )  # fmt: skip
+
+    def _alarms(self, tile: Tile, parts: Mapping[str, yaml.Node]) -> None:
+        """Of alarms there are, and in states there are."""
+        declared = self._project.sections.get("alerts", {})
+        for name in tile.alarms:
+            if name not in declared:
+                self._source.add(
+                    "UnknownAlert", parts["alarms"], f"there is no alert {name!r}",
+                    fix=nearest(name, declared) if declared else "declare it under alerts:",
+                )  # fmt: skip
+        for state in tile.states:
+            if state not in STATES:
+                self._source.add(
+                    "UnknownWord", parts["states"], f"no alarm is ever {state!r}", fix=nearest(state, STATES)
+                )
 
     def _format(self, node: yaml.Node | None) -> str:
         text = self._source.text(node, "a tile's format")
@@ -245,9 +273,9 @@ class _Reader:
         source = self._source
         at = parts.get("query")
         asked = source.text(at, "a tile's query")
-        if kind == "text":
+        if kind in _WITHOUT_QUERY:
             if at is not None:
-                source.add("KeyOfOtherKind", at, "a text tile has no query")
+                source.add("KeyOfOtherKind", at, f"a tile of kind {kind} has no query")
             return None
         if asked is None:
             if at is None:

@@ -4,6 +4,7 @@ A tile is due when a table of its query changed (the query process's `stamp`), w
 on, or when a failed run may be tried again; never sooner than its interval. Intervals begin at one second
 and grow with what the queries are measured to cost, so that all tiles together stay under BUDGET of a
 core; a dear tile waits longer than a cheap one. What a tile costs and how long it waits is in its message.
+A tile of alarms has no query: it is asked for once a second, and told of when something is different.
 
 Nothing is asked while nobody watches. A query that fails or hangs shows so on its own tile.
 """
@@ -14,7 +15,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -96,6 +97,7 @@ class Shared:
     started: float = -math.inf
     retry_at: float = math.inf
     cost: float = 0.0  # seconds, smoothed
+    spent: float = 0.0  # by the last run
     interval: float = field(default_factory=lambda: LEAST)
     changed_at: int | None = None
     running: asyncio.Task[None] | None = None
@@ -112,11 +114,18 @@ class Hub:
     """All tiles that somebody watches, and the loop that runs them."""
 
     def __init__(
-        self, query: Asks, awaited: Callable[[ForebayError], dict[str, Any] | None] = lambda _: None
+        self,
+        query: Asks,
+        awaited: Callable[[ForebayError], dict[str, Any] | None] = lambda _: None,
+        alarms: Callable[[Tile], Awaitable[list[dict[str, Any]]]] | None = None,
     ) -> None:
-        """`awaited` tells what is still to come where a table is missing; None where nothing is."""
+        """`awaited` tells what is still to come where a table is missing; None where nothing is.
+
+        `alarms` gives what a tile of alarms shows.
+        """
         self._query = query
         self._awaited = awaited
+        self._alarms = alarms
         self._tiles: dict[Key, Shared] = {}
         self._loop: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(_PARALLEL)
@@ -137,7 +146,7 @@ class Hub:
         for filter_ in dashboard.filters:
             if chosen.get(filter_.name):
                 parameters.check_value(filter_, chosen[filter_.name])
-        shared = [self._shared(dashboard, tile, range_, chosen) for tile in dashboard.tiles if tile.sql]
+        shared = [self._shared(dashboard, tile, range_, chosen) for tile in dashboard.tiles if tile.live]
         for each in shared:
             each.watchers.add(watcher)
             if each.message:
@@ -193,7 +202,9 @@ class Hub:
     def _due(self, each: Shared, now: float) -> bool:
         if now < each.started + each.interval:
             return False
-        if not each.message or now >= each.retry_at or each.stamp != each.ran_stamp:
+        if each.tile.kind == "alarm" or not each.message:
+            return True
+        if now >= each.retry_at or each.stamp != each.ran_stamp:
             return True
         try:
             return each.sql(now_us())[0] != each.ran_sql
@@ -204,7 +215,7 @@ class Hub:
         """Ask once per set of tables whether they changed."""
         groups: dict[tuple[str, tuple[str, ...]], list[Shared]] = {}
         for each in self.watched:
-            if each.running is None:
+            if each.running is None and each.tile.sql:
                 groups.setdefault((each.tile.database, each.tables or (each.tile.sql,)), []).append(each)
         await asyncio.gather(*(self._stamp(group) for group in groups.values()))
 
@@ -238,7 +249,8 @@ class Hub:
                 if waits
                 else {"state": "error", "error": error.to_dict()}
             )
-            spent = time.perf_counter() - began
+            # What only waits cost nothing, however long a busy machine took to say so.
+            spent = 0.0 if waits or isinstance(error, Unavailable) else time.perf_counter() - began
             if isinstance(error, Unavailable):
                 each.retry_at = time.monotonic() + _AGAIN
         except Exception as error:  # a tile must not take the others with it
@@ -246,12 +258,16 @@ class Hub:
             parts, spent = {"state": "error", "error": {"code": "Internal", "message": repr(error)}}, 0.0
         finally:
             each.running = None
-        each.cost = 0.7 * each.cost + 0.3 * spent  # from nothing: a first run plans, the next ones do not
+        each.cost = 0.7 * each.cost + 0.3 * min(spent, each.spent)  # a first run plans, the next ones do not
+        each.spent = spent
         self._pace()
         self._tell(each, parts)
 
     async def _answer(self, each: Shared) -> tuple[dict[str, Any], float]:
         """What to show, and the seconds of work it took."""
+        if each.tile.kind == "alarm":
+            found = [] if self._alarms is None else await self._alarms(each.tile)
+            return {"state": "ok" if found else "empty", "alarms": found}, 0.0
         now = now_us()
         each.ran_sql, span = each.sql(now)
         result, spent = await self._ask(each, each.ran_sql)
@@ -287,6 +303,10 @@ class Hub:
 
     def _tell(self, each: Shared, parts: dict[str, Any]) -> None:
         shown = orjson.dumps(parts, option=orjson.OPT_NON_STR_KEYS)
+        if each.tile.kind == "alarm" and each.shown:
+            if shown == each.shown:
+                return
+            each.changed_at = now_us()
         news = {
             "tile": each.tile.id,
             "ran_at": now_us(),
