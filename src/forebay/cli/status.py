@@ -100,6 +100,9 @@ def _show(found: dict[str, Any]) -> None:
     for key, entry in queries.items():
         if entry["last_error"]:
             click.secho(f"  {key}: {entry['last_error']}", fg="yellow")
+        if entry.get("refused"):
+            why = "without a source, a detail-type or a detail they are no events of a bus"
+            click.secho(f"  {key}: {entry['refused']} rows are not written: {why}", fg="yellow")
     for key, entry in found["flow"].get("deliveries", {}).items():
         if entry.get("last_error"):
             click.secho(f"  delivery {key}: {entry['last_error']}", fg="yellow")

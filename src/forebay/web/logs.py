@@ -78,15 +78,13 @@ class Logs(dict[str, Log]):
 
 def _ahead(name: str, declared: Iterable[str], project: Project) -> set[str]:
     """Whose events begin with themselves: a rule's, a topic's subscriber's, and stream SQL's that reads from the latest on."""
-    if name.startswith(("bus.", "topics.")):
-        return set(declared)
     latest = {
-        f"{PREFIX}streamsql.{job}/{sink}"
+        f"{PREFIX}streamsql.{job}/{sink}": insert.latest
         for job, spec in project.of(StreamSqlSpec).items()
         for sink, insert in spec.inserts.items()
-        if insert.latest
     }
-    return latest & set(declared)
+    usual = name.startswith(("bus.", "topics."))
+    return {each for each in declared if latest.get(each, usual)}
 
 
 def declared_names(name: str, readers: Iterable[str]) -> set[str]:

@@ -250,7 +250,8 @@ async def changed(
         same = all(PREFIX + name in declared for name in wanted)
         if fewer and same:
             left = readers(bus, rules_of(asked, bus))
-            same = left == {name.removeprefix(PREFIX) for name in declared if name.startswith(PREFIX)}
+            asking = {name.removeprefix(PREFIX) for name in declared if name.startswith(PREFIX)}
+            same = left == {name for name in asking if not name.startswith("streamsql.")}
     if same:
         await flow(asked, "changed", schedules=schedules)
     else:
