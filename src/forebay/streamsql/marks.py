@@ -1,7 +1,8 @@
 """How far time is: the watermark of a query and of each shard it reads.
 
 A shard's watermark is the greatest so far. The query's is the least over the shards that are open there and, with an
-idle timeout, had an event within it by the log's arrival times; it never goes back. What it was before an event is the
+idle timeout, had an event within it by the log's arrival times; it never goes back. Where all are
+idle it is the greatest of them, as in Flink: nothing is waited for. What it was before an event is the
 same however the events are cut into batches: it is looked at after each event and again when the next one arrives.
 """
 
@@ -53,6 +54,7 @@ class Marks:
         row, shard, arrival = (_filled(events.column(name)) for name in ("__row", "__shard", "__arrival"))
         count = len(mark)
         earlier, later = [], []
+        open_ = []
         for span in spans:
             first, last = self.shards.get(span.number, (NEVER, NEVER))
             own = pc.equal(shard, span.number)
@@ -63,15 +65,17 @@ class Marks:
             lively, still = there, there
             if idle is not None:
                 seen = pc.cumulative_max(pc.if_else(own, arrival, NEVER), start=last)
-                lively = pc.and_(there, pc.greater(_shifted(seen, last), pc.subtract(arrival, idle * 1000)))
-                still = pc.and_(there, pc.greater(seen, pc.subtract(arrival, idle * 1000)))
+                since = pc.subtract(arrival, idle * 1000)
+                lively = pc.and_(there, pc.greater_equal(_shifted(seen, last), since))
+                still = pc.and_(there, pc.greater_equal(seen, since))
                 last = int(seen[-1].as_py())
             else:
                 last = max(last, int(pc.max(pc.if_else(own, arrival, NEVER)).as_py()))
             earlier.append(pc.if_else(lively, _shifted(after, first), None))
+            open_.append(pc.if_else(there, _shifted(after, first), None))
             later.append(pc.if_else(still, after, None))
             self._seen(span.number, int(after[-1].as_py()), last)
-        coming = _filled(pc.min_element_wise(*earlier))
+        coming = _filled(pc.coalesce(pc.min_element_wise(*earlier), pc.max_element_wise(*open_)))
         gone = pc.cumulative_max(_filled(pc.min_element_wise(*later)), start=self.now)
         before = pc.cumulative_max(pc.max_element_wise(coming, _shifted(gone, self.now)), start=self.now)
         self.now = max(int(before[count - 1].as_py()), int(gone[count - 1].as_py()))
