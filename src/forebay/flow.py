@@ -39,15 +39,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from forebay import ipc
+from forebay.arn import arn
 from forebay.beat import Beat
 from forebay.catalog.crawl.crawlers import Crawlers
 from forebay.catalog.deliveries import Deliveries
 from forebay.catalog.store import Store
 from forebay.delivery.buffers import Sealed, make_seal
 from forebay.delivery.consumer import Delivery, Parts
+from forebay.delivery.endpoint import Sender
 from forebay.delivery.flush import recover
 from forebay.delivery.section import DeliverySpec
 from forebay.delivery.writer import Writer
@@ -60,6 +63,7 @@ from forebay.lake.section import buckets, versioned
 from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
+from forebay.project.secrets import reveal, secrets_of
 from forebay.running.alerts import Alerts
 from forebay.running.bus import Buses
 from forebay.running.stream_tables import StreamTables
@@ -160,6 +164,8 @@ class Flow:
             for name, delivery in list(self._deliveries.items()):
                 if name not in wanted or self._differs(delivery, project):
                     self._remove(name)
+                if name not in wanted:
+                    self._connect(name, None)
             for name in self._catalog.owners() - wanted.keys():
                 self._retire(name)
             self.project = project
@@ -186,6 +192,7 @@ class Flow:
     def _add(self, name: str, spec: DeliverySpec) -> None:
         log_name = str(spec.from_) if spec.from_ is not None else f"delivery.{name}"
         self._refused.pop(name, None)
+        self._connect(name, spec)
         try:
             parts = Parts(
                 open_log=lambda: self._open_log(log_name),
@@ -226,7 +233,23 @@ class Flow:
     def _writer(self, name: str) -> Writer:
         if name not in self._writers:
             self._writers[name] = Writer(name, self._catalog, self._files, self._enqueue)
+            self._connect(name, self.project.of(DeliverySpec).get(name))
         return self._writers[name]
+
+    def _connect(self, name: str, spec: DeliverySpec | None) -> None:
+        """Give the writer of a delivery the endpoint that its events are posted to, if any, in place of an old one."""
+        writer = self._writer(name)
+        old = writer.sender
+        endpoint = None if spec is None else spec.http_endpoint
+        if endpoint is not None and old is not None and endpoint == old.spec:
+            return
+        writer.sender = None
+        if endpoint is not None:
+            secrets = secrets_of(Path(self.project.root))
+            source = arn("firehose", f"deliverystream/{name}")
+            writer.sender = Sender(endpoint, source, lambda text: reveal(text, secrets), writer.ails)
+        if old is not None:
+            old.close()
 
     def _enqueue(self, job: Callable[[], None]) -> None:
         if not self._stopping:
@@ -316,6 +339,9 @@ class Flow:
         for beat in self._beats:
             beat.stop()
         self._stream_tables.stop()
+        for writer in list(self._writers.values()):
+            if writer.sender is not None:
+                writer.sender.close()
         self._front.close()
         self._pool.shutdown(cancel_futures=True)
         self.streamsql.stop()

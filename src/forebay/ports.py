@@ -235,10 +235,11 @@ class ObjectRow:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A sealed buffer became `object` (None when it had no rows to write)."""
+    """A sealed buffer became `object` (None when it had no rows to write, or they were `posted` elsewhere)."""
 
     buffer: int
     object: ObjectRow | None
+    posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

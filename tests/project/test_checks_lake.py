@@ -33,6 +33,13 @@ def test_raw_bytes_are_no_table(folder: Folder) -> None:
     assert only(folder.check(f"{DELIVERY}    format: raw\n    table: clicks\n")).code == "RawTable"
 
 
+def test_what_is_posted_is_no_table_either(folder: Folder) -> None:
+    endpoint = f"{DELIVERY}    http_endpoint: {{url: 'https://example.org/in'}}\n"
+    assert not folder.check(endpoint)
+    assert only(folder.check(f"{endpoint}    table: clicks\n")).code == "EndpointAndObjects"
+    assert only(folder.check(endpoint.replace("https:", "ftp:"))).code == "BadUrl"
+
+
 def test_a_partition_without_a_type(folder: Folder) -> None:
     finding = only(folder.check(f"{DELIVERY}    partition: [day]\n    columns: {{id: string}}\n"))
     assert said(finding) == ("BadPartition", 5, "add day: string to columns")

@@ -200,13 +200,14 @@ def test_a_function_on_the_way(system: System, firehose: Any) -> None:
             "create_delivery_stream",
             {
                 "DeliveryStreamName": "h",
-                "HttpEndpointDestinationConfiguration": {
-                    "EndpointConfiguration": {"Url": "https://x"},
+                "SplunkDestinationConfiguration": {
+                    "HECEndpoint": "https://x",
+                    "HECEndpointType": "Raw",
                     "S3Configuration": S3,
                 },
             },
             "NotImplemented",
-            "HttpEndpoint",
+            "Splunk",
         ),
     ],
 )

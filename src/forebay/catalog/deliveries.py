@@ -239,7 +239,7 @@ def commit_registrations(
             raise ForebayError("NoIntent", f"buffer {registration.buffer} was not sealed")
         delivery, kind, _, rows, inputs = row
         written = registration.object
-        if (written.rows, written.inputs) != (rows, inputs) if written else rows:
+        if (written.rows, written.inputs) != (rows, inputs) if written else rows and not registration.posted:
             raise ForebayError(
                 "LedgerMismatch",
                 f"an object of {delivery} has {written.rows if written else 0} rows, its buffer {rows}",
@@ -251,8 +251,8 @@ def commit_registrations(
         db.execute("DELETE FROM segments WHERE buffer = ?", (registration.buffer,))
         db.execute("DELETE FROM intents WHERE buffer = ?", (registration.buffer,))
         db.execute("DELETE FROM buffers WHERE id = ?", (registration.buffer,))
-        end = "delivered" if kind == "data" else "rejected"
-        gone = 0 if written is not None else inputs  # no row to count them by: they left nothing to keep
+        end = "delivered" if kind == "data" or registration.posted else "rejected"
+        gone = 0 if written is not None else inputs  # no row to count them by: nothing of them is kept here
         db.execute(
             f"UPDATE ledger SET {end} = {end} + ?, removed = removed + ? WHERE consumer = ?",
             (inputs, gone, NOUN + delivery),

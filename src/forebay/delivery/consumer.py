@@ -19,6 +19,7 @@ from forebay.delivery.batch import Done, process
 from forebay.delivery.buffers import Buffers, Target
 from forebay.delivery.columns import Columns
 from forebay.delivery.formats import Encoder, encoder
+from forebay.delivery.formats.posted import PostEncoder
 from forebay.delivery.intake import Sieved, Work, sifted, take
 from forebay.delivery.keys import compile_query
 from forebay.delivery.prefix import data_prefix, error_prefix
@@ -228,6 +229,8 @@ class Delivery:
         if spec.columns is None and self._parts.table is not None:
             given = self._parts.store.columns(*self._parts.table)
         self._columns = Columns(given, declared=spec.columns is not None)
+        if spec.http_endpoint is not None:
+            return PostEncoder()
         return encoder(
             spec.format,
             spec.compression or "none",

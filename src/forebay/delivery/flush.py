@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forebay.crash import crash_point
@@ -69,8 +69,17 @@ class Hashed(io.RawIOBase):
         return self._md5.hexdigest()
 
 
-def write_object(store: DeliveryStore, files: LakeFiles, buffer: BufferRow, seal: Seal) -> Registration:
-    """Write the object of a sealed buffer; it is durable on return. Raises OSError as the disk does."""
+def write_object(
+    store: DeliveryStore,
+    files: LakeFiles,
+    buffer: BufferRow,
+    seal: Seal,
+    turn: Callable[[SegmentRow], SegmentRow] = lambda segment: segment,
+) -> Registration:
+    """Write the object of a sealed buffer, of what `turn` makes of its segments; it is durable on return.
+
+    Raises OSError as the disk does.
+    """
     crash_point("flush.sealed")
     target = files.at(seal.bucket, seal.key, seal.path)
     temporary = files.temporary()
@@ -80,7 +89,7 @@ def write_object(store: DeliveryStore, files: LakeFiles, buffer: BufferRow, seal
         nonlocal inputs
         for segment in store.segments(buffer.id):
             inputs += segment.inputs
-            yield segment
+            yield turn(segment)
 
     compression = buffer.meta.get("compression", "none")
     try:

@@ -1,7 +1,8 @@
 """Prefixes and names of objects: AWS's key layout and expressions, Hive's partition folders.
 
     !{timestamp:yyyy/MM/dd}               the arrival of the object's first record, UTC
-    !{firehose:error-output-type}         in an error prefix: processing-failed, format-conversion-failed
+    !{firehose:error-output-type}         in an error prefix: processing-failed, format-conversion-failed,
+                                          http-endpoint-failed
     !{firehose:random-string}             eleven characters, drawn for each object
     !{partitionKeyFromLambda:x}           what the handler returned under metadata.partitionKeys
     !{partitionKeyFromQuery:x}            the event's field x
@@ -28,6 +29,7 @@ from forebay.errors import UsageError
 TIME = "!{timestamp:yyyy/MM/dd/HH/}"
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 PROCESSING, CONVERSION = "processing-failed", "format-conversion-failed"
+ENDPOINT = "http-endpoint-failed"
 
 _EXPRESSION = re.compile(r"!\{([A-Za-z]+):([^}]*)\}")
 # What Hive escapes in a partition's folder (FileUtils.escapePathName).

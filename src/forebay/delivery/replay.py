@@ -53,7 +53,11 @@ class Replay:
             done = self._one(id_, row)
             events += row.inputs
             dropped += done.dropped
-            failed += sum(group.inputs for group in done.groups if group.slot.kind == "error")
+            failed += sum(
+                group.inputs
+                for group in done.groups
+                if group.slot.kind == "error" and "post" not in group.meta
+            )
         return {"objects": len(objects), "events": events, "dropped": dropped, "failed": failed}
 
     def _one(self, id_: int, row: ObjectRow) -> Done:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from forebay.delivery.backup import BackupSpec, BufferSpec, backup_name, with_backups
+from forebay.delivery.endpoint_section import EndpointSpec, check_endpoint
 from forebay.delivery.keys import compile_query
 from forebay.delivery.prefix import compile_prefix
 from forebay.errors import UsageError
@@ -19,7 +20,7 @@ from forebay.project.model import Location, Project, Ref, Spec
 from forebay.project.section import Section
 from forebay.project.walk import walk_project
 
-__all__ = ["SECTION", "BackupSpec", "BufferSpec", "DeliverySpec", "TransformSpec"]
+__all__ = ["SECTION", "BackupSpec", "BufferSpec", "DeliverySpec", "EndpointSpec", "TransformSpec"]
 
 
 class TransformSpec(Spec, frozen=True, kw_only=True):
@@ -162,6 +163,10 @@ class DeliverySpec(Spec, frozen=True, kw_only=True):
         BackupSpec | None,
         Field("A copy of what comes in, before any code has seen it.", example="lake.shop/as-it-came/"),
     ] = None
+    http_endpoint: Annotated[
+        EndpointSpec | None,
+        Field("Post events there instead; what is not taken goes under the error prefix of `to`."),
+    ] = None
     retry: Annotated[
         float,
         Field(
@@ -234,6 +239,7 @@ def _check(check: Check) -> None:
     for name, spec in check.entries("delivery", DeliverySpec):
         here: Part = ("delivery", name)
         _format(check, here, spec)
+        check_endpoint(check, here, spec)
         _prefixes(check, here, spec)
     _from_and_put(check)
     _tables(check)

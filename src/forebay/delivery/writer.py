@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
 from forebay.crash import crash_point
 from forebay.delivery.buffers import Sealed
+from forebay.delivery.endpoint import Closed, Failure, Sender
 from forebay.delivery.flush import write_object
-from forebay.ports import DeliveryStore, LakeFiles, ObjectRow
+from forebay.delivery.formats.posted import entries, texts
+from forebay.ports import DeliveryStore, LakeFiles, ObjectRow, Registration
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ class Writer:
     ) -> None:
         self.last_error: str | None = None
         self.objects = 0
+        self.sender: Sender | None = None
+        """Where records are posted; without any, they become error objects."""
         self._name = name
         self._store = store
         self._files = files
@@ -51,23 +56,34 @@ class Writer:
             for one in sealed:
                 self._pending[one.row.id] = one
                 self._backlog += one.size
-        for at in range(0, len(sealed), TOGETHER):
-            some = list(sealed[at : at + TOGETHER])
+        written = [one for one in sealed if not _is_posted(one)]
+        batches = [written[at : at + TOGETHER] for at in range(0, len(written), TOGETHER)]
+        batches += [[one] for one in sealed if _is_posted(one)]
+        for some in batches:
             if committed is None:
-                self._enqueue(partial(self._write, some))
+                self._start(some)
             else:
                 committed.add_done_callback(partial(self._sealed, some))
 
     def _sealed(self, some: list[Sealed], future: Future[None]) -> None:
         error = future.exception()
         if error is None:
-            self._enqueue(partial(self._write, some))
+            self._start(some)
             return
         self._say(f"buffers could not be sealed: {error}")
         with self._changed:
             for one in some:
                 self._forget(one.row.id)
             self._changed.notify_all()
+
+    def _start(self, some: list[Sealed]) -> None:
+        """Have it done: by the endpoint's own thread where that is waited for."""
+        job = partial(self._write, some)
+        sender = self.sender
+        if sender is not None and _is_posted(some[0]):
+            sender.submit(job)
+        else:
+            self._enqueue(job)
 
     def tick(self) -> None:
         """Try again what failed, when its time has come."""
@@ -76,7 +92,7 @@ class Writer:
                 return
             failed, self._failed = self._failed, []
         for some in failed:
-            self._enqueue(partial(self._write, some))
+            self._start(some)
 
     @property
     def pending(self) -> int:
@@ -105,15 +121,19 @@ class Writer:
 
     def _write(self, some: list[Sealed]) -> None:
         try:
-            done = [write_object(self._store, self._files, one.row, one.seal) for one in some]
+            done = [self._done_with(one) for one in some]
             self._store.register(done).result()
+        except Closed:
+            self._fail(some, None)
+            return
         except Exception as error:  # a bug in one format must not end the thread that writes all others
             self._fail(some, error)
             return
         crash_point("flush.registered")
         with self._changed:
             self._delay = RETRY_FIRST
-            self.last_error = None
+            if self.sender is None:
+                self.last_error = None
             for registration in done:
                 self._forget(registration.buffer)
                 self._done[registration.buffer] = registration.object
@@ -122,12 +142,30 @@ class Writer:
                 del self._done[next(iter(self._done))]
             self._changed.notify_all()
 
-    def _fail(self, some: list[Sealed], error: Exception) -> None:
+    def _done_with(self, one: Sealed) -> Registration:
+        """Its object; or that it was posted. Raises Closed, and what the disk raises."""
+        if not _is_posted(one):
+            return write_object(self._store, self._files, one.row, one.seal)
+        sender = self.sender
+        failure = Failure("HttpEndpoint.Removed", "the delivery was removed before it was posted", 0)
+        if sender is not None:
+            records = texts(list(self._store.segments(one.row.id)))
+            answer = sender.send(
+                str(uuid.uuid5(uuid.NAMESPACE_URL, f"{one.seal.bucket}/{one.seal.key}")), records
+            )
+            if answer is None:
+                return Registration(one.row.id, None, posted=True)
+            failure = answer
+        turn = partial(entries, code=failure.code, message=failure.message, attempts=failure.attempts)
+        return write_object(self._store, self._files, one.row, one.seal, turn)
+
+    def _fail(self, some: list[Sealed], error: Exception | None) -> None:
         if len(some) > 1:  # find out which it is
             for one in some:
                 self._enqueue(partial(self._write, [one]))
             return
-        self._say(f"an object could not be written: {error}", exc_info=not isinstance(error, OSError))
+        if error is not None:
+            self._say(f"an object could not be written: {error}", exc_info=not isinstance(error, OSError))
         with self._changed:
             self._failed.append(some)
             self._retry_at = time.monotonic() + self._delay
@@ -137,3 +175,14 @@ class Writer:
         if text != self.last_error:
             log.warning("delivery %s: %s", self._name, text, exc_info=exc_info)
         self.last_error = text
+
+    def ails(self, text: str | None) -> None:
+        """What ails the endpoint; None when nothing does."""
+        if text is None:
+            self.last_error = None
+        else:
+            self._say(text)
+
+
+def _is_posted(one: Sealed) -> bool:
+    return "post" in one.row.meta

@@ -13,10 +13,11 @@ from forebay.delivery.compress import Sink, compressor
 from forebay.delivery.formats.csv import CsvEncoder
 from forebay.delivery.formats.lines import LineEncoder, write_lines
 from forebay.delivery.formats.parquet import ParquetEncoder, write_parquet
+from forebay.delivery.formats.posted import PostEncoder
 from forebay.delivery.route import Router
 from forebay.ports import Json, SegmentRow
 
-Encoder = LineEncoder | CsvEncoder | ParquetEncoder
+Encoder = LineEncoder | CsvEncoder | ParquetEncoder | PostEncoder
 
 
 def encoder(

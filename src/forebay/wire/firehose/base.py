@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.model import OperationModel
+
 from forebay.delivery.backup import backup_name
 from forebay.delivery.section import DeliverySpec
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Service
+from forebay.wire.service import Asked, Json, Service
 
-SERVICE = Service("firehose")
+
+class Firehose(Service):
+    """Firehose, which takes plain HTTP for endpoints of this machine, where AWS's model has HTTPS only."""
+
+    def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
+        """Refuse what breaks the constraints of the model."""
+        for name in ("HttpEndpointDestinationConfiguration", "HttpEndpointDestinationUpdate"):
+            endpoint = (given.get(name) or {}).get("EndpointConfiguration") or {}
+            if is_own(endpoint.get("Url")):
+                changed = {**endpoint, "Url": "https" + str(endpoint["Url"])[len("http") :]}
+                given = {**given, name: {**given[name], "EndpointConfiguration": changed}}
+        super().check(model, given, asked)
+
+
+SERVICE = Firehose("firehose")
+_OWN = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_own(url: Any) -> bool:
+    """Whether a URL is `http` and of this machine."""
+    try:
+        parts = urlsplit(str(url))
+        return parts.scheme == "http" and parts.hostname in _OWN
+    except ValueError:
+        return False
 
 
 def invalid(message: str) -> AwsError:

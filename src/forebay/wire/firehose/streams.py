@@ -7,9 +7,10 @@ import time
 from forebay.bus.section import BusSpec
 from forebay.delivery.backup import backup_name
 from forebay.delivery.section import DeliverySpec
-from forebay.errors import UsageError
+from forebay.errors import Unavailable, UsageError
 from forebay.project.model import Ref
 from forebay.runtime.documents import refuse_declared
+from forebay.wire.firehose import endpoints
 from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
 from forebay.wire.firehose.base import names as known
 from forebay.wire.firehose.convert import configuration_of, encoded, spec_of
@@ -17,13 +18,14 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
 KIND = "delivery"
+POSTED = 5.0
+"""Seconds that the endpoint of a stream which is removed has for what is left."""
 DESTINATION = "destinationId-000000000001"
 _OTHERS = (
     "RedshiftDestinationConfiguration",
     "ElasticsearchDestinationConfiguration",
     "AmazonopensearchserviceDestinationConfiguration",
     "SplunkDestinationConfiguration",
-    "HttpEndpointDestinationConfiguration",
     "AmazonOpenSearchServerlessDestinationConfiguration",
     "SnowflakeDestinationConfiguration",
     "IcebergDestinationConfiguration",
@@ -48,7 +50,8 @@ def _declared(asked: Asked, name: str) -> bool:
 
 
 @SERVICE.operation(
-    "CreateDeliveryStream", partial="S3 destinations; jq without definitions and loops; no ORC"
+    "CreateDeliveryStream",
+    partial="S3 and HTTP endpoint destinations (of this machine, by http too); jq without definitions and loops; no ORC",
 )
 async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     """Make a delivery stream."""
@@ -56,15 +59,17 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
     if name in asked.system.project().sections.get(KIND, {}):
         message = f"Firehose {name} under accountId {asked.account} already exists"
         raise AwsError("ResourceInUseException", message, http=400)
-    if sum(key in given for key in (*_OTHERS, *_S3)) != 1:
+    if sum(key in given for key in (*_OTHERS, *_S3, endpoints.CONFIGURATION)) != 1:
         raise invalid("Exactly one destination configuration is supported for a Firehose")
     if other := next((key for key in _OTHERS if key in given), None):
         raise AwsError(
             "NotImplemented", f"forebay does not offer firehose.CreateDeliveryStream with {other}", http=501
         )
-    configuration = next(given[key] for key in _S3 if key in given)
     source = _source(asked, given)
-    spec = await spec_of(asked, configuration, source)
+    is_endpoint = endpoints.CONFIGURATION in given
+    configuration = next(given[key] for key in (*_S3, endpoints.CONFIGURATION) if key in given)
+    made = endpoints.endpoint_spec if is_endpoint else spec_of
+    spec = await made(asked, configuration, source)
     _check_backup(asked, name, spec)
     now = time.time()
     meta = {
@@ -123,14 +128,32 @@ def _document(asked: Asked, name: str, spec: DeliverySpec) -> Json:
         meta: Json = found["meta"]
         return meta
     role = asked.arn(f"role/forebay-{name}", "iam")
+    configuration = configuration_of(spec, role)
+    if spec.http_endpoint is not None:
+        configuration = endpoints.configuration_of(spec, configuration)
     return {
         "created": 0,
         "updated": 0,
         "version": 1,
-        "configuration": configuration_of(spec, role),
+        "configuration": configuration,
         "extended": True,
         "tags": {},
     }
+
+
+def _described(configuration: Json) -> Json:
+    """An S3 destination as it is described."""
+    shown = {**_DEFAULTS, **{key: value for key, value in configuration.items() if value is not None}}
+    plain_names = (*_DEFAULTS, "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix")
+    destination: Json = {
+        "S3DestinationDescription": {key: shown[key] for key in plain_names if key in shown},
+        "ExtendedS3DestinationDescription": {"S3BackupMode": "Disabled", **shown},
+    }
+    if copies := shown.pop("S3BackupConfiguration", None):
+        extended = destination["ExtendedS3DestinationDescription"]
+        del extended["S3BackupConfiguration"]
+        extended["S3BackupDescription"] = {**_DEFAULTS, **copies}
+    return destination
 
 
 @SERVICE.operation("DescribeDeliveryStream")
@@ -139,17 +162,12 @@ async def describe_delivery_stream(asked: Asked, given: Json) -> Json:
     name = given["DeliveryStreamName"]
     spec = delivery(asked, name)
     meta = _document(asked, name, spec)
-    shown = {**_DEFAULTS, **{key: value for key, value in meta["configuration"].items() if value is not None}}
-    plain_names = (*_DEFAULTS, "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix")
-    destination: Json = {
-        "DestinationId": DESTINATION,
-        "S3DestinationDescription": {key: shown[key] for key in plain_names if key in shown},
-        "ExtendedS3DestinationDescription": {"S3BackupMode": "Disabled", **shown},
-    }
-    if copies := shown.pop("S3BackupConfiguration", None):
-        extended = destination["ExtendedS3DestinationDescription"]
-        del extended["S3BackupConfiguration"]
-        extended["S3BackupDescription"] = {**_DEFAULTS, **copies}
+    destination: Json = {"DestinationId": DESTINATION}
+    if spec.http_endpoint is not None:
+        shown = endpoints.described(meta["configuration"], _DEFAULTS)
+        destination["HttpEndpointDestinationDescription"] = shown
+    else:
+        destination |= _described(meta["configuration"])
     source = reads(spec)
     description: Json = {
         "DeliveryStreamName": name,
@@ -212,7 +230,12 @@ async def delete_delivery_stream(asked: Asked, given: Json) -> Json:
     """Remove one; what it has buffered is delivered, and its log stays on disk."""
     name = given["DeliveryStreamName"]
     _own(asked, name)
-    await asked.system.flow.call("flush", name=name, timeout=60)
+    posts = delivery(asked, name).http_endpoint is not None
+    try:
+        await asked.system.flow.call("flush", name=name, timeout=POSTED if posts else 60)
+    except Unavailable:  # an endpoint that takes nothing: what waits for it goes to the backup
+        if not posts:
+            raise
     if delivery(asked, name).backup is not None:
         await asked.system.flow.call("flush", name=backup_name(name), timeout=60)
     asked.system.documents.delete(KIND, name)
@@ -220,7 +243,7 @@ async def delete_delivery_stream(asked: Asked, given: Json) -> Json:
     return {}
 
 
-@SERVICE.operation("UpdateDestination", partial="S3 destinations")
+@SERVICE.operation("UpdateDestination", partial="S3 and HTTP endpoint destinations")
 async def update_destination(asked: Asked, given: Json) -> Json:
     """Change where and how a delivery stream delivers."""
     name = given["DeliveryStreamName"]
@@ -232,9 +255,10 @@ async def update_destination(asked: Asked, given: Json) -> Json:
     updates = [key for key in given if key.endswith("DestinationUpdate")]
     if len(updates) != 1:
         raise invalid("Exactly one destination configuration is supported for a Firehose")
-    if updates[0].startswith("HttpEndpoint"):
+    is_endpoint = delivery(asked, name).http_endpoint is not None
+    if is_endpoint != (updates[0] == endpoints.UPDATE):
         raise invalid("Changing the destination type to or from HttpEndpoint is not supported at this time.")
-    if updates[0] not in _S3_UPDATES:
+    if not is_endpoint and updates[0] not in _S3_UPDATES:
         raise invalid("Only updates of S3 destinations are offered")
     if given["DestinationId"] != DESTINATION:
         raise invalid(f"Destination Id {given['DestinationId']} not found")
@@ -242,12 +266,17 @@ async def update_destination(asked: Asked, given: Json) -> Json:
         message = f"Cannot update firehose: {name} since the current version id: {meta['version']} and specified version id: {given['CurrentDeliveryStreamVersionId']} do not match"
         raise AwsError("ConcurrentModificationException", message, http=400)
     update = dict(given[updates[0]])
-    if "S3BackupUpdate" in update:
-        kept = meta["configuration"].get("S3BackupConfiguration") or {}
-        update["S3BackupConfiguration"] = {**kept, **update.pop("S3BackupUpdate")}
-    configuration = {**meta["configuration"], **update}
-    source = (meta.get("source") or {}).get("KinesisStreamARN")
-    spec = await spec_of(asked, configuration, source.rpartition("/")[2] if source else None)
+    arn = (meta.get("source") or {}).get("KinesisStreamARN")
+    source = arn.rpartition("/")[2] if arn else None
+    if is_endpoint:
+        configuration = endpoints.updated(meta["configuration"], update)
+        spec = await endpoints.endpoint_spec(asked, configuration, source)
+    else:
+        if "S3BackupUpdate" in update:
+            kept = meta["configuration"].get("S3BackupConfiguration") or {}
+            update["S3BackupConfiguration"] = {**kept, **update.pop("S3BackupUpdate")}
+        configuration = {**meta["configuration"], **update}
+        spec = await spec_of(asked, configuration, source)
     _check_backup(asked, name, spec)
     meta |= {"configuration": configuration, "version": meta["version"] + 1, "updated": time.time()}
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
