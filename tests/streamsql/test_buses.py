@@ -87,7 +87,8 @@ def settled(system: System, *names: str) -> dict[str, Any]:
         ledger = system.status()["ledger"]
         return all(ledger[name]["lag"] == 0 == ledger[name]["buffered"] for name in names) and ledger
 
-    return until(asked)  # type: ignore[no-any-return]
+    found: dict[str, Any] = until(asked)
+    return found
 
 
 def put(system: System, *given: tuple[str, int, float, int]) -> None:

@@ -63,7 +63,7 @@ def build(tile: Tile, result: Result, zone: ZoneInfo) -> tuple[Option, str]:
             return _pie(tile, result, zone), ""
         case "heatmap":
             return _heatmap(tile, result, zone)
-        case "number" | "table" | "text":
+        case "number" | "table" | "text" | "alarm":
             raise AssertionError(f"a {tile.kind} tile is no chart")
 
 
