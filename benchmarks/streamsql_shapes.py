@@ -50,7 +50,7 @@ LAST = json.dumps({"event_type": "end", "txn_timestamp": "2026-03-02 12:00:00.00
 _SOURCE = """\
 CREATE TABLE activity (
   event_type VARCHAR(30), product_id BIGINT, category_id BIGINT, brand STRING, price DOUBLE, user_id BIGINT,
-  user_session STRING, txn_timestamp TIMESTAMP(3), WATERMARK FOR txn_timestamp AS txn_timestamp - INTERVAL '10' SECOND
+  user_session STRING, txn_timestamp TIMESTAMP(3), proctime AS PROCTIME(), WATERMARK FOR txn_timestamp AS txn_timestamp - INTERVAL '10' SECOND
 ) WITH ({options})"""
 _STREAM = "'connector' = 'kinesis', 'stream' = '{stream}', 'scan.stream.initpos' = 'TRIM_HORIZON', 'format' = 'json'"
 
@@ -64,6 +64,8 @@ class Shape:
     columns: str
     insert: str
     duck: str
+    table: str = ""
+    """What DuckDB makes the table `products` of, if there is one in the catalog; Flink looks nothing up in files."""
 
     def tables(self, source: str, sink: str) -> list[str]:
         """The two tables, with these options."""
@@ -121,5 +123,16 @@ SHAPES = (
         f"COUNT(*) AS n FROM {_TEN} GROUP BY window_start, window_end, product_id)) WHERE place <= 10",
         f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY s ORDER BY n DESC, product_id) AS place FROM (SELECT {_BUCKET} "
         "AS s, product_id, count(*) AS n FROM {events} GROUP BY ALL)) WHERE place <= 10",
+    ),
+    Shape(
+        "lookup",
+        "TUMBLE over a lookup in 50,000 rows",
+        "s TIMESTAMP(3), section STRING, n BIGINT, total DOUBLE",
+        "INSERT INTO found WITH j AS (SELECT a.txn_timestamp, a.price, p.section FROM activity AS a LEFT JOIN products "
+        "FOR SYSTEM_TIME AS OF a.proctime AS p ON a.product_id = p.product_id) SELECT window_start, section, COUNT(*), "
+        f"SUM(price) FROM {_TEN.replace('activity', 'j')} GROUP BY window_start, window_end, section",
+        f"SELECT {_BUCKET} AS s, section, count(*) AS n, sum(price) AS total FROM {{events}} LEFT JOIN products "
+        "USING (product_id) GROUP BY ALL",
+        "SELECT i AS product_id, 'section ' || i % 300 AS section FROM range(45_000) t(i)",
     ),
 )

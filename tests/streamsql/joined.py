@@ -53,6 +53,12 @@ SHAPES: dict[str, tuple[str, str]] = {
         "FROM (SELECT window_start AS s, window_end AS e, name, COUNT(*) AS n "
         f"FROM {TUMBLE.format('j')} GROUP BY window_start, window_end, name)) WHERE place <= 2",
     ),
+    "lookup-of-windows": (
+        "s TIMESTAMP(3), name STRING, n BIGINT, place BIGINT",
+        "WITH a AS (SELECT window_start AS s, window_end AS e, kind, COUNT(*) AS n, PROCTIME() AS proctime "
+        f"FROM {TUMBLE.format('activity')} GROUP BY window_start, window_end, kind) "
+        "SELECT a.s, p.name, a.n, p.weight * a.n FROM a {left} WHERE a.n > 1",
+    ),
     "join": (
         "user_id BIGINT, name STRING, dear DOUBLE, ts TIMESTAMP(3)",
         "SELECT a.user_id, p.name, a.price * p.weight, a.ts FROM activity a JOIN products p "

@@ -179,3 +179,27 @@ def test_windows_over_a_join_are_the_same_after_a_kill_though_the_table_has_chan
     until(lambda: shop.status()["ledger"]["total"]["adds_up"])
     ledger = shop.status()["ledger"][consumer]
     assert ledger["delivered"] < ledger["delivered"] + ledger["dropped"] == state_of(shop, "sold")["position"]
+
+
+def test_a_live_question_may_be_about_a_join(shop: System) -> None:
+    put(shop, (5, 3, 1.0, 200))
+    sql = (
+        "SELECT a.user_id, p.name FROM activity AS a JOIN products FOR SYSTEM_TIME AS OF a.proctime AS p "
+        "ON a.product_id = p.product_id WHERE a.user_id = 5"
+    )
+    asked = shop.cli("query", "--follow", sql, "--from", "earliest", "--limit", "1", "--format", "json")
+    assert json.loads(asked.out) == {"user_id": 5, "name": "tea"}
+
+
+def test_a_table_that_is_too_large_stops_the_query_and_says_so(shop: System) -> None:
+    ids = "\n".join(f"{at},red" for at in range(500_001))
+    client(shop, "s3").put_object(
+        Bucket="shop-lake", Key="teams/all.csv", Body=f"user_id,team\n{ids}\n".encode()
+    )
+
+    shop.kill("flow")  # a plain JOIN reads its table when the query begins
+    until(lambda: "TableTooLarge" in str(state_of(shop, "teamed")["last_error"]))
+    put(shop, (6, 0, 0.0, 202))
+    client(shop, "s3").put_object(Bucket="shop-lake", Key="teams/all.csv", Body=b"user_id,team\n6,blue\n")
+    until(lambda: written(shop, "teamed")[-1] == [6, "blue"])
+    until(lambda: shop.status()["ledger"]["total"]["adds_up"])

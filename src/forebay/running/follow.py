@@ -18,9 +18,11 @@ from forebay.clock import now_us
 from forebay.errors import NotFound, UsageError
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.lookups import Lookups
 from forebay.running.streamsql import SpanReader
 from forebay.streamsql.job import compile_question
 from forebay.streamsql.plan import Plan
+from forebay.streamsql.references import references
 from forebay.streamsql.section import StreamSqlSpec
 from forebay.streamsql.spans import NEVER
 
@@ -51,17 +53,21 @@ class Questions:
         if begin not in ("latest", "earliest"):
             raise UsageError("InvalidStart", f"a question begins at latest or earliest, not at {begin!r}")
         known = [spec.sql for spec in project.of(StreamSqlSpec).values() if spec.sql is not None]
-        plan = compile_question(sql, known)
+        plan = compile_question(sql, known, references(project))
         log = str(plan.source.table.ref)
-        if project.get(plan.source.table.ref) is None:
+        spec = project.get(plan.source.table.ref)
+        if spec is None:
             raise UsageError("UnknownStream", f"there is no {log}", fix="declare it in the project")
+        if plan.source.table.ref.noun == "delivery" and (read := getattr(spec, "from_", None)) is not None:
+            raise UsageError("DeliveryReads", f"{log} reads {read}", fix=f"ask {read}")
         with self._lock:
             if len(self._open) >= AT_ONCE:
                 raise UsageError(
                     "TooManyQuestions", f"{AT_ONCE} live questions are open", fix="end one of them"
                 )
             name = secrets.token_hex(8)
-            question = self._open[name] = Question(plan, SpanReader(self._layout.log(log), log), begin)
+            reader = SpanReader(self._layout.log(log), log)
+            question = self._open[name] = Question(plan, reader, begin, self._layout)
         self._lease(name, question)
         columns = [[column, str(type_)] for column, type_ in plan.columns]
         return {"id": name, "columns": columns, "log": log}
@@ -103,7 +109,7 @@ class Questions:
 class Question:
     """One of them. For one reader at a time."""
 
-    def __init__(self, plan: Plan, reader: SpanReader, begin: str) -> None:
+    def __init__(self, plan: Plan, reader: SpanReader, begin: str, layout: Layout) -> None:
         from forebay.streamsql.engine import Engine  # noqa: PLC0415 - DuckDB is loaded only where it is asked
 
         self.timer: threading.Timer | None = None
@@ -113,6 +119,7 @@ class Question:
         self._closed = False
         self._position = reader.head() if begin == "latest" else reader.start()
         self._engine: Engine = Engine(plan)
+        self._tables = Lookups(plan, layout, None, self._engine)
         self._waiting: list[bytes] = []
         self._left_out = 0
 
@@ -125,6 +132,7 @@ class Question:
             while not self._waiting and not self._closed:
                 batches = self._reader.read(self._position, max_bytes=READ_BYTES)
                 if batches:
+                    self._tables.fresh(self._position)
                     events = raw.of_batches(batches, self._position)
                     self._position = batches[-1].end
                     self._take(self._engine.feed(events, self._reader.spans()).records)
@@ -160,4 +168,5 @@ class Question:
             self.timer.cancel()
         with self._busy:
             self._reader.close()
+            self._tables.close()
             self._engine.close()

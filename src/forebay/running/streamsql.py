@@ -223,6 +223,8 @@ class Run:
                 position = self._fed(batches, position, None, quiet=False)
                 taken += self._last.taken
             elif query.plan.source.processing:
+                if self._engine.held:
+                    self._tables.fresh(position)
                 self._last = self._engine.tick(now_us() // 1000)
             due = time.monotonic() - committed > COMMIT_EVERY
             if self._last.records or (position > self._position and due):

@@ -91,7 +91,7 @@ class Engine:
             for at, (name, type_) in enumerate(lookup.columns)
         )
         self._db.execute(
-            f"CREATE OR REPLACE TEMP TABLE {lookup.name} AS SELECT row_number() OVER () AS __at{items} FROM given"
+            f"CREATE OR REPLACE TEMP TABLE {lookup.name} AS SELECT true AS __at{items} FROM given"
         )
         self._db.unregister("given")
 

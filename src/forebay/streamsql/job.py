@@ -231,6 +231,8 @@ class _Job:
         )
         sink = into if into is not None else tables.answer(result.columns, insert.at)
         output, columns = self._into(sink, insert, result)
+        if lookups and not result.closed:
+            output += " ORDER BY __row"
         table = source[0]
         wanted = frozenset(
             table_name

@@ -5,7 +5,7 @@
     JOIN t                               every pair, with `t` as it was when the query began: no column is a time any
                                          more, so that no window is over it
 
-What comes of an event are rows in the order of the events, and then of the table.
+What is read as events is given in their order; in which order the rows of one event are says nothing, as in Flink.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def joined(
         )
     number = len(sides)
     own: dict[str, Typed] = {}
-    items = [f"__at AS {quoted(f'{number}.__at')}"]
+    items: list[str] = []
     for column, (sql, type_) in right.columns.items():
         inner = quoted(f"{number}.{column}")
         if column in used or "*" in used:
@@ -59,8 +59,8 @@ def joined(
             f"ON {table}.id = ...",
         )
     word = "LEFT JOIN" if join.kind == "LEFT" else "JOIN"
-    order = "" if left.closed else f" ORDER BY __row, {quoted(f'{number}.__at')}"
-    sql = f"(SELECT * FROM {left.sql} {word} (SELECT {', '.join(items)} FROM {right.sql}) ON {on}{order})"
+    columns_ = ", ".join(items) or f"__at AS {quoted(f'{number}.__at')}"
+    sql = f"(SELECT * FROM {left.sql} {word} (SELECT {columns_} FROM {right.sql}) ON {on})"
     columns = dict(left.columns)
     for column, typed in own.items():
         made, count = column, 0

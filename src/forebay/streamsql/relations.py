@@ -27,7 +27,7 @@ from forebay.streamsql.plan import Window, Windowed
 from forebay.streamsql.relation import Relation
 from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.scope import Hook, Problem
-from forebay.streamsql.types import BIGINT, TIMESTAMP, Typed, quoted
+from forebay.streamsql.types import BIGINT, PROCTIME, TIMESTAMP, Typed, quoted
 
 EDGES = {"START": ("wstart", 0), "END": ("wend", 0), "ROWTIME": ("wend", 1)}
 TVF = {"window_start": "START", "window_end": "END", "window_time": "ROWTIME"}
@@ -122,14 +122,15 @@ class Builder:
         items: list[str] = []
         rowtimes, proctimes, edges = set(), set(), {}
         for item, alias in self._expanded(select, relation):
-            sql, type_ = scope.sql(item)
+            clock = relation.closed and isinstance(item, Call) and item.name == "PROCTIME"
+            sql, type_ = ("NULL::TIMESTAMP", PROCTIME) if clock else scope.sql(item)
             name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
             if name in columns:  # as Flink names them
                 name = next(made for number in range(1000) if (made := f"{name}{number}") not in columns)
             origin = relation.origin(item)
             if origin in relation.rowtimes:
                 rowtimes.add(name)
-            if origin in relation.proctimes:
+            if clock or origin in relation.proctimes:
                 proctimes.add(name)
             if origin in relation.edges:
                 edges[name] = relation.edges[origin]

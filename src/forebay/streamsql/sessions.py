@@ -61,8 +61,9 @@ class Sessions:
     def _place(self) -> None:
         keys = "".join(f", {sql} AS {name}" for sql, name in zip(self._made.keys, self._keys, strict=True))
         one = "" if self._keys else ", 0 AS __one"
+        order = "ORDER BY __row" if self._made.multiplied else ""
         self._db.execute(
-            f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, row_number() OVER () AS __n{keys}{one}, "
+            f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, row_number() OVER ({order}) AS __n{keys}{one}, "
             f"__ts <= __before + 1 AS __behind FROM {self._made.rows}"
         )
 

@@ -21,6 +21,8 @@ TIMESTAMP = Type("TIMESTAMP", 3)
 DATE = Type("DATE")
 LTZ = Type("TIMESTAMP_LTZ", 3)
 NULL = Type("NULL")
+PROCTIME = Type("PROCTIME")
+"""When a window closed: what a table is looked up as of, and nothing else."""
 
 INTEGERS = ("TINYINT", "SMALLINT", "INT", "BIGINT")
 BITS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
@@ -38,6 +40,7 @@ _DUCK = {
     "TIMESTAMP_LTZ": "TIMESTAMP",
     "CHAR": "VARCHAR",
     "NULL": "INTEGER",
+    "PROCTIME": "TIMESTAMP",
 }
 
 

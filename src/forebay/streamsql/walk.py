@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from forebay.streamsql.nodes import Call, Column, Node, Select, Star, Sub
+from forebay.streamsql.nodes import Call, Column, Join, Node, Select, Star, Sub
 
 
 def columns_in(node: Node) -> Iterator[Column]:
@@ -36,6 +36,8 @@ def names_in(node: Any) -> set[str]:
             each = replace(each, args=())  # COUNT(*) needs no column
         elif isinstance(each, Select) and isinstance(each.source, Sub):  # its * are the columns named below
             each = replace(each, items=tuple(item for item in each.items if not isinstance(item[0], Star)))
+        elif isinstance(each, Join):  # as of when is no column that is read
+            each = replace(each, as_of=None)
         if isinstance(each, (tuple, list)):
             stack += each
         elif is_dataclass(each) and not isinstance(each, type):
