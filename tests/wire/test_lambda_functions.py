@@ -8,13 +8,11 @@ import io
 import json
 import uuid
 import zipfile
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.harness import System, until
+from tests.harness import System, request, until
 from tests.wire.lambdas import ECHO, ROLE, arn, create, invoke, zipped
 from tests.wire.sdk import client, refused, serving
 
@@ -58,7 +56,7 @@ def test_a_function_is_made_seen_called_and_removed(functions: Any) -> None:
     seen = functions.get_function(FunctionName=name)
     assert seen["Configuration"]["Environment"] == {"Variables": {"AA": "b"}}
     assert seen["Tags"] == {"team": "x"}
-    assert Path(urlsplit(seen["Code"]["Location"]).path).read_bytes() == code
+    assert request(seen["Code"]["Location"]).body == code
     assert name in [each["FunctionName"] for each in functions.list_functions()["Functions"]]
     functions.delete_function(FunctionName=name)
     refused(
@@ -70,6 +68,32 @@ def test_a_function_is_made_seen_called_and_removed(functions: Any) -> None:
     refused(
         "ResourceNotFoundException", f"Function not found: {arn(name)}", functions.invoke, FunctionName=name
     )
+
+
+def test_a_functions_code_is_fetched_by_a_url_that_is_of_it_alone_and_not_for_ever(functions: Any) -> None:
+    name = create(functions, ECHO)
+    seen = functions.get_function(FunctionName=name)
+    url = seen["Code"]["Location"]
+    got = request(url)
+    assert (got.status, got.headers["content-type"]) == (200, "application/zip")
+    assert base64.b64encode(hashlib.sha256(got.body).digest()).decode() == seen["Configuration"]["CodeSha256"]
+    assert len(got.body) == seen["Configuration"]["CodeSize"]
+    assert request(url, "PUT", b"x").status == 405
+    signature = url.rpartition("=")[2]
+    expires = url.partition("Expires=")[2].partition("&")[0]
+    for forged in (
+        url.replace(signature, "0" * 64),
+        url.replace(name, "own"),
+        url.replace(f"Expires={expires}", f"Expires={int(expires) + 9}"),
+        url.partition("?")[0],
+        f"{url.partition('/code/')[0]}/code/..%2F..%2Fstate.db?Expires=9&Signature={signature}",
+    ):
+        refusal = request(forged)
+        assert (refusal.status, b"AccessDenied" in refusal.body) == (403, True), forged
+    own = functions.get_function(FunctionName="own")
+    body = request(own["Code"]["Location"]).body
+    assert zipfile.ZipFile(io.BytesIO(body)).namelist() == ["functions/own.py"]
+    assert base64.b64encode(hashlib.sha256(body).digest()).decode() == own["Configuration"]["CodeSha256"]
 
 
 def test_code_and_configuration_change(functions: Any) -> None:

@@ -3,7 +3,7 @@
     Host, Origin (or a bucket's CORS rules) → body (bounded) → dispatch: service, operation, protocol → the operation → answer
 
 Nothing here ever answers success without having done it: what is not offered answers 501 and is named.
-`/_forebay/health` says that the port is up.
+`/_forebay/health` says that the port is up; below `/_forebay/code/` is the code of functions.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from forebay.wire.protocol.message import MAX_BODY, Request, Response
 logger = logging.getLogger("forebay.wire")
 
 HEALTH = "/_forebay/health"
+CODE = "/_forebay/code/"
 SMALL = 1 << 17
 MAX_DRAINED = 16 << 20
 _BODILESS = {"GET", "HEAD"}
@@ -67,6 +68,10 @@ class WireApp:
             _json(proto, 200, {"status": "ok", "services": {}})
             return
         request = _request(scope, host, id)
+        if scope.path.startswith(CODE) and refusal is None:
+            serve = (await _loaded("forebay.wire.awslambda.code")).serve
+            await _send(proto, scope.method, await serve(self._system, request))
+            return
         shared = None
         if origin is not None or scope.method == "OPTIONS":
             cors = await _loaded("forebay.wire.s3.cors")

@@ -18,6 +18,7 @@ import msgspec
 from forebay.arn import ACCOUNT
 from forebay.functions.section import FunctionSpec
 from forebay.wire.awslambda.base import ASYNC, LATEST, Found, Named, function_arn, invalid, refused
+from forebay.wire.awslambda.code import code_file, project_zip
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -207,7 +208,7 @@ def _declared(asked: Asked, found: Found) -> Json:
     """The same of a function that the project declares."""
     spec, project = found.spec, asked.system.project()
     file = code_file(Path(project.root), spec.handler)
-    content = file.read_bytes() if file is not None else b""
+    content = project_zip(file, Path(project.root))
     modified = time.gmtime(file.stat().st_mtime if file is not None else 0)
     answer: Json = {
         "FunctionName": found.name,
@@ -235,10 +236,3 @@ def _declared(asked: Asked, found: Found) -> Json:
     if spec.environment:
         answer["Environment"] = {"Variables": spec.environment}  # secrets stand there by name only
     return answer
-
-
-def code_file(root: Path, handler: str) -> Path | None:
-    """The file of a handler, if it is there."""
-    path = handler.rpartition(".py:")[0] or handler.rpartition(".")[0]
-    file = root / f"{path}.py"
-    return file if file.is_file() else None

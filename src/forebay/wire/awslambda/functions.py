@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from forebay.wire.awslambda.base import (
     page,
     refused,
 )
-from forebay.wire.awslambda.config import changed, check, code_file, configuration, now, spec_of
+from forebay.wire.awslambda.code import code_file, project_zip, url
+from forebay.wire.awslambda.config import changed, check, configuration, now, spec_of
 from forebay.wire.awslambda.versions import publish
 from forebay.wire.service import Asked, Json
 
@@ -148,14 +150,14 @@ def put(asked: Asked, name: str, meta: Json) -> None:
 
 def _location(asked: Asked, found: Found) -> Json:
     if found.doc is not None:
-        path = code_folder(asked) / f"{found.meta['code']['sha256']}.zip"
+        sha256 = found.meta["code"]["sha256"]
     else:
         root = Path(asked.system.project().root)
-        path = code_file(root, found.spec.handler) or root
-    return {"RepositoryType": "S3", "Location": path.resolve().as_uri()}
+        sha256 = hashlib.sha256(project_zip(code_file(root, found.spec.handler), root)).hexdigest()
+    return {"RepositoryType": "S3", "Location": url(asked, found.name, sha256)}
 
 
-@SERVICE.operation("GetFunction", partial="`Code.Location` is a `file:` URL")
+@SERVICE.operation("GetFunction")
 async def get_function(asked: Asked, given: Json) -> Json:
     """A function, its code's place and its tags."""
     which = named(asked, given)
