@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from forebay.catalog.schedule import crawl_times
+from forebay.catalog.section import CrawlerSpec, with_triggers
 from forebay.errors import UsageError
 
 
@@ -61,3 +62,13 @@ def test_it_may_never_fire_again() -> None:
 def test_what_is_no_schedule_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="Invalid schedule expression"):
         crawl_times(text)
+
+
+def test_an_active_trigger_adds_a_schedule_and_changes_nothing_else() -> None:
+    own = CrawlerSpec(crawl=["lake.a/"])
+    parts = [("trigger/t", {"schedule": "cron(0 1 * * ? *)", "crawlers": ["c", "gone"]})]
+    found = with_triggers({"c": own, "d": own}, parts)
+    assert (found["c"], found["d"]) == (
+        CrawlerSpec(crawl=["lake.a/"], also=["cron(0 1 * * ? *)"], on_arrival=True),
+        own,
+    )

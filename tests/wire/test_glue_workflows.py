@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -96,12 +97,64 @@ def test_what_no_trigger_can_be_is_refused(glue: Any, given: Json, code: str, sa
     refused(code, said, glue.create_trigger, Name="bad", **given)
 
 
-def test_a_trigger_that_a_schedule_would_start_is_not_offered(glue: Any, crawler: str) -> None:
-    with pytest.raises(ClientError, match="give the crawler a schedule") as error:
-        glue.create_trigger(
-            Name="s", Type="SCHEDULED", Schedule="cron(0 1 * * ? *)", Actions=[{"CrawlerName": crawler}]
-        )
+def scheduled(glue: Any, crawler: str, schedule: str = "cron(0 1 * * ? *)", **given: Any) -> str:
+    """A trigger with a schedule; its name."""
+    name = f"s-{uuid.uuid4().hex[:8]}"
+    actions = [{"CrawlerName": crawler}]
+    glue.create_trigger(Name=name, Type="SCHEDULED", Schedule=schedule, Actions=actions, **given)
+    return name
+
+
+def test_a_schedule_is_started_and_stopped(glue: Any, crawler: str) -> None:
+    name = scheduled(glue, crawler)
+
+    def state() -> str:
+        found: str = glue.get_trigger(Name=name)["Trigger"]["State"]
+        return found
+
+    assert state() == "CREATED"
+    glue.start_trigger(Name=name)
+    assert state() == "ACTIVATED"
+    glue.stop_trigger(Name=name)
+    assert state() == "DEACTIVATED"
+    updated = glue.update_trigger(Name=name, TriggerUpdate={"Schedule": "cron(0 2 * * ? *)"})["Trigger"]
+    assert (updated["Schedule"], updated["State"]) == ("cron(0 2 * * ? *)", "DEACTIVATED")
+    glue.delete_trigger(Name=name)
+    refused("EntityNotFoundException", f"Trigger {name} not found.", glue.get_trigger, Name=name)
+    name = scheduled(glue, crawler, StartOnCreation=True)
+    assert state() == "ACTIVATED"
+    assert "Schedule" not in glue.get_crawler(Name=crawler)["Crawler"]
+    glue.delete_trigger(Name=name)
+
+
+@pytest.mark.proof
+def test_a_schedule_starts_its_crawler_also_after_a_kill(system: System, glue: Any, crawler: str) -> None:
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=75)
+    schedule = f"cron({soon.minute} {soon.hour} * * ? *)"
+    name = scheduled(glue, crawler, schedule, StartOnCreation=True)
+    stopped = scheduled(glue, crawler, StartOnCreation=True)
+    glue.stop_trigger(Name=stopped)
+    system.kill_all()
+    system.start(sql=False)
+    assert f"{crawler.replace('-', '_')}orders" not in tables(glue)
+    until(lambda: f"{crawler.replace('-', '_')}orders" in tables(glue), patience=120)
+    glue.delete_trigger(Name=name)
+
+
+def test_schedules_that_are_none_and_triggers_that_are_not_offered(glue: Any, crawler: str) -> None:
+    for schedule in ("rate(5 minutes)", "cron(0/1 * * * ? *)", "whenever"):
+        given = {
+            "Name": "bad",
+            "Type": "SCHEDULED",
+            "Actions": [{"CrawlerName": crawler}],
+            "Schedule": schedule,
+        }
+        refused("InvalidInputException", "schedule", glue.create_trigger, **given)
+    glue.create_workflow(Name="later")
+    with pytest.raises(ClientError, match="begin a workflow") as error:
+        scheduled(glue, crawler, WorkflowName="later")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    glue.delete_workflow(Name="later")
 
 
 def test_a_workflow_runs_its_crawlers_and_tells_how_they_ended(glue: Any, crawler: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from forebay.catalog.schedule import crawl_times
 from forebay.errors import UsageError
@@ -139,6 +142,10 @@ class CrawlerSpec(Spec, frozen=True, kw_only=True):
     schedule: Annotated[
         str | None, Field("When it runs, as AWS writes it, in UTC.", example="cron(15 12 * * ? *)")
     ] = None
+    also: Annotated[
+        list[str],
+        Field("Further schedules that make it run.", example='["cron(0 18 * * ? *)"]', one=True),
+    ] = []
     on_arrival: Annotated[
         bool | None, Field("Run when an object arrives or goes. Otherwise: if nothing else makes it run.")
     ] = None
@@ -184,7 +191,7 @@ class CrawlerSpec(Spec, frozen=True, kw_only=True):
     @property
     def arrives(self) -> bool:
         """Whether an object's arrival makes it run."""
-        timed = self.every is not None or self.schedule is not None
+        timed = self.every is not None or self.schedule is not None or bool(self.also)
         return not timed if self.on_arrival is None else self.on_arrival
 
 
@@ -229,11 +236,12 @@ def _check(check: Check) -> None:
             elif noun != "streams" and not target.startswith(("lake.", "s3://")):
                 message = f"{target!r} is neither a place in the lake nor a stream"
                 check.add("BadValue", ("catalog", name, "crawl"), message, fix="lake.orders/processed/")
-        if crawler.schedule is not None:
-            try:
-                crawl_times(crawler.schedule)
-            except UsageError as error:
-                check.add("BadValue", ("catalog", name, "schedule"), error.message)
+        for key, schedules in (("schedule", [crawler.schedule]), ("also", crawler.also)):
+            for schedule in filter(None, schedules):
+                try:
+                    crawl_times(schedule)
+                except UsageError as error:
+                    check.add("BadValue", ("catalog", name, key), error.message)
 
 
 def _check_view(check: Check, here: Part, spec: ViewSpec) -> None:
@@ -284,6 +292,21 @@ def _check_table(check: Check, here: Part, spec: TableSpec) -> None:
                 check.add("BadTemplate", part, f"${{{column}}} is not in it", why="every partition must be")
 
 
+def with_triggers(entries: Mapping[str, Spec], parts: Iterable[tuple[str, Any]]) -> dict[str, Spec]:
+    """The entries, their crawlers with the schedules of the triggers that were made over the wire and are active.
+
+    A part is `{schedule, crawlers}`. Such a trigger changes nothing of what else makes a crawler run.
+    """
+    found = dict(entries)
+    for _, part in parts:
+        for name in part["crawlers"]:
+            spec = found.get(name)
+            if isinstance(spec, CrawlerSpec):
+                also = [*spec.also, part["schedule"]]
+                found[name] = msgspec.structs.replace(spec, also=also, on_arrival=spec.arrives)
+    return found
+
+
 SECTION = Section(
     noun="catalog",
     title="Tables and crawlers",
@@ -313,4 +336,5 @@ clicks:
     holds=lambda spec: isinstance(spec, TableSpec),
     retypes=_retypes,
     check=_check,
+    parts=with_triggers,
 )

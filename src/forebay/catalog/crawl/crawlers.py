@@ -274,7 +274,7 @@ class Crawlers:
                     return
 
     def _due_now(self, name: str, spec: CrawlerSpec) -> None:
-        if spec.schedule is None and spec.every is None:
+        if spec.schedule is None and spec.every is None and not spec.also:
             return
         now = time.time()
         if name not in self._due:
@@ -285,14 +285,15 @@ class Crawlers:
         self._begin(name, "schedule")
 
     def _next(self, name: str, spec: CrawlerSpec, now: float, *, begun: bool = False) -> float:
-        if spec.schedule is not None:
-            found = crawl_times(spec.schedule).next(dt.datetime.fromtimestamp(now, dt.UTC))
-            return float("inf") if found is None else found.timestamp()
-        every = spec.every or float("inf")
+        at = dt.datetime.fromtimestamp(now, dt.UTC)
+        times = [crawl_times(text).next(at) for text in (spec.schedule, *spec.also) if text is not None]
+        soonest = min((found.timestamp() for found in times if found is not None), default=float("inf"))
+        if spec.schedule is not None or spec.every is None:
+            return soonest
         if begun:
-            return now + every
+            return min(soonest, now + spec.every)
         last = runs.last(self._store.reader, name)
-        return now if last is None else max(now, last["started"] / 1e6 + every)
+        return min(soonest, now if last is None else max(now, last["started"] / 1e6 + spec.every))
 
     def _arrived(self, name: str, spec: CrawlerSpec) -> None:
         begun = time.monotonic()

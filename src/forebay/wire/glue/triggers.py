@@ -1,6 +1,7 @@
-"""Triggers that start crawlers when they are asked to, alone or as the start of a workflow.
+"""Triggers that start crawlers: when they are asked to, alone or as the start of a workflow, or at the times of a schedule.
 
-No job exists, so no trigger runs one. What starts a crawler at a time, or on arrival, is its own schedule.
+No job exists, so no trigger runs one. A trigger with a schedule, while it is active, gives it to its crawlers: the flow
+looks at those, whoever made them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from forebay.clock import now_us
 from forebay.wire.glue.base import SERVICE, crawler, invalid, not_found, page, present
-from forebay.wire.glue.crawlers import crawler_names
+from forebay.wire.glue.crawlers import check_schedule, crawler_names
 from forebay.wire.glue.tags import put_tags, tags_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
@@ -18,7 +19,8 @@ from forebay.wire.service import Asked, Json
 KIND = "glue.trigger"
 WORKFLOW = "glue.workflow"
 MOST = 100
-_ONLY = "triggers on demand that start crawlers"
+PART = "catalog.part"
+_ONLY = "triggers that start crawlers on demand or on a schedule; those of a workflow on demand only"
 _STATES = "[SUCCEEDED, STOPPED, FAILED, TIMEOUT]"
 _CRAWL_STATES = "[SUCCEEDED, FAILED, CANCELLED]"
 
@@ -45,10 +47,12 @@ def _checked(asked: Asked, given: Json) -> None:
             raise not_found(f"Job {name} not found.")
         if action["CrawlerName"] not in crawler_names(asked):
             raise not_found(f"Crawler {action['CrawlerName']} not found.")
-    if kind != "ON_DEMAND":
-        message = f"forebay does not offer triggers of type {kind}: give the crawler a schedule"
-        raise AwsError("NotImplemented", message, http=501)
     flow = given.get("WorkflowName")
+    if kind not in ("ON_DEMAND", "SCHEDULED") or (flow and kind == "SCHEDULED"):
+        what = f"triggers of type {kind}" + (" that begin a workflow" if kind == "SCHEDULED" else "")
+        raise AwsError("NotImplemented", f"forebay does not offer {what}", http=501)
+    if kind == "SCHEDULED":
+        check_schedule(given["Schedule"])
     if flow and asked.system.documents.get(WORKFLOW, flow) is None:
         raise not_found(f"Workflow {flow} not found.")
 
@@ -84,14 +88,30 @@ async def create_trigger(asked: Asked, given: Json) -> Json:
     _checked(asked, given)
     members = ("Name", "Type", "WorkflowName", "Description", "Actions")
     made = {member: given[member] for member in members if given.get(member) is not None}
-    asked.system.documents.put(KIND, name, {"made": made, "created": now_us()})
+    if given["Type"] == "SCHEDULED":
+        made["Schedule"] = given["Schedule"]
+    state = "ACTIVATED" if given.get("StartOnCreation") else "CREATED"
+    await _put(asked, name, {"made": made, "created": now_us(), "state": state})
     put_tags(asked, f"trigger/{name}", given.get("Tags") or {})
     return {"Name": name}
 
 
+async def _put(asked: Asked, name: str, doc: Json) -> None:
+    """Keep a trigger, and have its schedule be its crawlers' as long as it is active."""
+    made, documents = doc["made"], asked.system.documents
+    if made["Type"] == "SCHEDULED":
+        crawlers = [action["CrawlerName"] for action in made["Actions"]]
+        if doc["state"] == "ACTIVATED":
+            documents.put(PART, f"trigger/{name}", {"schedule": made["Schedule"], "crawlers": crawlers})
+        else:
+            documents.delete(PART, f"trigger/{name}")
+        await asked.system.apply()
+    documents.put(KIND, name, doc)
+
+
 def trigger_of(doc: Json) -> Json:
     """A Trigger of Glue's."""
-    return {**doc["made"], "State": "CREATED"}
+    return {**doc["made"], "State": doc.get("state", "CREATED")}
 
 
 def _trigger(asked: Asked, name: str) -> Json:
@@ -154,16 +174,24 @@ async def update_trigger(asked: Asked, given: Json) -> Json:
     doc = _trigger(asked, given["Name"])
     update = given["TriggerUpdate"]
     made = {**doc["made"], **present({key: update.get(key) for key in ("Actions", "Description")})}
-    if update.get("Schedule") or update.get("Predicate") or update.get("EventBatchingCondition"):
-        raise invalid("A trigger on demand has neither a schedule nor conditions")
+    if update.get("Predicate") or update.get("EventBatchingCondition"):
+        raise invalid("Only a trigger of type CONDITIONAL or EVENT has conditions")
+    if schedule := update.get("Schedule"):
+        if made["Type"] != "SCHEDULED":
+            raise invalid("A trigger on demand has neither a schedule nor conditions")
+        made["Schedule"] = schedule
     _checked(asked, made)
-    asked.system.documents.put(KIND, given["Name"], {**doc, "made": made})
-    return {"Trigger": trigger_of({"made": made})}
+    doc = {**doc, "made": made}
+    await _put(asked, given["Name"], doc)
+    return {"Trigger": trigger_of(doc)}
 
 
 @SERVICE.operation("DeleteTrigger")
 async def delete_trigger(asked: Asked, given: Json) -> Json:
     """Remove a trigger, if it is there."""
+    doc = asked.system.documents.get(KIND, given["Name"])
+    if doc is not None and doc["made"]["Type"] == "SCHEDULED":
+        await _put(asked, given["Name"], {**doc, "state": "DELETING"})
     asked.system.documents.delete(KIND, given["Name"])
     put_tags(asked, f"trigger/{given['Name']}", {})
     return {"Name": given["Name"]}
@@ -183,8 +211,11 @@ async def fire(asked: Asked, doc: Json) -> list[Json]:
 
 @SERVICE.operation("StartTrigger", partial=_ONLY)
 async def start_trigger(asked: Asked, given: Json) -> Json:
-    """Do what the trigger does, now. Raises what hinders a crawler."""
+    """Do what the trigger does: now, or from now on at its times. Raises what hinders a crawler."""
     doc = _trigger(asked, given["Name"])
+    if doc["made"]["Type"] == "SCHEDULED":
+        await _put(asked, given["Name"], {**doc, "state": "ACTIVATED"})
+        return {"Name": given["Name"]}
     if doc["made"].get("WorkflowName"):
         raise invalid("A trigger of a workflow is started with its workflow: StartWorkflowRun")
     for action in doc["made"]["Actions"]:
@@ -194,6 +225,9 @@ async def start_trigger(asked: Asked, given: Json) -> Json:
 
 @SERVICE.operation("StopTrigger", partial=_ONLY)
 async def stop_trigger(asked: Asked, given: Json) -> Json:
-    """A trigger on demand has nothing to stop."""
-    _trigger(asked, given["Name"])
+    """Let a schedule rest. A trigger on demand has nothing to stop."""
+    doc = _trigger(asked, given["Name"])
+    if doc["made"]["Type"] == "SCHEDULED":
+        await _put(asked, given["Name"], {**doc, "state": "DEACTIVATED"})
+        return {"Name": given["Name"]}
     raise invalid("Cannot stop a trigger of type ON_DEMAND")
