@@ -1,6 +1,6 @@
 """Asks Flink for the rows of shapes that have none in `rows.json`, or of those named: `python -m tests.streamsql.store`.
 
-With `--live N` nothing is stored: N random cases of each are asked, and what differs here is printed.
+With `--questions` the same of the questions in `changing`. With `--live N` nothing is stored: N random cases of each are asked, and what differs here is printed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.proof.environments import made
 from tests.streamsql.cases import SHAPES, case
+from tests.streamsql.changing import QUESTIONS, by_text, question, rows_here
 from tests.streamsql.runner import in_order, ours
 
 HERE = Path(__file__).parent
@@ -46,6 +47,22 @@ def store(names: list[str]) -> None:
     path.write_text("[\n" + ",\n".join(json.dumps(each, separators=(",", ":")) for each in stored) + "\n]\n")
 
 
+def store_questions(names: list[str]) -> None:
+    path = HERE / "changing.json"
+    stored = json.loads(path.read_text()) if path.exists() else []
+    wanted = names or sorted(set(QUESTIONS) - {each["name"] for each in stored})
+    stored = [each for each in stored if each["name"] not in wanted]
+    keys = [(name, seed, count) for name in wanted for seed, count in SEEDS]
+    for (name, seed, count), answer in zip(keys, ask([question(*key) for key in keys]), strict=True):
+        if "rows" not in answer:
+            sys.exit(f"{name}: {answer['error']}")
+        rows = by_text([json.loads(row) for row in answer["rows"]])
+        stored.append({"name": name, "seed": seed, "count": count, "rows": rows})
+        if rows != rows_here(question(name, seed, count), 7):
+            print(name, seed, rows, rows_here(question(name, seed, count), 7), sep="\n  ")  # noqa: T201
+    path.write_text("[\n" + ",\n".join(json.dumps(each, separators=(",", ":")) for each in stored) + "\n]\n")
+
+
 def live(names: list[str], count: int) -> int:
     seed = random.SystemRandom().randrange(1 << 30)
     keys = [(name, seed + index, 120) for name in names or SHAPES for index in range(count)]
@@ -68,6 +85,9 @@ def live(names: list[str], count: int) -> int:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
+    if given[:1] == ["--questions"]:
+        store_questions(given[1:])
+        sys.exit()
     if given[:1] == ["--live"]:
         sys.exit(bool(live(given[2:], int(given[1]))))
     store(given)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from forebay.errors import NotFound, UsageError
-from tests.harness import System, until
+from tests.harness import FOREBAY, System, until
 from tests.projects import project
 
 SQL = """\
@@ -126,3 +130,60 @@ def test_the_console_is_sent_rows_from_now_on_until_it_hangs_up(shop: System) ->
         socket.send(json.dumps({"sql": "SELECT nobody FROM activity"}))
         said = json.loads(socket.recv(timeout=30))
         assert (said["type"], said["error"]["message"]) == ("error", "there is no column nobody")
+
+
+CHANGING = (
+    "SELECT user_id, COUNT(*) AS n, SUM(price) AS total FROM activity WHERE price > 700 GROUP BY user_id"
+)
+
+
+def test_rows_that_change_come_with_what_became_of_them(shop: System) -> None:
+    put(shop, (7, 701.0, 50), (8, 702.0, 50), (7, 703.0, 51))
+    done = shop.cli("query", "--follow", "--from", "earliest", "--limit", "2", "--format", "json", CHANGING)
+    assert [json.loads(line) for line in done.out.splitlines()] == [
+        {"op": "+I", "row": {"user_id": 7, "n": 2, "total": 1404.0}},
+        {"op": "+I", "row": {"user_id": 8, "n": 1, "total": 702.0}},
+    ]
+    plain = shop.cli("query", "--follow", "--from", "earliest", "--limit", "1", "--format", "csv", CHANGING)
+    assert plain.out.splitlines() == ["op,user_id,n,total", "+I,7,2,1404.0"]
+    with connect(shop.urls["console"].replace("http", "ws") + "/api/follow") as socket:
+        ordered = f"{CHANGING} ORDER BY total DESC LIMIT 1"
+        socket.send(json.dumps({"sql": ordered, "begin": "earliest"}))
+        assert json.loads(socket.recv(timeout=30))["changing"] is True
+        first = json.loads(socket.recv(timeout=30))
+        assert (first["ops"], first["groups"], first["order"]) == (["+I"], [0], [0])
+        put(shop, (8, 800.0, 52))
+        found: list[Any] = []
+        while not found:
+            said = json.loads(socket.recv(timeout=30))
+            found += zip(said["ops"], said["groups"], said["rows"], strict=True)
+        assert said["order"] == [1]
+        assert found == [
+            ("-D", 0, {"user_id": 7, "n": 2, "total": 1404.0}),
+            ("+I", 1, {"user_id": 8, "n": 2, "total": 1502.0}),
+        ]
+
+
+def test_on_a_terminal_rows_change_in_their_places(shop: System) -> None:
+    put(shop, (17, 901.0, 55))
+    master, slave = pty.openpty()
+    asked = f"{CHANGING} HAVING user_id = 17"
+    command = [*FOREBAY, "query", "--follow", "--from", "earliest", "--state", str(shop.layout.root), asked]
+    with subprocess.Popen(command, stdout=slave, env={**os.environ, "COLUMNS": "80", "LINES": "24"}) as shown:
+        os.close(slave)
+        said = b""
+        try:
+            while b"901.0" not in said:
+                said += os.read(master, 4096)
+            put(shop, (17, 902.0, 56))
+            while b"1803.0" not in said:
+                said += os.read(master, 4096)
+        finally:
+            shown.send_signal(signal.SIGINT)
+            shown.wait(30)
+            os.close(master)
+    drawn = said.decode().replace("\r\n", "\n").split("\x1b[2F\x1b[J")
+    assert [[line.split() for line in each.splitlines()] for each in drawn] == [
+        [["user_id", "n", "total"], ["17", "1", "901.0"]],
+        [["user_id", "n", "total"], ["17", "2", "1803.0"]],
+    ]

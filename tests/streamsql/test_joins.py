@@ -24,6 +24,9 @@ CREATE TABLE sold (s TIMESTAMP(3), category STRING, n BIGINT, total DOUBLE)
 WITH ('connector' = 'kinesis', 'stream' = 'sold', 'format' = 'json');
 CREATE TABLE teams (user_id BIGINT, team STRING)
 WITH ('connector' = 'filesystem', 'path' = 's3://shop-lake/teams/', 'format' = 'csv');
+CREATE TABLE kept (user_id BIGINT, t TIMESTAMP(3), d DATE, m DECIMAL(10, 2), ok BOOLEAN, x FLOAT, b STRING, first STRING, at STRING,
+  day STRING, n BIGINT)
+WITH ('connector' = 'kinesis', 'stream' = 'kept', 'format' = 'json');
 CREATE TABLE teamed (user_id BIGINT, team STRING)
 WITH ('connector' = 'kinesis', 'stream' = 'teamed', 'format' = 'json');
 
@@ -35,6 +38,10 @@ JOIN shop.products FOR SYSTEM_TIME AS OF a.proctime AS p ON p.product_id = a.pro
 INSERT INTO sold SELECT window_start, category, COUNT(*), SUM(price)
 FROM TABLE(TUMBLE(TABLE priced, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, category;
 
+INSERT INTO kept SELECT a.user_id, v.t, v.d, v.m, v.ok, v.x, v.inside.b, v.tags[1], v.by_key['k'], v.`day`, w.n
+FROM activity AS a JOIN every_type FOR SYSTEM_TIME AS OF a.proctime AS v ON v.id = a.user_id
+JOIN twice FOR SYSTEM_TIME AS OF a.proctime AS w ON w.id = v.id;
+
 INSERT INTO teamed SELECT a.user_id, t.team FROM activity AS a JOIN teams AS t ON t.user_id = a.user_id;
 """
 PROJECT = """\
@@ -44,6 +51,7 @@ streams:
   named: {}
   sold: {}
   teamed: {}
+  kept: {}
 streamsql:
   names: streams/names.sql
 lake:
@@ -53,6 +61,24 @@ catalog:
     location: lake.shop-lake/products/
     format: json
     columns: {product_id: bigint, name: string, category: string}
+  every_type:
+    location: lake.shop-lake/typed/
+    format: json
+    columns:
+      id: int
+      t: timestamp
+      d: date
+      m: decimal(10,2)
+      ok: boolean
+      x: float
+      inside: struct<a:int,b:string>
+      tags: array<string>
+      by_key: map<string,string>
+      raw: binary
+    partitions: {day: string}
+    projection: {day: {type: enum, values: [mon, tue]}}
+    location_template: s3://shop-lake/typed/${day}/
+  twice: {view: "SELECT id, id * 2 AS n FROM shop.every_type", columns: {id: int, n: bigint}}
   found: {crawl: lake.shop-lake/teams/}
 """
 PRODUCTS = [(1, "pen", "paper"), (2, "ink", "paper"), (3, "tea", "food")]
@@ -179,6 +205,23 @@ def test_windows_over_a_join_are_the_same_after_a_kill_though_the_table_has_chan
     until(lambda: shop.status()["ledger"]["total"]["adds_up"])
     ledger = shop.status()["ledger"][consumer]
     assert ledger["delivered"] < ledger["delivered"] + ledger["dropped"] == state_of(shop, "sold")["position"]
+
+
+def test_columns_have_flinks_types_and_views_and_partitions_are_tables_too(shop: System) -> None:
+    row = {
+        "id": 41, "t": "2026-03-01 12:00:00.5", "d": "2026-03-02", "m": "1.50", "ok": True, "x": 0.5,
+        "inside": {"a": 1, "b": "two"}, "tags": ["x", "y"], "by_key": {"k": "v"},
+    }  # fmt: skip
+    client(shop, "s3").put_object(Bucket="shop-lake", Key="typed/tue/1.json", Body=json.dumps(row).encode())
+
+    def found() -> Any:
+        put(shop, (41, 0, 0.0, 190))
+        return written(shop, "kept")
+
+    first = until(found, every=0.3)[0]
+    assert first == [
+        41, "2026-03-01 12:00:00.5", "2026-03-02", 1.5, True, 0.5, "two", "x", "v", "tue", 82
+    ]  # fmt: skip
 
 
 def test_a_live_question_may_be_about_a_join(shop: System) -> None:

@@ -59,10 +59,6 @@ def said(insert: str, *before: str) -> UsageError:
         ),
         ("SELECT weight, 1 FROM products", "a query that reads no stream"),
         ("SELECT user_id, 1 FROM activity UNION SELECT user_id, 2 FROM activity", "UNION"),
-        ("SELECT user_id, COUNT(*) FROM activity GROUP BY user_id", "an aggregate without a window of time"),
-        ("SELECT DISTINCT user_id, 1 FROM activity", "SELECT DISTINCT"),
-        ("SELECT user_id, 1 FROM activity ORDER BY ts", "ORDER BY"),
-        ("SELECT user_id, 1 FROM activity LIMIT 3", "LIMIT"),
         ("SELECT user_id, LAG(units) OVER (PARTITION BY user_id ORDER BY ts) FROM activity", "LAG OVER"),
         (
             f"SELECT user_id, LISTAGG(kind) FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
@@ -108,6 +104,10 @@ def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:
             "a window is over a column with a WATERMARK, which ts is not",
         ),
         ("SELECT user_id FROM activity", "found takes 2 columns, and the query gives 1"),
+        (
+            "SELECT user_id, 1 FROM activity ORDER BY units",
+            "Sort on a non-time-attribute field is not supported",
+        ),
         ("SELECT user_id, kind FROM activity", "kind is VARCHAR(30), and found.b is BIGINT"),
         ("SELECT user_id, units FROM activity WHERE kind", "a condition is BOOLEAN, not VARCHAR(30)"),
         (
@@ -123,6 +123,46 @@ def test_what_flink_has_and_we_have_not_is_named(query: str, what: str) -> None:
 def test_what_flink_would_not_take_either_is_said(query: str, message: str) -> None:
     error = said(f"INSERT INTO found {query}", PAIRED)
     assert (error.code, error.message) == ("StreamSqlInvalid", message)
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds", "node"),
+    [
+        (
+            "SELECT user_id, COUNT(*) FROM activity GROUP BY user_id",
+            "update",
+            "GroupAggregate(groupBy=[user_id])",
+        ),
+        ("SELECT 1, COUNT(*) FROM activity", "update", "GroupAggregate()"),
+        (
+            "SELECT DISTINCT user_id, units FROM activity",
+            "update",
+            "GroupAggregate(groupBy=[user_id, units])",
+        ),
+        (
+            "SELECT user_id, units FROM activity ORDER BY units LIMIT 3",
+            "update and delete",
+            "SortLimit(fetch=[3])",
+        ),
+        (
+            "SELECT user_id, units FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY units) AS n "
+            "FROM activity) WHERE n < 3",
+            "update and delete",
+            "Rank(rankType=[ROW_NUMBER])",
+        ),
+    ],
+)
+def test_rows_that_change_are_refused_in_flinks_words_with_what_does_instead(
+    query: str, kinds: str, node: str
+) -> None:
+    error = said(f"INSERT INTO found {query}")
+    assert error.code == "StreamSqlInvalid"
+    assert error.message == (
+        f"Table sink 'found' doesn't support consuming {kinds} changes which is produced by node {node}"
+    )
+    assert error.extra["line"] == 7
+    assert "GROUP BY TUMBLE(...)" in (error.fix or "")
+    assert "forebay query --follow" in (error.fix or "")
 
 
 def test_the_place_is_that_of_the_word() -> None:
@@ -171,3 +211,24 @@ def test_a_stream_that_the_project_has_not_is_missed(tmp_path: Path) -> None:
     (finding,) = load(folder, SECTIONS)[1]
     assert "found" in finding.message
     assert finding.severity == "error"
+
+
+def test_a_table_over_files_has_the_columns_of_the_catalogs(tmp_path: Path) -> None:
+    """Where the project declares what is at the path; what a crawler will find there is known when it ran."""
+    files = (
+        "CREATE TABLE prices (product_id BIGINT, cost DOUBLE) WITH ('connector' = 'filesystem', "
+        "'path' = 's3://shop-lake/{}', 'format' = 'json')"
+    )
+    asked = (
+        "INSERT INTO found SELECT a.user_id, p.product_id FROM activity a JOIN prices p ON p.cost = a.price"
+    )
+    catalog = (
+        "catalog:\n  prices: {location: lake.shop-lake/prices, format: json, columns: {product_id: bigint}}\n"
+    )
+    for path, wrong in (
+        ("prices/", ["shop.prices, whose files prices is over, has no column cost"]),
+        ("costs/", []),
+    ):
+        text = ";\n".join([SOURCE, SINK, files.format(path), asked])
+        folder = project(tmp_path, PROJECT + "lake:\n  shop-lake: {}\n" + catalog, **{"streams/a.sql": text})
+        assert [finding.message for finding in load(folder, SECTIONS)[1]] == wrong

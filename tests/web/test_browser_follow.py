@@ -144,6 +144,28 @@ def test_a_table_that_is_picked_shows_its_events_and_leaving_the_page_ends_it(
     until(lambda: open_questions(system) == 0)
 
 
+def test_rows_that_change_do_so_in_their_places(system: System, kinesis: Any, page: Page) -> None:
+    result = asked(page, system)
+    write(
+        page,
+        "SELECT user_id, COUNT(*) AS n FROM activity WHERE price > 70 GROUP BY user_id ORDER BY n DESC LIMIT 2",
+    )
+    page.keyboard.press("Control+Enter")
+    expect(result).to_contain_text("Waiting for events")
+
+    def rows() -> list[list[str]]:
+        return [each.split("\t") for each in result.locator("tbody tr").all_inner_texts()]
+
+    put(kinesis, (31, 71.0, 41), (32, 72.0, 41), (31, 73.0, 41))
+    until(lambda: rows() == [["31", "2"], ["32", "1"]])
+    put(kinesis, (32, 71.0, 41), (32, 72.0, 41), (33, 72.0, 41))
+    until(lambda: rows() == [["32", "3"], ["31", "2"]])
+    put(kinesis, *[(33, 71.0, 42)] * 4)
+    until(lambda: rows() == [["33", "5"], ["32", "3"]])
+    expect(result.get_by_role("status")).to_have_text("2 rows")
+    expect(result).to_contain_text("rows change")
+
+
 def test_what_does_not_run_is_said_with_its_place(system: System, page: Page) -> None:
     asked(page, system)
     write(page, "SELECT user_id,\n  nobody FROM activity")

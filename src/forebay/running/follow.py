@@ -11,7 +11,6 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from forebay.clock import now_us
@@ -27,13 +26,16 @@ from forebay.streamsql.section import StreamSqlSpec
 from forebay.streamsql.spans import NEVER
 
 if TYPE_CHECKING:
-    from forebay.streamsql.engine import Engine
+    from forebay.streamsql.engine import Engine, Fed
 
 LEASE = 30.0
 AT_ONCE = 8
 READ_BYTES = 1 << 20
 MOST_ROWS = 1000
 PAUSE = 0.05
+REST = 4.0
+"""After reading a little, so many times as long as that took nothing is read: events are gathered, and a core is not
+taken by groups of which one changes."""
 LONGEST = 20.0
 
 
@@ -70,10 +72,14 @@ class Questions:
             question = self._open[name] = Question(plan, reader, begin, self._layout)
         self._lease(name, question)
         columns = [[column, str(type_)] for column, type_ in plan.columns]
-        return {"id": name, "columns": columns, "log": log}
+        return {"id": name, "columns": columns, "log": log, "changing": plan.changing is not None}
 
     def next(self, name: str, wait: float) -> dict[str, Any]:
-        """Rows as JSON, as soon as there are some, or none after `wait` seconds. Raises NotFound once it is gone."""
+        """Rows as JSON, as soon as there are some, or none after `wait` seconds. Raises NotFound once it is gone.
+
+        Of rows that change, `ops` has what became of each (+I, -U, +U, -D), `groups` which row it is, and `order`, where
+        there is one, all rows there are, first to last.
+        """
         with self._lock:
             question = self._open.get(name)
         if question is None:
@@ -121,7 +127,10 @@ class Question:
         self._engine: Engine = Engine(plan)
         self._tables = Lookups(plan, layout, None, self._engine)
         self._waiting: list[bytes] = []
+        self._changes: list[tuple[str, int]] = []
+        self._order: list[int] | None = None
         self._left_out = 0
+        self._rested = 0.0
 
     def next(self, wait: float) -> dict[str, Any]:
         """Read on until there are rows, or for `wait` seconds."""
@@ -130,16 +139,21 @@ class Question:
         with self._busy:
             deadline = time.monotonic() + wait
             while not self._waiting and not self._closed:
+                time.sleep(max(0.0, self._rested - time.monotonic()))
                 batches = self._reader.read(self._position, max_bytes=READ_BYTES)
                 if batches:
                     self._tables.fresh(self._position)
                     events = raw.of_batches(batches, self._position)
                     self._position = batches[-1].end
-                    self._take(self._engine.feed(events, self._reader.spans()).records)
+                    begun = time.monotonic()
+                    self._take(self._engine.feed(events, self._reader.spans()))
+                    if self._position >= self._reader.head():
+                        done = time.monotonic()
+                        self._rested = done + min(1.0, REST * (done - begun))
                 elif time.monotonic() >= deadline:
                     break
                 else:
-                    self._take(self._engine.tick(now_us() // 1000).records)
+                    self._take(self._engine.tick(now_us() // 1000))
                     if not self._waiting:
                         time.sleep(PAUSE)
                 if time.monotonic() >= deadline:
@@ -147,6 +161,7 @@ class Question:
             rows, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
             now = self._engine.marks.now
             return {
+                **self._changed(len(rows)),
                 "rows": rows,
                 "position": self._position,
                 "lag": max(0, self._reader.head() - self._position),
@@ -156,8 +171,22 @@ class Question:
                 "left_out": self._left_out,
             }
 
-    def _take(self, rows: Sequence[bytes]) -> None:
-        """Keep so many that a window of a million keys fills no memory."""
+    def _changed(self, count: int) -> dict[str, Any]:
+        """What became of the next rows."""
+        if self._plan.changing is None:
+            return {}
+        now, self._changes = self._changes[:count], self._changes[count:]
+        told = {"ops": [op for op, _ in now], "groups": [group for _, group in now]}
+        return told if self._order is None or self._waiting else {**told, "order": self._order}
+
+    def _take(self, fed: Fed) -> None:
+        """Keep so many that a window of a million keys fills no memory; of rows that change all, as one hangs on another."""
+        if fed.changes is not None:
+            self._waiting += fed.changes.records
+            self._changes += zip(fed.changes.ops, fed.changes.groups, strict=True)
+            self._order = self._order if fed.changes.order is None else fed.changes.order
+            return
+        rows = fed.records
         self._waiting += itertools.islice(rows, 10 * MOST_ROWS)
         self._left_out += max(0, len(rows) - 10 * MOST_ROWS)
 

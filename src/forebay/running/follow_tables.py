@@ -1,14 +1,17 @@
-"""What live questions are about: the streams and views that the project's SQL declares as tables."""
+"""What live questions are about: the streams and views that the project's SQL declares, and the questions of its notes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from forebay.errors import UsageError
 from forebay.project.model import Project
 from forebay.streamsql.job import compile_question
-from forebay.streamsql.nodes import CreateTable, CreateView
+from forebay.streamsql.nodes import Ask, CreateTable, CreateView, SetOption
 from forebay.streamsql.parser import parse
+from forebay.streamsql.references import references
 from forebay.streamsql.section import StreamSqlSpec
 
 
@@ -17,7 +20,7 @@ def tables(project: Project) -> list[dict[str, Any]]:
 
     What nobody can read, such as a table that only a delivery is behind, is left out.
     """
-    texts = [spec.sql for spec in project.of(StreamSqlSpec).values() if spec.sql is not None]
+    texts = _texts(project)
     made: dict[str, CreateTable | CreateView] = {}
     for text in texts:
         for statement in parse(text):
@@ -27,7 +30,7 @@ def tables(project: Project) -> list[dict[str, Any]]:
     for name, statement in made.items():
         written = name.replace("`", "``")
         try:
-            plan = compile_question(f"SELECT * FROM `{written}`", texts)
+            plan = compile_question(f"SELECT * FROM `{written}`", texts, references(project))
         except UsageError:
             continue
         table = plan.source.table
@@ -43,3 +46,35 @@ def tables(project: Project) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def noted(project: Project) -> list[dict[str, str]]:
+    """The SELECTs of the project's notes that run, each with its `name` and as `sql` with the SETs before it."""
+    texts = _texts(project)
+    found = []
+    for name, spec in project.of(StreamSqlSpec).items():
+        if not spec.note or spec.sql is None:
+            continue
+        for number, sql in enumerate(_selects(spec.sql), 1):
+            try:
+                compile_question(sql, texts, references(project))
+            except UsageError:
+                continue
+            found.append({"name": f"{name} {number}", "sql": sql})
+    return found
+
+
+def _selects(text: str) -> Iterator[str]:
+    statements = parse(text)
+    places = [*(statement.at for statement in statements), len(text)]
+    sets = ""
+    for statement, (start, end) in zip(statements, pairwise(places), strict=True):
+        written = text[start:end].strip().strip(";").strip()
+        if isinstance(statement, SetOption):
+            sets += f"{written};\n"
+        elif isinstance(statement, Ask):
+            yield sets + written
+
+
+def _texts(project: Project) -> list[str]:
+    return [spec.sql for spec in project.of(StreamSqlSpec).values() if spec.sql is not None]

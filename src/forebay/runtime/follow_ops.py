@@ -9,14 +9,18 @@ from typing import Any
 from forebay.ipc import Handler
 from forebay.project.model import Project
 from forebay.running.follow import Questions
-from forebay.running.follow_tables import tables
+from forebay.running.follow_tables import noted, tables
 
 
 def handlers(questions: Questions, project: Callable[[], Project]) -> dict[str, Handler]:
     """Each takes and gives MessagePack values, see `Questions`."""
 
     async def follow_tables(_: dict[str, Any]) -> Any:
-        return {"tables": await asyncio.to_thread(lambda: tables(project()))}
+        now = project()
+        return {
+            "tables": await asyncio.to_thread(tables, now),
+            "questions": await asyncio.to_thread(noted, now),
+        }
 
     async def follow_open(args: dict[str, Any]) -> Any:
         begin = str(args.get("begin") or "latest")

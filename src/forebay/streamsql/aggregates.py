@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forebay.streamsql.nodes import Call, Literal, Star, Type
-from forebay.streamsql.plan import Distinct, Part, Windowed
+from forebay.streamsql.plan import Changing, Distinct, Part, Windowed
 from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.types import BIGINT, BITS, INTEGERS, Typed, duck, family
 
@@ -15,7 +15,7 @@ KNOWN_ELSEWHERE = {
 }  # fmt: skip
 
 
-def add(call: Call, rows: Scalars, into: Windowed, known: dict[Call, Typed]) -> Typed:
+def add(call: Call, rows: Scalars, into: Windowed | Changing, known: dict[Call, Typed]) -> Typed:
     """Take an aggregate into `into`; its column there and its type."""
     if call in known:
         return known[call]

@@ -20,6 +20,8 @@ def output_sql(plan: Plan) -> str:
         f", {_text(quoted(name), types[name], plan.sink.iso)} AS __by{at}"
         for at, name in enumerate(plan.sink.partitioned)
     )
+    if plan.changing is not None:
+        keys = "".join(f", {name}" for name in plan.changing.hidden)
     return f"SELECT {object_sql(plan.columns, plan.sink.iso)} AS __event{keys} FROM ({plan.output})"
 
 

@@ -20,6 +20,7 @@ from forebay.streamsql import buses, encode, raw
 from forebay.streamsql.arrow import Array
 from forebay.streamsql.decode import Decoder
 from forebay.streamsql.encode import events, keys_of
+from forebay.streamsql.groups import Changes, Groups
 from forebay.streamsql.marks import Marks
 from forebay.streamsql.plan import Lookup, Plan
 from forebay.streamsql.processing import GRACE_MS, clocked
@@ -52,6 +53,8 @@ class Fed:
     records: list[bytes] = field(default_factory=list)
     keys: list[bytes] | None = None
     taken: int = 0
+    changes: Changes | None = None
+    """Of rows that change: what became of each."""
 
 
 class Engine:
@@ -75,6 +78,7 @@ class Engine:
         if plan.windowed is not None:
             made = Sessions if plan.windowed.window.kind == "SESSION" else Windows
             self._windows = made(self._db, plan.windowed)
+        self._groups = Groups(self._db, plan.changing, self._output) if plan.changing is not None else None
         self._points: list[tuple[int, Marks]] = []
         if plan.lookups:  # an event may be several rows, or none
             self._events = f"SELECT count(DISTINCT __row) FROM {plan.source.whole}"
@@ -87,7 +91,7 @@ class Engine:
             rows = pa.table({f"c{at}": pa.nulls(0) for at in range(len(lookup.columns))})
         self._db.register("given", rows.rename_columns([f"c{at}" for at in range(rows.num_columns)]))
         items = "".join(
-            f", CAST(c{at} AS {duck(type_)}) AS {quoted(name)}"
+            f", TRY_CAST(c{at} AS {duck(type_)}) AS {quoted(name)}"
             for at, (name, type_) in enumerate(lookup.columns)
         )
         self._db.execute(
@@ -117,7 +121,9 @@ class Engine:
             before = self.marks.passed(chunk, shards, self._idle)
         chunk = chunk.append_column("__before", before)
         self._db.register("chunk", chunk)
-        if self._windows is None:
+        if self._groups is not None:
+            fed.changes = self._groups.add(int(chunk.column("__arrival")[0].as_py()) // 1000)
+        elif self._windows is None:
             rows = self._db.sql(self._output).to_arrow_table()
             lost = rows.column("__event").null_count
             fed.taken = self._taken() if self.plan.lookups else rows.num_rows - lost
@@ -134,6 +140,8 @@ class Engine:
     def tick(self, now: int) -> Fed:
         """It is `now` (milliseconds) and all events were read: windows of processing time that ended before close."""
         fed = Fed()
+        if self._groups is not None:
+            fed.changes = self._groups.forget(now)
         if self._windows is not None and self.plan.source.processing and self._windows.rows:
             self.marks.now = max(self.marks.now, now - GRACE_MS)
             closed = self._windows.fire(self.marks.now, self._output)
@@ -158,6 +166,9 @@ class Engine:
         self._db.register("chunk", chunk.append_column("__before", pa.array([], pa.int64())))
         if self._windows is not None:
             self._windows.rehearse()
+        if self._groups is not None:
+            self._groups.rehearse()
+            return
         self._db.sql(self._output).to_arrow_table()
 
     def _taken(self) -> int:
@@ -217,7 +228,8 @@ class Engine:
     @property
     def held(self) -> int:
         """How many partial aggregates are held for open windows."""
-        return self._windows.rows if self._windows is not None else 0
+        held = self._windows if self._windows is not None else self._groups
+        return held.rows if held is not None else 0
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from forebay.errors import UsageError
-from forebay.streamsql import buses, tables
+from forebay.streamsql import buses, changes, tables
 from forebay.streamsql.casts import cast
 from forebay.streamsql.nodes import (
     Ask,
@@ -25,7 +25,7 @@ from forebay.streamsql.nodes import (
 )
 from forebay.streamsql.parser import parse
 from forebay.streamsql.plan import Lookup, Plan, Source
-from forebay.streamsql.references import Reference, located
+from forebay.streamsql.references import Reference, meant
 from forebay.streamsql.relation import Relation
 from forebay.streamsql.relations import Builder
 from forebay.streamsql.scalars import Scalars
@@ -36,9 +36,13 @@ from forebay.streamsql.unions import branches
 from forebay.streamsql.walk import names_in
 
 _IDLE = "table.exec.source.idle-timeout"
+_TTL = "table.exec.state.ttl"
+LIVES = 86_400_000
+"""Milliseconds that a group of a question is held without an event, unless the SQL says it: as long as streams keep."""
 _SET = {
     _IDLE,
     "table.local-time-zone",
+    _TTL,
     "parallelism.default",
     "pipeline.name",
     "pipeline.auto-watermark-interval",
@@ -98,6 +102,7 @@ class _Job:
         self._tables: dict[str, Table] = {}
         self._views: dict[str, CreateView] = {}
         self._idle = idle
+        self._ttl: int | None = LIVES
 
     def plans(self) -> Iterator[Plan]:
         """The INSERTs, each over the tables declared before it."""
@@ -157,6 +162,8 @@ class _Job:
             self._problem.refuse(f"the time zone {option.value}", option.at, "UTC")
         if option.key == _IDLE:
             self._idle = tables.idle_of(option.value, self._problem, option.at)
+        if option.key == _TTL:
+            self._ttl = tables.idle_of(option.value, self._problem, option.at)
 
     def know(self, text: str) -> None:
         """Have the tables and views that another text declares."""
@@ -203,7 +210,7 @@ class _Job:
                 used.update(names_in(self._views[ref.name].query))
                 return self._views[ref.name].query
             table = self._tables.get(ref.name)
-            reference = self._reference(ref, table)
+            reference = meant(ref, table, self._known, self._problem)
             if reference is not None:
                 return lookup(reference)
             assert table is not None
@@ -221,6 +228,10 @@ class _Job:
 
         builder = Builder(self._problem, base, used)
         result = builder.select(insert.query)
+        if builder.changing is not None:
+            if into is not None:
+                changes.refuse_sink(builder.changing, into.name, builder)
+            builder.changing.ttl = self._ttl
         if not source:
             self._problem.refuse(
                 "a query that reads no stream", insert.at, "forebay query reads tables of the catalog"
@@ -230,7 +241,8 @@ class _Job:
             for name, reference, columns in tables_
         )
         sink = into if into is not None else tables.answer(result.columns, insert.at)
-        output, columns = self._into(sink, insert, result)
+        hidden = builder.changing.hidden if builder.changing is not None else ()
+        output, columns = self._into(sink, insert, result, hidden)
         if lookups and not result.closed:
             output += " ORDER BY __row"
         table = source[0]
@@ -264,33 +276,8 @@ class _Job:
         )
         return Plan(
             str(sink.ref), made, sink, output, columns, builder.windowed,
-            hashlib.sha256(print_.encode()).hexdigest()[:16], idle, insert.at, lookups,
+            hashlib.sha256(print_.encode()).hexdigest()[:16], idle, insert.at, lookups, builder.changing,
         )  # fmt: skip
-
-    def _reference(self, ref: TableRef, table: Table | None) -> Reference | None:
-        """The table of the catalog that is meant; None if it is one over a stream."""
-        if table is not None:
-            if not table.path:
-                return None
-            columns = tuple((each.name, each.type) for each in table.persisted if each.type is not None)
-            found = located(table.path, self._known)
-            database, name = (found.database, found.name) if found is not None else ("", "")
-            return Reference(database, name, table.path, columns)
-        named = [
-            each
-            for each in self._known
-            if each.name == ref.name.lower() and ref.database in (None, each.database)
-        ]
-        if not named:
-            self._problem.fail(
-                f"there is no table {ref.name}", ref.at,
-                "declare it with CREATE TABLE: a table of the catalog is known by its name if the project declares its columns",
-            )  # fmt: skip
-        if len(named) > 1:
-            self._problem.fail(
-                f"{' and '.join(map(str, named))} are both {ref.name}", ref.at, f"write {named[0]}"
-            )
-        return named[0]
 
     def _read(self, table: Table) -> Relation:
         columns = {name: (quoted(name), type_) for name, type_ in self._types(table).items()}
@@ -347,7 +334,9 @@ class _Job:
                 needed |= names_in(column.computed)
         return found, watermark, needed & types.keys()
 
-    def _into(self, sink: Table, insert: Insert, result: Relation) -> tuple[str, list[tuple[str, Type]]]:
+    def _into(
+        self, sink: Table, insert: Insert, result: Relation, hidden: Sequence[str]
+    ) -> tuple[str, list[tuple[str, Type]]]:
         """A query whose columns are those that are written, as the sink declares them."""
         persisted = {column.name: column for column in sink.persisted}
         for name in insert.columns:
@@ -376,7 +365,7 @@ class _Job:
                 )
             made = cast(sql, type_, column.type) if type_.of else f"TRY_CAST({sql} AS {duck(column.type)})"
             items.append(f"{made} AS {quoted(name)}")
-        return f"SELECT {', '.join(items)} FROM {result.sql}", columns
+        return f"SELECT {', '.join([*items, *hidden])} FROM {result.sql}", columns
 
 
 def _is_clock(column: ColumnDef) -> bool:

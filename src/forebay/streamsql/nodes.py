@@ -255,6 +255,10 @@ class Select(Node):
     where: Node | None = None
     group: tuple[Node, ...] = ()
     having: Node | None = None
+    distinct: bool = False
+    order: tuple[tuple[Node, bool, bool | None], ...] = ()
+    """As in `Over`."""
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ class _Parser(Sources):
             self.need("UNION", "ALL")
             parts += self._part()
         self._with = outer
+        if len(parts) > 1 and any(each.order or each.limit is not None for each in parts):
+            self.refuse("ORDER BY or LIMIT of a UNION ALL", at)
         return parts[0] if len(parts) == 1 else Union(tuple(parts), at=at)
 
     def _part(self) -> list[Select]:
@@ -198,8 +200,7 @@ class _Parser(Sources):
         at = self.now.at
         self.need("SELECT")
         self.take("ALL")
-        if self.now.upper == "DISTINCT":
-            self.refuse("SELECT DISTINCT", fix="GROUP BY a window and these columns")
+        distinct = self.take("DISTINCT")
         items = [self._item()]
         while self.take(","):
             items.append(self._item())
@@ -216,7 +217,20 @@ class _Parser(Sources):
             while self.take(","):
                 group.append(self.expression())
         having = self.expression() if self.take("HAVING") else None
-        return Select(tuple(items), source, where, tuple(group), having, at=at)
+        order, limit = self._order_and_limit()
+        return Select(tuple(items), source, where, tuple(group), having, distinct, order, limit, at=at)
+
+    def _order_and_limit(self) -> tuple[tuple[tuple[Node, bool, bool | None], ...], int | None]:
+        order = []
+        if self.take("ORDER", "BY"):
+            order.append(self.order())
+            while self.take(","):
+                order.append(self.order())
+        if not self.take("LIMIT"):
+            return tuple(order), None
+        if self.now.kind != "number" or not self.now.text.isdigit():
+            self.fail(f"expected a number of rows, found {self._shown()}")
+        return tuple(order), int(self.next().text)
 
     def _item(self) -> tuple[Node, str | None]:
         at = self.now.at

@@ -57,6 +57,34 @@ class Windowed:
     """Whether an event may be several rows, or none, as it was joined."""
 
 
+@dataclass(slots=True)
+class Changing:
+    """An aggregation whose rows change with every event; as in `Windowed`, without a window.
+
+    `plain`: each event is a row by itself. `ranked`: which rows there are depends on all of them, and with `ordered` they
+    have an order. `ttl` is after how many milliseconds without an event a group is forgotten. `node` is what Flink calls
+    it, and `deletes` whether rows go; `at` the place in the text.
+    """
+
+    rows: str
+    node: str
+    at: int
+    deletes: bool = False
+    plain: bool = False
+    ranked: bool = False
+    ordered: bool = False
+    ttl: int | None = None
+    keys: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    distincts: list[Distinct] = field(default_factory=list)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The columns of the output that are no columns of the answer."""
+        return ("__group", "__place") if self.ordered else ("__group",)
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """A table of the catalog as `name` in SQL, with the `columns` that are used.
@@ -104,3 +132,5 @@ class Plan:
     idle: int | None
     at: int
     lookups: tuple[Lookup, ...] = ()
+    changing: Changing | None = None
+    """Of a question whose rows change."""

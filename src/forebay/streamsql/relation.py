@@ -21,6 +21,8 @@ class Relation:
     edges: dict[str, str] = field(default_factory=dict)
     sides: dict[str, dict[str, Typed]] = field(default_factory=dict)
     """What was joined, by what it is called; empty where nothing was. The first is the stream's."""
+    changing: bool = False
+    """Whether its rows change; `closed` too, as they are of no event any more."""
     static: str = ""
     """The table of the catalog whose rows these are, if they are no events, by its name in SQL."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import replace
 
-from forebay.streamsql import aggregates
+from forebay.streamsql import aggregates, changes
 from forebay.streamsql.froms import WINDOWS
 from forebay.streamsql.joins import called, joined
 from forebay.streamsql.nodes import (
@@ -23,7 +23,7 @@ from forebay.streamsql.nodes import (
     Union,
     WindowRef,
 )
-from forebay.streamsql.plan import Window, Windowed
+from forebay.streamsql.plan import Changing, Window, Windowed
 from forebay.streamsql.relation import Relation
 from forebay.streamsql.scalars import Scalars
 from forebay.streamsql.scope import Hook, Problem
@@ -47,12 +47,13 @@ class Builder:
         self._base = base
         self._used = used
         self.windowed: Windowed | None = None
+        self.changing: Changing | None = None
         self.processing = False
         self.whole = ""
         self.lookups: dict[str, tuple[bool, bool]] = {}
 
-    def select(self, select: Query) -> Relation:
-        """A SELECT. Raises UsageError with the place of what does not run."""
+    def select(self, select: Query, given: Relation | None = None) -> Relation:
+        """A SELECT, of what it reads or of `given`. Raises UsageError with the place of what does not run."""
         if isinstance(select, Union):
             self.problem.refuse(
                 "UNION ALL beneath a window", select.at, "INSERT both into a stream, and read that"
@@ -65,28 +66,45 @@ class Builder:
                 relation = self.table(source.table)
                 relation.names |= {source.alias} if source.alias else frozenset()
             case _:
-                relation = self.table(source)
+                relation = given if given is not None else self.table(source)
         group = [each for each in select.group if not _is_window(each)]
         legacy = [each for each in select.group if _is_window(each)]
+        if (select.order or select.limit is not None) and window is None and not legacy:
+            return changes.ordered(self, select, relation)
         if window is not None or legacy:
+            if select.distinct or select.order or select.limit is not None:
+                self.problem.refuse(
+                    "DISTINCT, ORDER BY or LIMIT of windows", select.at,
+                    "a query around it with ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY ...)",
+                )  # fmt: skip
             return self._aggregated(select, relation, window, legacy, group)
-        if select.group or select.having is not None or any(_aggregate(item) for item, _ in select.items):
-            self.problem.refuse(
-                "an aggregate without a window of time",
-                (select.group or (select.having or select.items[0][0],))[0].at,
-                "its rows change with every event, and a stream takes no update changes, in Flink either: "
-                "GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a window function",
-            )
+        if select.distinct:
+            select = changes.distinct(self, select, relation)
+        if self.aggregates(select):
+            return changes.grouped(self, select, relation)
+        numbered = changes.numbers(select)
+        if numbered is not None and not relation.closed and not relation.static:
+            relation = changes.held(self, relation, "ROW_NUMBER", numbered.at)
         scope = self.scope(relation, events=not (relation.closed or relation.static))
         where = scope.boolean(select.where) if select.where is not None else None
         if relation.closed:
             scope.hook = self._numbering(relation, scope)
         return self._projected(select, relation, scope, where)
 
+    def aggregates(self, select: Select) -> bool:
+        """Whether it groups, or aggregates everything."""
+        return bool(
+            select.group or select.having is not None or any(_aggregate(item) for item, _ in select.items)
+        )
+
     def table(self, ref: Node) -> Relation:  # noqa: RET503 - to refuse is to raise
         """What is read: a table, a view, a query, or what is joined of them."""
         match ref:
             case Sub():
+                if isinstance(ref.query, Select) and (ref.query.order or ref.query.limit is not None):
+                    self.problem.refuse(
+                        "ORDER BY or LIMIT within FROM", ref.at, "ROW_NUMBER(), and a filter on it"
+                    )
                 return replace(
                     self.select(ref.query), names=frozenset({ref.alias} if ref.alias else ()), sides={}
                 )
@@ -96,6 +114,10 @@ class Builder:
                 return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}), sides={})
             case Join():
                 left, right = self.table(ref.left), self.table(ref.right)
+                if left.changing:
+                    self.problem.refuse(
+                        "a join of rows that change", ref.at, "join first, and group what comes of it"
+                    )
                 self.lookups[right.static] = (ref.as_of is not None, not left.closed)
                 result = joined(
                     self.problem, ref, (called(ref.left), left), (called(ref.right), right), self._used
@@ -121,7 +143,7 @@ class Builder:
         columns: dict[str, Typed] = {}
         items: list[str] = []
         rowtimes, proctimes, edges = set(), set(), {}
-        for item, alias in self._expanded(select, relation):
+        for item, alias in self.expanded(select, relation):
             clock = relation.closed and isinstance(item, Call) and item.name == "PROCTIME"
             sql, type_ = ("NULL::TIMESTAMP", PROCTIME) if clock else scope.sql(item)
             name = alias or (item.name if isinstance(item, Column) else f"EXPR${len(columns)}")
@@ -136,7 +158,9 @@ class Builder:
                 edges[name] = relation.edges[origin]
             columns[name] = (quoted(name), type_)
             items.append(f"{sql} AS {quoted(name)}")
-        if relation.static:
+        if relation.changing:
+            items.append("__group")
+        elif relation.static:
             items.append("__at")
         elif not relation.closed:
             items += HIDDEN
@@ -146,10 +170,11 @@ class Builder:
             self.whole = sql
         return Relation(
             sql, columns, frozenset(), frozenset(rowtimes), frozenset(proctimes), relation.closed, edges,
-            static=relation.static,
+            static=relation.static, changing=relation.changing,
         )  # fmt: skip
 
-    def _expanded(self, select: Select, relation: Relation) -> list[tuple[Node, str | None]]:
+    def expanded(self, select: Select, relation: Relation) -> list[tuple[Node, str | None]]:
+        """What is selected, each column of a `*` by itself."""
         found: list[tuple[Node, str | None]] = []
         for item, alias in select.items:
             if isinstance(item, Star):
@@ -175,19 +200,24 @@ class Builder:
             if not isinstance(node, Call) or node.over is None or node.name != "ROW_NUMBER":
                 return None
             by = {relation.edges.get(each.name) for each in node.over.partition if isinstance(each, Column)}
-            if not {"START", "END"} <= by:
+            if relation.changing and self.changing is not None:
+                self.changing.ranked = self.changing.deletes = True
+                self.changing.node = "Rank(rankType=[ROW_NUMBER])"
+            elif not {"START", "END"} <= by:
                 self.problem.refuse(
                     "ROW_NUMBER over all windows", node.at, "PARTITION BY window_start, window_end, ..."
                 )
             if not node.over.order:
                 self.problem.fail("ROW_NUMBER needs ORDER BY", node.at)
-            partition = ", ".join(scope.sql(each)[0] for each in node.over.partition)
+            partition = ", ".join(scope.sql(each)[0] for each in node.over.partition) or "1"
             order = []
             for value, descending, first in node.over.order:
                 nulls = (not descending) if first is None else first
                 order.append(
                     f"{scope.sql(value)[0]} {'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls else 'LAST'}"
                 )
+            if relation.changing:
+                order.append("__group")
             return f"row_number() OVER (PARTITION BY {partition} ORDER BY {', '.join(order)})", BIGINT
 
         return hook
@@ -231,6 +261,24 @@ class Builder:
         where = f" WHERE {rows.boolean(select.where)}" if select.where is not None else ""
         self.whole = f"(SELECT * FROM {relation.sql}{where})"
         made = self.windowed = Windowed(window, self.whole, multiplied=bool(self.lookups))
+
+        def edge(node: Node) -> Typed | None:
+            if isinstance(node, Column):
+                return _edge(TVF[node.name]) if ref is not None and node.name in TVF else None
+            return self._edge_of(node, call) if isinstance(node, Call) else None
+
+        result = self.grouped(select, relation, made, group, edge)
+        for item, alias in select.items:
+            found = self._edge_name(item, ref, call)
+            if found is not None:
+                result.edges[alias or (item.name if isinstance(item, Column) else "")] = found
+        return result
+
+    def grouped(
+        self, select: Select, relation: Relation, made: Windowed | Changing, group: list[Node], edge: Hook
+    ) -> Relation:
+        """What is selected of the groups; `edge` knows what there is besides keys and aggregates."""
+        rows = self.scope(relation, events=True)
         keys: list[tuple[Node, Typed]] = []
         for index, node in enumerate(group):
             if _aggregate(node):
@@ -250,10 +298,10 @@ class Builder:
                     return aggregates.add(node, rows, made, known)
                 if node.name in aggregates.KNOWN_ELSEWHERE:
                     self.problem.refuse(f"the aggregate {node.name}", node.at)
-                return self._edge_of(node, call)
+                return edge(node)
             if isinstance(node, Column):
-                if ref is not None and node.name in TVF:
-                    return _edge(TVF[node.name])
+                if (found := edge(node)) is not None:
+                    return found
                 if node.name in relation.columns or relation.sides:
                     self.problem.fail(
                         f"{node.name} is neither grouped by nor in an aggregate",
@@ -263,16 +311,11 @@ class Builder:
             return None
 
         scope = Scalars(self.problem, {}, relation.names, hook)
-        closed = Relation("fired", {}, relation.names, closed=True)
+        closed = Relation("fired", {}, relation.names, closed=True, changing=isinstance(made, Changing))
         if any(isinstance(item, Star) for item, _ in select.items):
             self.problem.fail("SELECT * of groups: name the columns", select.at)
         having = scope.boolean(select.having) if select.having is not None else None
-        result = self._projected(select, closed, scope, having)
-        for item, alias in select.items:
-            edge = self._edge_name(item, ref, call)
-            if edge is not None:
-                result.edges[alias or (item.name if isinstance(item, Column) else "")] = edge
-        return result
+        return self._projected(select, closed, scope, having)
 
     def _window(self, ref: WindowRef | None, legacy: list[Node]) -> tuple[Window, str, Call | None]:
         """The window, the column of its time, and the call in GROUP BY."""

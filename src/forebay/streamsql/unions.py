@@ -24,8 +24,9 @@ def branches(query: Query, views: Mapping[str, CreateView]) -> list[Query]:
     else:
         return [query]
     grouped = query.group or query.having is not None or any(_over(item) for item, _ in query.items)
+    picked = query.distinct or query.order or query.limit is not None
     found = branches(inner, views)
-    if grouped or len(found) == 1:
+    if grouped or picked or len(found) == 1:
         return [query]
     return [replace(query, source=Sub(each, alias or None, at=source.at)) for each in found]
 

@@ -3,6 +3,7 @@
     browser → {"sql": "SELECT ... TUMBLE ...", "begin": "latest"}
     server  → {"type": "columns", "columns": [["user_id", "BIGINT"]], "log": "streams.activity"}
               {"type": "rows", "rows": [{...}], "watermark": 1772366692120, "lag": 0, "late": 0, ...}
+                  of rows that change with "ops": ["+I", "-U", "+U", "-D"], "groups": [which row], "order": [all rows]
               {"type": "error", "error": {...}}, and the end
 
 The question ends when the browser hangs up, and a browser that takes nothing is hung up on.

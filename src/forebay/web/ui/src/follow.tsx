@@ -1,17 +1,19 @@
-// A live question in Flink SQL: a socket to /api/follow, and its rows as they come, the newest first.
+// A live question in Flink SQL: a socket to /api/follow, and its rows as they come, the newest first; rows that change
+// do so in their places.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { count, written } from "./format";
 import { DataTable, Empty } from "./parts";
 import type { Cell, Failure, Table } from "./types";
 
 export interface StreamTable { name: string; log: string; columns: [string, string][]; time: string | null }
+export interface Noted { name: string; sql: string }
 export type Begin = "latest" | "earliest";
 
-interface Opened { type: "columns"; columns: [string, string][]; log: string }
-interface Came { type: "rows"; rows: Record<string, Cell>[]; watermark: number | null; lag: number; late: number; unreadable: number; left_out: number }
+interface Opened { type: "columns"; columns: [string, string][]; log: string; changing: boolean }
+interface Came { type: "rows"; rows: Record<string, Cell>[]; watermark: number | null; lag: number; late: number; unreadable: number; left_out: number; ops?: string[]; groups?: number[]; order?: number[] }
 interface Failed { type: "error"; error: Failure }
 
-export interface Followed extends Table { log: string; seen: number; facts: Omit<Came, "type" | "rows"> | null; live: boolean }
+export interface Followed extends Table { log: string; seen: number; facts: Omit<Came, "type" | "rows"> | null; live: boolean; changing: boolean }
 
 const MOST = 500; // rows that the page keeps
 const NUMBER = /^(TINYINT|SMALLINT|INT|BIGINT|FLOAT|DOUBLE|DECIMAL)/;
@@ -35,6 +37,7 @@ export function firstQuestion(tables: StreamTable[]): string {
 
 export function useFollow() {
   const socket = useRef<WebSocket | null>(null);
+  const held = useRef(new Map<number, Cell[]>()); // rows that change, by which row it is
   const [followed, setFollowed] = useState<Followed | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
@@ -61,10 +64,11 @@ export function useFollow() {
       const said: Opened | Came | Failed = JSON.parse(event.data, exact);
       if (said.type === "columns") {
         const columns = said.columns.map(([name, type]) => ({ name, type, numeric: NUMBER.test(type) }));
-        setFollowed({ columns, rows: [], log: said.log, seen: 0, facts: null, live: true });
+        held.current = new Map();
+        setFollowed({ columns, rows: [], log: said.log, seen: 0, facts: null, live: true, changing: said.changing });
       } else if (said.type === "rows") {
         const { rows, type: _, ...facts } = said;
-        setFollowed((now) => now && { ...now, ...taken(now, rows), facts });
+        setFollowed((now) => now && { ...now, ...(now.changing ? changed(now, said, held.current) : taken(now, rows)), facts });
       } else {
         setFailure(said.error);
         stop();
@@ -85,22 +89,40 @@ function taken(now: Followed, rows: Record<string, Cell>[]): Pick<Followed, "row
   return { rows: [...made, ...now.rows].slice(0, MOST), seen: now.seen + rows.length };
 }
 
+// What became of rows, taken into `held`. State may be made twice of one message: the same again changes nothing.
+function changed(now: Followed, { rows, ops, groups, order }: Came, held: Map<number, Cell[]>): Pick<Followed, "rows" | "seen"> {
+  if (!rows.length && !order) return now;
+  rows.forEach((row, at) => {
+    const group = groups?.[at] ?? 0, op = ops?.[at];
+    if (op === "-D") held.delete(group);
+    else if (op !== "-U") held.set(group, now.columns.map(({ name }) => cell(row[name])));
+  });
+  const made: Cell[][] = [];
+  for (const group of order ?? held.keys()) {
+    const row = held.get(group);
+    if (row) made.push(row);
+    if (made.length === MOST) break;
+  }
+  return { rows: made, seen: held.size };
+}
+
 const clock = (ms: number) => new Date(ms).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
 
 export function FollowResult({ followed }: { followed: Followed }) {
-  const { facts, seen, live, rows, log } = followed;
+  const { facts, seen, live, rows, log, changing } = followed;
   return (
     <section class="card result" aria-label="Live result">
       <div class="result-bar follow-bar">
         {live ? <span class="live live"><i aria-hidden="true" />Live</span> : <span class="live"><i aria-hidden="true" />Ended</span>}
-        <span role="status"><b>{written(seen)}</b> {seen === 1 ? "row" : "rows"}{seen > rows.length ? ` (the last ${rows.length} are shown)` : ""}</span>
+        <span role="status"><b>{written(seen)}</b> {seen === 1 ? "row" : "rows"}{seen > rows.length ? ` (the ${changing ? "first" : "last"} ${rows.length} are shown)` : ""}</span>
+        {changing && <span class="hint" title="A row changes in its place as events come">rows change</span>}
         {facts?.watermark != null && <span class="hint" title="No window that ends before is open any more">watermark {clock(facts.watermark)}</span>}
         {!!facts?.late && <span class="hint" title="Events that came after all their windows had closed">{count(facts.late)} late</span>}
         {!!facts?.unreadable && <span class="hint" title="Events that are no JSON, or do not fit their columns">{count(facts.unreadable)} unreadable</span>}
         {!!facts?.lag && <span class="hint">{count(facts.lag)} events to go</span>}
         {!!facts?.left_out && <span class="hint" title="More rows at once than can be shown">{count(facts.left_out)} rows left out</span>}
       </div>
-      {rows.length || !live ? <DataTable table={followed} caption="Rows as they come, the newest first" />
+      {rows.length || !live ? <DataTable table={followed} caption={changing ? "Rows as they are now" : "Rows as they come, the newest first"} />
         : <Empty title={`Waiting for events of ${log}`}><p class="hint">Rows come with events; those of a window when later events close it.</p></Empty>}
     </section>
   );

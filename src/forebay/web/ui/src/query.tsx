@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { failureOf, get, post } from "./api";
 import type { Editor } from "./editor";
-import { FollowResult, firstQuestion, rowsOf, useFollow, type Begin, type StreamTable } from "./follow";
+import { FollowResult, firstQuestion, rowsOf, useFollow, type Begin, type Noted, type StreamTable } from "./follow";
 import { duration, written } from "./format";
 import { go, useScheme } from "./hooks";
 import { Icon } from "./icons";
@@ -32,6 +32,7 @@ export function QueryPage({ console }: { console: Console }) {
   const editor = useRef<Editor | null>(null);
   const [follows, setFollows] = useState(() => new URLSearchParams(location.search).has("follow"));
   const [streams, setStreams] = useState<StreamTable[] | null>(null);
+  const [noted, setNoted] = useState<Noted[]>([]);
   const [begin, setBegin] = useState<Begin>("latest");
   const live = useFollow();
   const sql = useRef(follows ? kept(KEPT.live) ?? "" : start(console));
@@ -81,9 +82,10 @@ export function QueryPage({ console }: { console: Console }) {
   useEffect(() => {
     if (!follows) return;
     let gone = false;
-    get<{ tables: StreamTable[] }>("/api/follow/tables").then((found) => {
+    get<{ tables: StreamTable[]; questions: Noted[] }>("/api/follow/tables").then((found) => {
       if (gone) return;
       setStreams(found.tables);
+      setNoted(found.questions);
       if (!sql.current) write(firstQuestion(found.tables));
     }, () => { if (!gone) setStreams([]); }); // what a question may read is said when it is asked
     return () => { gone = true; };
@@ -121,7 +123,8 @@ export function QueryPage({ console }: { console: Console }) {
           {follows && <label class="switch">from <select value={begin} onChange={(event) => setBegin(event.currentTarget.value as Begin)}><option value="latest">now on</option><option value="earliest">the oldest kept</option></select></label>}
           <span class="chips">{follows ? (streams ?? []).slice(0, 12).map((each) => <button class="chip" key={each.name} title={each.columns.map((column) => column.join(" ")).join(", ")} onClick={() => put(rowsOf(each))}>{each.name}</button>)
             : lake.slice(0, 12).map((each) => <button class="chip" key={each} onClick={() => put(`SELECT *\nFROM ${each}\nLIMIT 100`)}>{each}</button>)}
-            {!follows && console.queries.slice(0, 20).map((each) => <button class="chip named" key={each.name} title={each.description ?? "named query"} onClick={() => put(each.sql)}>{each.name}</button>)}</span>
+            {follows ? noted.slice(0, 20).map((each) => <button class="chip named" key={each.name} title="a question of a notebook" onClick={() => put(each.sql)}>{each.name}</button>)
+            : console.queries.slice(0, 20).map((each) => <button class="chip named" key={each.name} title={each.description ?? "named query"} onClick={() => put(each.sql)}>{each.name}</button>)}</span>
         </div>
       </section>
       {shown && <Problem failure={shown} sql={ran} />}
