@@ -30,7 +30,7 @@ alerts:
   burst:
     sql: >-
       select max(n), max_by(user_id, n) as who from suspicious
-      where n > 10 and cast(until as timestamp) > timestamp '{since}'
+      where until = (select max(until) from suspicious)
     when: "> 10"
     notify: topics.ops
     quiet: 1s
@@ -43,7 +43,7 @@ BEGIN = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 def make(folder: Path, hook: str) -> Path:
     """The project's folder."""
     folder.mkdir(parents=True)
-    (folder / "forebay.yaml").write_text(PROJECT.format(hook=hook, since="2026-01-01 00:00:00"))
+    (folder / "forebay.yaml").write_text(PROJECT.format(hook=hook))
     return folder
 
 
