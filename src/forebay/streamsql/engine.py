@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql import buses, encode, raw
+from forebay.streamsql import bus_events, encode, raw
 from forebay.streamsql.arrow import Array
 from forebay.streamsql.decode import Decoder
 from forebay.streamsql.encode import events, keys_of
@@ -73,7 +73,7 @@ class Engine:
         )
         self._db.execute(MACROS)
         self._decoder = Decoder(self._db, plan.source)
-        self._output = (buses if plan.sink.ref.noun == "bus" else encode).output_sql(plan)
+        self._output = (bus_events if plan.sink.ref.noun == "bus" else encode).output_sql(plan)
         self._windows: Windows | Sessions | None = None
         if plan.windowed is not None:
             made = Sessions if plan.windowed.window.kind == "SESSION" else Windows
