@@ -177,6 +177,16 @@ def test_events_have_the_rows_of_the_table_as_it_is_when_they_come(shop: System)
     until(lambda: written(shop, "named") == [*before, *now, [2, "cup", "food"]])
 
 
+def test_events_are_joined_with_the_table_there_is_while_nobody_can_read_another(shop: System) -> None:
+    before = len(written(shop, "named"))
+    shop.kill("query")
+    put(shop, (3, 1, 1.0, 5))
+    until(lambda: written(shop, "named")[before:] == [[3, "pen", "paper"]])
+    have_products_read(shop, 6, *PRODUCTS, (9, "mug", "food"))
+    put(shop, (3, 9, 1.0, 7))
+    until(lambda: written(shop, "named")[before:] == [[3, "pen", "paper"], [3, "mug", "food"]])
+
+
 def test_windows_over_a_join_are_the_same_after_a_kill_though_the_table_has_changed(shop: System) -> None:
     """What is in an open window was joined with the table of its time, and is so again when it is read again."""
     consumer = "streamsql.names/streams.sold"

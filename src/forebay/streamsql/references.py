@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from forebay.project.model import Location, Project
-from forebay.streamsql.nodes import Type
+from forebay.streamsql.nodes import TableRef, Type
+from forebay.streamsql.scope import Problem
+from forebay.streamsql.tables import Table
 from forebay.streamsql.types import DOUBLE, INTEGERS, STRING
 
 
@@ -24,8 +26,7 @@ class Reference:
     name: str
     location: str
     columns: tuple[tuple[str, Type], ...]
-    unread: tuple[tuple[str, str], ...] = ()
-    """Columns of types that there are not here, with these."""
+    """Those whose types there are here."""
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}" if self.name else self.location
@@ -55,14 +56,53 @@ def _reference(
     if not columns:
         return
     database, dot, table = name.lower().rpartition(".")
-    typed = [(column.lower(), kind, flink_type(kind)) for column, kind in columns.items()]
+    typed = [(column.lower(), flink_type(kind)) for column, kind in columns.items()]
     yield Reference(
         database if dot else project.database,
         table,
         location.url if location is not None else "",
-        tuple((column, type_) for column, _, type_ in typed if type_ is not None),
-        tuple((column, kind) for column, kind, type_ in typed if type_ is None),
+        tuple((column, type_) for column, type_ in typed if type_ is not None),
     )
+
+
+def meant(
+    ref: TableRef, table: Table | None, known: tuple[Reference, ...], problem: Problem
+) -> Reference | None:
+    """The table of the catalog behind a name, which `table` declares if anything does; None if it is one over a stream.
+
+    Raises UsageError for a name that nothing has, or two have, and for columns that are not there.
+    """
+    if table is None:
+        return _named(ref, known, problem)
+    if not table.path:
+        return None
+    columns = tuple((each.name, each.type) for each in table.persisted if each.type is not None)
+    found = located(table.path, known)
+    if found is None:
+        return Reference("", "", table.path, columns)
+    there = [name for name, _ in found.columns]
+    for each in table.persisted:
+        if each.name.lower() not in there:
+            problem.fail(
+                f"{found}, whose files {table.name} is over, has no column {each.name}",
+                each.at,
+                f"these are there: {', '.join(there)}",
+            )
+    return Reference(found.database, found.name, table.path, columns)
+
+
+def _named(ref: TableRef, known: tuple[Reference, ...], problem: Problem) -> Reference:
+    named = [
+        each for each in known if each.name == ref.name.lower() and ref.database in (None, each.database)
+    ]
+    if not named:
+        problem.fail(
+            f"there is no table {ref.name}", ref.at,
+            "declare it with CREATE TABLE: a table of the catalog is known by its name if the project declares its columns",
+        )  # fmt: skip
+    if len(named) > 1:
+        problem.fail(f"{' and '.join(map(str, named))} are both {ref.name}", ref.at, f"write {named[0]}")
+    return named[0]
 
 
 def located(path: str, known: tuple[Reference, ...]) -> Reference | None:
