@@ -158,7 +158,12 @@ def test_parquet(s3: Any, bucket: str) -> None:
     sql = "SELECT s.id, s.deep.v FROM S3Object s WHERE s.name IS NOT NULL"
     assert rows(s3, bucket, "rows.parquet", sql, {"Parquet": {}}) == [{"id": 1, "v": 1}, {"id": 3}]
     assert rows(s3, bucket, "rows.parquet", "SELECT COUNT(*) FROM S3Object", {"Parquet": {}}) == [{"_1": 3}]
-    assert rows(s3, bucket, "rows.parquet", "SELECT * FROM S3Object LIMIT 1", {"Parquet": {}}) == [
+    sql = "SELECT s.*, s.id + 1 AS next FROM S3Object s LIMIT 1"
+    assert (
+        found(s3, bucket, "rows.parquet", sql, {"Parquet": {}})
+        == '{"Id":1,"name":"x","deep":{"v":1},"next":2}\n'
+    )
+    assert rows(s3, bucket, "rows.parquet", "SELECT s.* FROM S3Object s LIMIT 1", {"Parquet": {}}) == [
         {"Id": 1, "name": "x", "deep": {"v": 1}}
     ]
 
@@ -229,6 +234,8 @@ def test_nothing_is_found_in_nothing(s3: Any, bucket: str) -> None:
         ("LexerInvalidLiteral", "SELECT 'open FROM S3Object"),
         ("LexerInvalidChar", "SELECT ; FROM S3Object"),
         ("ParseUnsupportedSyntax", "SELECT " + "(" * 500 + "1" + ")" * 500 + " FROM S3Object"),
+        ("LexerInvalidLiteral", "SELECT 1" + "0" * 5000 + " FROM S3Object"),
+        ("CastFailed", "SELECT CAST('1e999999999' AS INT) FROM S3Object"),
         ("ExpressionTooLong", "SELECT '" + "x" * (256 << 10) + "' FROM S3Object"),
         ("MissingHeaders", "SELECT salary FROM S3Object"),
         ("InvalidColumnIndex", "SELECT _0 FROM S3Object"),

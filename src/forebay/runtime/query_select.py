@@ -28,8 +28,10 @@ from forebay.query.s3select.inputs import ObjectFile
 from forebay.query.s3select.run import Input, Run
 
 AT_ONCE = 2
-MOST = 32
+MOST = 8
 PATIENCE = 60.0
+WAIT = 20.0
+"""Seconds for which one more waits until one of so many is done."""
 LONGEST = 600.0
 """Seconds of work that one call may be."""
 
@@ -52,18 +54,25 @@ class Selects:
         self._pool = ThreadPoolExecutor(AT_ONCE, "select")
         self._ids = itertools.count(1)
         self._open: dict[int, _Open] = {}
+        self._beginning = 0
 
     def operations(self) -> dict[str, Callable[[dict[str, Any]], Answer]]:
         """By name."""
         return {"select": self._begin, "select_next": self._next, "select_close": self._close}
 
     async def _begin(self, args: dict[str, Any]) -> Any:
-        self._sweep()
-        if len(self._open) >= MOST:
-            raise Unavailable("Busy", f"{MOST} objects are being selected from; try again")
-        id = next(self._ids)
-        found = await self._work(lambda: self._opened(args))
-        self._open[id] = found
+        deadline = time.monotonic() + WAIT
+        while self._sweep() >= MOST:
+            if time.monotonic() > deadline:
+                raise Unavailable("Busy", f"{MOST} objects are being selected from; try again")
+            await asyncio.sleep(0.05)
+        self._beginning += 1
+        try:
+            id = next(self._ids)
+            found = await self._work(lambda: self._opened(args))
+            self._open[id] = found
+        finally:
+            self._beginning -= 1
         return {"id": id, **await self._piece(id, found)}
 
     async def _next(self, args: dict[str, Any]) -> Any:
@@ -105,10 +114,12 @@ class Selects:
     def _drop(self, id: int) -> None:
         self._open.pop(id).run.close()
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> int:
+        """Drop those that nobody goes on with; how many there are."""
         past = time.monotonic() - PATIENCE
         for id in [id for id, each in self._open.items() if not each.busy and each.touched < past]:
             self._drop(id)
+        return len(self._open) + self._beginning
 
     def _opened(self, args: dict[str, Any]) -> _Open:
         path = Path(args["path"]).resolve()

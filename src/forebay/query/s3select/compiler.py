@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from forebay.query.s3select import functions, moments
 from forebay.query.s3select.aggregates import Accumulator
 from forebay.query.s3select.errors import refused
+from forebay.query.s3select.inputs import LONGEST_RECORD
 from forebay.query.s3select.syntax import (
     Aggregate,
     Between,
@@ -20,12 +21,14 @@ from forebay.query.s3select.syntax import (
     Call,
     Case,
     Cast,
+    Every,
     Expression,
     In,
     Is,
     Items,
     Like,
     Literal,
+    Name,
     Path,
     Select,
     Step,
@@ -63,27 +66,48 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Program:
-    """A statement, ready to run. Without `columns` it is all of a record; with `sums`, one row when all are read."""
+    """A statement, ready to run. Without `columns` it is all of a record; with `sums`, one row when all are read.
+
+    Those in `stars`, by place, are all of a record among others.
+    """
 
     where: Value | None
     columns: list[Value] | None
     names: list[str]
     limit: int | None
     sums: list[tuple[Accumulator, Value | None]] = field(default_factory=list)
+    stars: frozenset[int] = frozenset()
 
 
 def compiled(select: Select, source: Source) -> Program:
     """The program of a statement over a source. Raises QueryFailed."""
     compiler = _Compiler(source)
     where = None if select.where is None else compiler.condition(select.where)
-    if not select.columns:
+    stars = frozenset(
+        number for number, column in enumerate(select.columns) if _is_star(column.of, select.alias)
+    )
+    if len(stars) == len(select.columns) <= 1:
         return Program(where, None, [], select.limit)
     compiler.selecting = True
     names = [column.name or f"_{number}" for number, column in enumerate(select.columns, 1)]
-    columns = [compiler.of(column.of) for column in select.columns]
-    if compiler.sums and compiler.loose:
+    columns = [
+        _itself if number in stars else compiler.of(column.of) for number, column in enumerate(select.columns)
+    ]
+    if compiler.sums and (compiler.loose or stars):
         raise refused("UnsupportedSqlStructure", "Aggregates are selected beside fields of single records.")
-    return Program(where, columns, names, select.limit, compiler.sums)
+    return Program(where, columns, names, select.limit, compiler.sums, stars)
+
+
+def _is_star(of: Expression, alias: Name) -> bool:
+    """Whether it is `s.*`: all of the record, under its own names."""
+    match of:
+        case Path((Name() as first, Every())):
+            return alias.fits(first.text)
+    return False
+
+
+def _itself(record: Any) -> Any:
+    return record
 
 
 class _Compiler:
@@ -336,6 +360,8 @@ def _concatenation(left: Value, right: Value) -> Value:
             return None
         if not isinstance(one, str) or not isinstance(other, str):
             raise refused("InvalidDataType", "|| is between texts.")
+        if len(one) + len(other) > LONGEST_RECORD:
+            raise refused("OverMaxRecordSize")
         return one + other
 
     return concatenation

@@ -13,6 +13,7 @@ from forebay.query.s3select.moments import Moment
 from forebay.query.s3select.values import absent, is_number
 
 LONGEST_PATTERN = 1000
+LARGEST = 1 << 62
 AGGREGATES = frozenset({"avg", "count", "max", "min", "sum"})
 ARGUMENTS = {
     "char_length": (1, 1),
@@ -83,7 +84,7 @@ def _moment(value: Any) -> Moment:
 
 
 def _whole(value: Any) -> int:
-    if not is_number(value) or value != int(value):
+    if not is_number(value) or abs(value) > LARGEST or value != int(value):
         raise refused("IncorrectSqlFunctionArgumentType", "It is a whole number.")
     return int(value)
 

@@ -14,7 +14,7 @@ from forebay.query.s3select.inputs import LONGEST_RECORD, Bytes, decoded
 from forebay.query.s3select.syntax import Every, Name, Select, Step
 from forebay.query.s3select.values import MISSING
 
-LONGEST_DOCUMENT = 32 << 20
+LONGEST_DOCUMENT = 8 << 20
 _SPACE = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: _no_number())
 
@@ -151,8 +151,6 @@ class Documents:
         first = steps[0]
         if isinstance(first, Name) and self._alias.fits(first.text):
             steps = steps[1:]
-        if steps and isinstance(steps[-1], Every) and len(steps) == 1:
-            return lambda record: record
         if len(steps) == 1 and isinstance(steps[0], Name):
             name = steps[0]
             exact = name.text

@@ -30,7 +30,7 @@ from forebay.query.s3select.syntax import (
     Step,
     Unary,
 )
-from forebay.query.s3select.values import MISSING, TYPES
+from forebay.query.s3select.values import LONGEST_NUMBER, MISSING, TYPES
 
 LONGEST = 256 << 10
 DEEPEST = 100
@@ -127,7 +127,7 @@ class _Parser(Cursor):
         found = self._take()
         if found.kind != "number" or not found.text.isdigit():
             raise refused("ParseExpectedNumber", found.where())
-        return int(found.text)
+        return int(found.text[:LONGEST_NUMBER])
 
     # Expressions.
 
@@ -223,6 +223,8 @@ class _Parser(Cursor):
         match now.kind:
             case "number":
                 self._take()
+                if len(now.text) > LONGEST_NUMBER:
+                    raise refused("LexerInvalidLiteral", now.where())
                 return Literal(int(now.text) if now.text.isdigit() else Decimal(now.text))
             case "string":
                 self._take()

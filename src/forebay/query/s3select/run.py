@@ -17,7 +17,7 @@ from forebay.query.s3select.syntax import Select
 PIECE = 1 << 17
 TURN = 0.5
 """Seconds after which what is there is handed over, if it is nothing too: progress is told then."""
-_LOOK_EVERY = 256
+_LOOK_EVERY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ class Run:
                 continue
             if columns is None:
                 yield write(source.names(record), source.values(record))
+            elif program.stars:
+                yield write(*_spread(program, source, record))
             else:
                 yield write(names, [column(record) for column in columns])
             if left is not None:
@@ -131,3 +133,17 @@ class Run:
         assert program.columns is not None
         if program.limit != 0:
             yield self._form.row(program.names, [column(None) for column in program.columns])
+
+
+def _spread(program: Program, source: Source, record: Any) -> tuple[list[str], list[Any]]:
+    """Names and values, with all of the record in place of `s.*`."""
+    names: list[str] = []
+    values: list[Any] = []
+    for number, column in enumerate(program.columns or ()):
+        if number in program.stars:
+            names += source.names(record)
+            values += source.values(record)
+        else:
+            names.append(program.names[number])
+            values.append(column(record))
+    return names, values

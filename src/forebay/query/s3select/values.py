@@ -44,7 +44,7 @@ TYPES = {
     "timestamp": "timestamp",
     "varchar": "string",
 }
-_LONGEST_NUMBER = 400
+LONGEST_NUMBER = 400
 _INTEGERS = range(-(1 << 63), 1 << 63)
 
 
@@ -61,7 +61,7 @@ def is_number(value: Any) -> bool:
 def number(text: str) -> int | Decimal | None:
     """The number that a text is; None if it is none."""
     text = text.strip()
-    if not text or len(text) > _LONGEST_NUMBER or not text.isascii() or "_" in text:
+    if not text or len(text) > LONGEST_NUMBER or not text.isascii() or "_" in text:
         return None
     try:
         return int(text)
@@ -196,7 +196,10 @@ def _numeric(value: Any) -> Any:
 
 
 def _integer(value: Any) -> int:
-    found = int(_numeric(value))
+    given = _numeric(value)
+    if isinstance(given, Decimal) and given.adjusted() > 20:  # which would be as many digits
+        raise ValueError
+    found = int(given)
     if found not in _INTEGERS:
         raise ValueError
     return found

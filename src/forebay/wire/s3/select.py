@@ -52,7 +52,7 @@ _LENGTHS = {
     "RecordDelimiter": 2,
 }
 PARTIAL = (
-    "a text of a CSV file compares with a number as one, without CAST; a JSON document may have 32 MiB; "
+    "a text of a CSV file compares with a number as one, without CAST; a JSON document may have 8 MiB; "
     "columns of Parquet are read as pyarrow has them"
 )
 
