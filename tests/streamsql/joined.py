@@ -74,6 +74,11 @@ SHAPES: dict[str, tuple[str, str]] = {
         "JOIN products p ON a.kind = p.kind JOIN (SELECT name, weight FROM products WHERE weight > 1) AS q "
         "ON q.weight = p.weight)",
     ),
+    "join-table-first": (
+        "kind STRING, name STRING, weight INT, user_id BIGINT, units INT",
+        "SELECT * FROM (SELECT p.*, a.user_id, a.units FROM products AS p JOIN activity AS a "
+        "ON a.kind = p.kind AND a.units <> p.weight)",
+    ),
     "join-windows": (
         "s TIMESTAMP(3), name STRING, n BIGINT",
         "WITH w AS (SELECT window_start AS s, kind, COUNT(*) AS n "

@@ -42,7 +42,7 @@ def said(insert: str, *before: str) -> UsageError:
         ("SELECT user_id, 1 FROM activity CROSS JOIN products", "CROSS"),
         ("SELECT user_id, 1 FROM activity JOIN products USING (kind)", "USING"),
         (
-            "SELECT user_id, 1 FROM products p JOIN activity a ON a.kind = p.kind",
+            "SELECT user_id, 1 FROM products p LEFT JOIN activity a ON a.kind = p.kind",
             "a table of the catalog before the stream",
         ),
         (

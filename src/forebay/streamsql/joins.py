@@ -33,14 +33,14 @@ def called(node: Node) -> str:
 def joined(
     problem: Problem, join: Join, one: tuple[str, Relation], other: tuple[str, Relation], used: Set[str]
 ) -> Relation:
-    """`one JOIN other`, with the columns of `other` that are used. Raises UsageError with the place of what does not run."""
+    """`one JOIN other`, with the columns of the table that are used. Raises UsageError with the place of what does not run."""
     (name, left), (table, right) = one, other
     _check(problem, join, left, right)
+    if swapped := bool(left.static):  # every pair is the same the other way round
+        (name, left), (table, right) = other, one
     sides = dict(left.sides) or {name: dict(left.columns)}
     if table in sides:
-        problem.fail(
-            f"there are two {table or 'queries without a name'} here", join.right.at, "name it with AS"
-        )
+        problem.fail(f"there are two {table or 'queries without a name'} here", join.at, "name it with AS")
     number = len(sides)
     own: dict[str, Typed] = {}
     items: list[str] = []
@@ -70,14 +70,16 @@ def joined(
     timed = join.as_of is not None
     return Relation(
         sql, columns, frozenset(), left.rowtimes if timed else frozenset(), left.proctimes if timed else frozenset(),
-        left.closed, left.edges, sides,
+        left.closed, left.edges, dict(reversed(sides.items())) if swapped else sides, left.stream or name,
     )  # fmt: skip
 
 
 def _check(problem: Problem, join: Join, left: Relation, right: Relation) -> None:
-    if left.static:
+    if left.static and right.static:
+        problem.refuse("a JOIN of tables without a stream", join.at, "forebay query joins them")
+    if left.static and (join.kind == "LEFT" or join.as_of is not None or right.sides):
         problem.refuse("a table of the catalog before the stream", join.at, "FROM the stream JOIN the table")
-    if not right.static:
+    if not left.static and not right.static:
         problem.refuse(
             "a JOIN of two streams", join.right.at,
             "INSERT both into deliveries and join their tables in the lake; or put what one of them says last of each "

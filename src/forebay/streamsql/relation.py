@@ -20,7 +20,9 @@ class Relation:
     closed: bool = False
     edges: dict[str, str] = field(default_factory=dict)
     sides: dict[str, dict[str, Typed]] = field(default_factory=dict)
-    """What was joined, by what it is called; empty where nothing was. The first is the stream's."""
+    """What was joined, by what it is called; empty where nothing was."""
+    stream: str = ""
+    """Which of them is the stream's."""
     changing: bool = False
     """Whether its rows change; `closed` too, as they are of no event any more."""
     static: str = ""
@@ -32,7 +34,6 @@ class Relation:
             return None
         if not self.sides:
             return node.name
-        first = next(iter(self.sides))
         if len(node.parts) > 1:
-            return node.parts[1] if node.parts[0] == first else None
-        return node.name if node.name in self.sides[first] else None
+            return node.parts[1] if node.parts[0] == self.stream else None
+        return node.name if node.name in self.sides[self.stream] else None

@@ -114,15 +114,16 @@ class Builder:
                 return replace(relation, names=frozenset({ref.name, ref.alias or ref.name}), sides={})
             case Join():
                 left, right = self.table(ref.left), self.table(ref.right)
-                if left.changing:
+                if left.changing or right.changing:
                     self.problem.refuse(
                         "a join of rows that change", ref.at, "join first, and group what comes of it"
                     )
-                self.lookups[right.static] = (ref.as_of is not None, not left.closed)
+                closed = left.closed or right.closed
+                self.lookups[right.static or left.static] = (ref.as_of is not None, not closed)
                 result = joined(
                     self.problem, ref, (called(ref.left), left), (called(ref.right), right), self._used
                 )
-                if not left.closed:
+                if not closed:
                     self.whole = result.sql
                 return result
             case WindowRef():
