@@ -200,11 +200,20 @@ def events(chance: random.Random, count: int) -> list[str]:
 
 
 SHAPES |= words.SHAPES | joined.SHAPES
+SHARDED = (
+    "tumble", "tumble-legacy", "filtered", "distinct", "distinct-hop", "hop", "cumulate", "cumulate-keys", "top",
+    "session", "session-keys", "session-legacy", "union-windows",
+)  # fmt: skip
+SHAPES |= {f"shards-{name}": SHAPES[name] for name in SHARDED}
+"""Over several shards, some of which have nothing for a while."""
+DELAY = 10_000
 
 
 def case(name: str, seed: int, count: int) -> dict[str, Any]:
     columns, query = SHAPES[name]
     made = words if name in words.SHAPES else None
+    if name.startswith("shards-"):
+        return sharded(name, seed, count)
     if name in joined.SHAPES:
         chance = random.Random(f"{name} {seed}")
         return {
@@ -221,3 +230,44 @@ def case(name: str, seed: int, count: int) -> dict[str, Any]:
         "insert": f"INSERT INTO found {query}",
         "events": (made.events if made else events)(random.Random(f"{name} {seed}"), count),
     }
+
+
+def sharded(name: str, seed: int, count: int) -> dict[str, Any]:
+    """A case whose events are of shards: each with a clock of its own, and spells in which it has nothing.
+
+    `shards` says of each event its shard, its arrival and its time in milliseconds; the idle timeout is sometimes
+    just met, and in one case of four there is none.
+    """
+    columns, query = SHAPES[name]
+    chance = random.Random(f"{name} {seed}")
+    number = chance.choice([2, 3, 4])
+    skew = [chance.choice([0, 1000, 4000, 9000]) for _ in range(number)]
+    texts: list[str] = []
+    of: list[int] = []
+    arrivals: list[int] = []
+    times: list[int] = []
+    arrival, busy = 1_772_366_400_000, list(range(number))
+    for text in events(chance, count):
+        if chance.random() < 0.06:  # those that are busy from now on
+            busy = chance.sample(range(number), chance.randint(1, number))
+        shard = chance.choice(busy)
+        step = chance.choice([0, 0, 100, 500, 500, 1000, 2000])
+        arrival += max(step, 1 if of and of[-1] != shard else 0)  # shards fall idle one after the other
+        event = json.loads(text)
+        at = datetime.datetime.fromisoformat(event["ts"]) - datetime.timedelta(milliseconds=skew[shard])
+        event["ts"] = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+        texts.append(json.dumps(event))
+        of.append(shard)
+        arrivals.append(arrival)
+        times.append(round(at.replace(tzinfo=datetime.UTC).timestamp() * 1000))
+    idle = chance.choice([None, 1500, 3000, 6000])
+    return {
+        "name": name,
+        "seed": seed,
+        "ddl": [SOURCE, sink(columns)],
+        "insert": f"INSERT INTO found {query}",
+        "events": texts,
+        "shards": {
+            "count": number, "idle": idle, "delay": DELAY, "of": of, "arrivals": arrivals, "times": times,
+        },
+    }  # fmt: skip

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from flink_marks import marked  # type: ignore[import-not-found]
 from pyflink.table import EnvironmentSettings, TableEnvironment  # type: ignore[import-not-found]
 
 
@@ -32,16 +33,17 @@ def environment() -> Any:
 
 
 def rows(tables: Any, case: dict[str, Any], folder: Path) -> list[str]:
+    ddls, events = marked(case) if case.get("shards") else (case["ddl"], case["events"])
     source = folder / "in.json"
-    source.write_text("".join(event + "\n" for event in case["events"]))
-    names = re.findall(r"(?i)create\s+table\s+(?:if\s+not\s+exists\s+)?(\w+)", ";".join(case["ddl"]))
+    source.write_text("".join(event + "\n" for event in events))
+    names = re.findall(r"(?i)create\s+table\s+(?:if\s+not\s+exists\s+)?(\w+)", ";".join(ddls))
     for name in names:
         tables.execute_sql(f"DROP TEMPORARY TABLE IF EXISTS {name}")
         tables.execute_sql(f"DROP TABLE IF EXISTS {name}")
-    for ddl in case["ddl"]:
+    for ddl in ddls:
         tables.execute_sql(ddl)
     for name, path in ((names[0], source), (names[-1], folder / "out"))[: len(names)]:
-        standard = "ISO-8601" if "ISO-8601" in case["ddl"][names.index(name)] else "SQL"
+        standard = "ISO-8601" if "ISO-8601" in ddls[names.index(name)] else "SQL"
         tables.execute_sql(
             f"CREATE TEMPORARY TABLE {name} WITH ('connector'='filesystem', 'path'='{path}', 'format'='json',"
             f" 'json.timestamp-format.standard'='{standard}') LIKE {name}"

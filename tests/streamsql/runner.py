@@ -17,9 +17,12 @@ from forebay.streamsql.spans import ShardSpan
 def ours(case: dict[str, Any], cut: int) -> list[Any]:
     """The rows of a case, in an order of their own."""
     found: list[bytes] = []
+    shards = case.get("shards")
+    number, idle = (shards["count"], shards["idle"]) if shards is not None else (1, None)
+    spans = [ShardSpan(each) for each in range(number)]
     tables = case.get("tables", {})
     known = tuple(reference(name, table["columns"]) for name, table in tables.items())
-    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]]), None, known):
+    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]]), idle, known):
         engine = Engine(plan)
         try:
             for lookup in plan.lookups:
@@ -29,7 +32,11 @@ def ours(case: dict[str, Any], cut: int) -> list[Any]:
                     pa.table({name: [row.get(name) for row in rows] for name, _ in lookup.columns}),
                 )
             for at in range(0, len(case["events"]), cut):
-                found += engine.feed(some(case["events"], at, cut), [ShardSpan(0)]).records
+                given = some(case["events"], at, cut)
+                if shards is not None:
+                    given.shards = shards["of"][at : at + cut]
+                    given.arrivals = [each * 1000 for each in shards["arrivals"][at : at + cut]]
+                found += engine.feed(given, spans).records
             found += engine.finish().records
         finally:
             engine.close()

@@ -19,6 +19,7 @@ from forebay.project.load import FILE, find_root, load, unsupported
 from forebay.project.model import Project
 from forebay.project.plan import Step, plan, refused
 from forebay.sections import SECTIONS
+from forebay.streamsql.section import StreamSqlSpec
 
 
 @click.command()
@@ -98,6 +99,10 @@ def _summary(project: Project, findings: list[Finding], steps: list[Step]) -> No
     else:
         warnings = len(findings)
         click.echo(f"{project.name}: {resources}, {warnings} warning{'s' * (warnings != 1)}")
+    for job, spec in project.of(StreamSqlSpec).items():
+        for insert in spec.inserts.values():
+            if insert.table is not None:
+                click.echo(f"  streamsql.{job} writes the table {insert.table} by {insert.to}")
     if steps:
         click.echo("against what was last applied:")
         for step in steps:

@@ -34,6 +34,7 @@ from forebay.streamsql.tables import Table
 from forebay.streamsql.types import LTZ, STRING, TIMES, Typed, duck, fits, quoted
 from forebay.streamsql.unions import branches
 from forebay.streamsql.walk import names_in
+from forebay.streamsql.written import filled, written
 
 _IDLE = "table.exec.source.idle-timeout"
 _TTL = "table.exec.state.ttl"
@@ -182,7 +183,7 @@ class _Job:
     def _insert(self, insert: Insert) -> Plan:
         sink = self._tables.get(insert.table)
         if sink is None:
-            self._problem.fail(f"there is no table {insert.table}", insert.at, "declare it with CREATE TABLE")
+            sink = written(insert, self._known, self._problem)
         if sink.ref.noun == "bus":
             buses.writable(sink, insert, self._problem)
         if sink.path:
@@ -240,7 +241,11 @@ class _Job:
             Lookup(name, reference, columns, *builder.lookups.get(name, (False, False)))
             for name, reference, columns in tables_
         )
-        sink = into if into is not None else tables.answer(result.columns, insert.at)
+        sink = (
+            filled(into, insert, result.columns)
+            if into is not None
+            else tables.answer(result.columns, insert.at)
+        )
         hidden = builder.changing.hidden if builder.changing is not None else ()
         output, columns = self._into(sink, insert, result, hidden)
         if lookups and not result.closed:

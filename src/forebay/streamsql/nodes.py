@@ -332,6 +332,7 @@ class Insert:
     columns: tuple[str, ...]
     query: Query
     at: int = field(compare=False)
+    database: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

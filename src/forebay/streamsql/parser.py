@@ -154,13 +154,13 @@ class _Parser(Sources):
         if self.now.upper == "OVERWRITE":
             self.refuse("INSERT OVERWRITE", at)
         self.need("INTO")
-        name = self._table_name()
+        database, name = self._table_path()
         if self.now.upper == "PARTITION":
             self.refuse("INSERT INTO ... PARTITION")
         columns = self._names() if self.now.upper == "(" and self.ahead().upper != "SELECT" else []
         if self.now.upper == "VALUES":
             self.refuse("VALUES")
-        return Insert(name, tuple(columns), self._query(), at)
+        return Insert(name, tuple(columns), self._query(), at, database)
 
     # --- queries ---
 

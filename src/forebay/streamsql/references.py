@@ -11,11 +11,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from forebay.project.model import Location, Project
+from forebay.project.model import Location, Project, Ref
 from forebay.streamsql.nodes import TableRef, Type
 from forebay.streamsql.scope import Problem
 from forebay.streamsql.tables import Table
 from forebay.streamsql.types import DOUBLE, INTEGERS, STRING
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A delivery, the stream that it reads, if it is not put to, and whether it changes what is put to it."""
+
+    delivery: Ref
+    reads: Ref | None
+    transforms: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,15 @@ class Reference:
     location: str
     columns: tuple[tuple[str, Type], ...]
     """Those whose types there are here."""
+    writers: tuple[Writer, ...] = ()
+    """The deliveries whose objects are its rows."""
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}" if self.name else self.location
 
 
 def references(project: Project) -> tuple[Reference, ...]:
-    """The tables of the catalog whose columns the project declares."""
+    """The tables of the catalog whose columns the project declares, and what deliveries write."""
     return tuple(sorted(_declared(project), key=str))
 
 
@@ -47,22 +58,42 @@ def _declared(project: Project) -> Iterator[Reference]:
         table = getattr(entry, "table", None)
         if table:
             to = getattr(entry, "to", None)
-            yield from _reference(project, table, to, getattr(entry, "columns", None) or {})
+            columns = getattr(entry, "columns", None) or {}
+            folders = {each: "string" for each in getattr(entry, "partition", ()) if "." not in each}
+            yield from _reference(project, table, to, {**folders, **columns} if columns else {})
 
 
 def _reference(
     project: Project, name: str, location: Location | None, columns: Mapping[str, str]
 ) -> Iterator[Reference]:
-    if not columns:
+    writers = tuple(_writers(project, name, location)) if location is not None else ()
+    if not columns and not writers:
         return
-    database, dot, table = name.lower().rpartition(".")
+    database, table = qualified(name, project)
     typed = [(column.lower(), flink_type(kind)) for column, kind in columns.items()]
     yield Reference(
-        database if dot else project.database,
+        database,
         table,
         location.url if location is not None else "",
         tuple((column, type_) for column, type_ in typed if type_ is not None),
+        writers,
     )
+
+
+def _writers(project: Project, name: str, location: Location) -> Iterator[Writer]:
+    """The deliveries that say so, or that write into the table's folder."""
+    wanted = qualified(name, project)
+    for delivery, entry in project.sections.get("delivery", {}).items():
+        table, to = getattr(entry, "table", None), getattr(entry, "to", None)
+        if (table and qualified(table, project) == wanted) or (not table and to and location.covers(to)):
+            reads, transform = getattr(entry, "from_", None), getattr(entry, "transform", None)
+            yield Writer(Ref("delivery", delivery), reads, transform is not None)
+
+
+def qualified(name: str, project: Project) -> tuple[str, str]:
+    """`table` or `database.table` → (database, table)."""
+    database, dot, table = name.lower().rpartition(".")
+    return (database if dot else project.database), table
 
 
 def meant(
@@ -93,7 +124,9 @@ def meant(
 
 def _named(ref: TableRef, known: tuple[Reference, ...], problem: Problem) -> Reference:
     named = [
-        each for each in known if each.name == ref.name.lower() and ref.database in (None, each.database)
+        each
+        for each in known
+        if each.columns and each.name == ref.name.lower() and ref.database in (None, each.database)
     ]
     if not named:
         problem.fail(
@@ -107,7 +140,9 @@ def _named(ref: TableRef, known: tuple[Reference, ...], problem: Problem) -> Ref
 
 def located(path: str, known: tuple[Reference, ...]) -> Reference | None:
     """The table whose files are there."""
-    return next((each for each in known if each.location and same_place(each.location, path)), None)
+    return next(
+        (each for each in known if each.columns and each.location and same_place(each.location, path)), None
+    )
 
 
 def same_place(one: str, other: str) -> bool:

@@ -39,6 +39,10 @@ class InsertSpec(Spec, frozen=True, kw_only=True):
             "What it writes.", example="streams.suspicious", refs=("streams", "bus", "delivery"), feeds="to"
         ),
     ]
+    table: Annotated[
+        str | None,
+        Field("The table of the catalog that is written so, if the SQL names one.", example="shop.spent"),
+    ] = None
     latest: Annotated[bool, Field("Whether it begins with what comes from now on.")] = True
 
 
@@ -110,7 +114,12 @@ def _resolve(spec: StreamSqlSpec, project: Project) -> StreamSqlSpec:
         return spec  # said by the check
     plans = [plan for plan in found if plan.sink.name]
     inserts = {
-        plan.name: InsertSpec(from_=plan.source.table.ref, to=plan.sink.ref, latest=plan.source.table.latest)
+        plan.name: InsertSpec(
+            from_=plan.source.table.ref,
+            to=plan.sink.ref,
+            table=plan.sink.catalog or None,
+            latest=plan.source.table.latest,
+        )
         for plan in plans
     }
     return msgspec.structs.replace(spec, sql=text, inserts=inserts)

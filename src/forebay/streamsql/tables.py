@@ -55,6 +55,8 @@ class Table:
 
     path: str = ""
     """Where the files are of a table that is in the lake and no stream."""
+    catalog: str = ""
+    """The table of the catalog that is meant, if it is named by that alone."""
 
     def iso_of(self, column: str) -> bool:
         """Whether times in a column are written as ISO 8601 has them; that of a bus's event always is."""
