@@ -194,6 +194,20 @@ def test_the_simulator_s_burst_becomes_items_a_metric_and_a_message(
     assert endpoint.of("/ops", "Notification")[0].json()["Subject"] == "Suspicious activity"
 
 
+def test_the_real_sample_goes_through_and_trips_nothing(
+    shop: System, endpoint: Endpoint, real_data: Path
+) -> None:
+    """Its busiest user has two actions within ten seconds."""
+    s3 = client(shop, "s3")
+    s3.upload_file(str(real_data / "ecommerce" / "2019-Oct-sample.csv"), "shop-data", "sample.csv")
+    s3.close()
+    before = shop.query("SELECT count(*) FROM suspicious"), len(endpoint.messages("/ops"))
+    said = script(shop, "shop_simulator.py", "shop-data", "sample.csv", "activity", "2019-10-02T00:00:00")
+    assert said == "Total records ingested: 1000\n"
+    until(lambda: shop.status()["ledger"]["streamsql.bots/streams.suspicious"]["lag"] == 0)
+    assert (shop.query("SELECT count(*) FROM suspicious"), len(endpoint.messages("/ops"))) == before
+
+
 def test_each_of_the_records_that_the_producer_library_packed_is_handled(
     shop: System, endpoint: Endpoint
 ) -> None:
