@@ -137,6 +137,11 @@ SHAPES: dict[str, tuple[str, str]] = {
         "SELECT window_start, SUM(CAST(price AS DECIMAL(6, 2))), AVG(CAST(price AS DECIMAL(6, 2))), "
         f"MAX(CAST(price AS DECIMAL(6, 2))) FROM {TUMBLE} GROUP BY window_start, window_end",
     ),
+    "lists": (
+        "s TIMESTAMP(3), user_id BIGINT, a STRING, b STRING, c ARRAY<INT>, d STRING",
+        "SELECT window_start, user_id, LISTAGG(kind), LISTAGG(UPPER(kind), ' | ') FILTER (WHERE price > 2), ARRAY_AGG(units), "
+        f"LISTAGG(CAST(units AS STRING), '') FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
+    ),
     "union": (
         "who BIGINT, what STRING",
         "SELECT who, UPPER(what) FROM (SELECT user_id AS who, kind AS what FROM activity WHERE price > 2 "

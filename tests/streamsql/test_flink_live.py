@@ -20,6 +20,7 @@ import pytest
 
 from tests.proof.environments import made
 from tests.streamsql.cases import SHAPES, case
+from tests.streamsql.changing import QUESTIONS, by_text, question, rows_here
 from tests.streamsql.runner import in_order, ours
 
 pytestmark = pytest.mark.proof
@@ -59,3 +60,14 @@ def test_the_rows_are_those_of_flink_on_random_cases() -> None:
             elif ours(given, 17) != in_order(answer["rows"]):
                 differ.append(said)
     assert not differ, f"{len(differ)} of {len(cases)} differ: " + "; ".join(differ)
+
+
+def test_the_rows_that_a_question_has_at_the_end_are_those_of_flink() -> None:
+    assert shutil.which("java") is not None, "Flink needs Java, which is not installed"
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"seed {seed}")  # noqa: T201 - as above
+    cases = [question(name, seed + index, EVENTS) for name in QUESTIONS for index in range(4)]
+    for given, answer in zip(cases, asked(cases), strict=True):
+        said = f"{given['name']}, seed {given['seed']}"
+        assert "rows" in answer, f"{said}: {answer.get('error')}"
+        assert rows_here(given, 17) == by_text([json.loads(row) for row in answer["rows"]]), said

@@ -61,8 +61,16 @@ def said(insert: str, *before: str) -> UsageError:
         ("SELECT user_id, 1 FROM activity UNION SELECT user_id, 2 FROM activity", "UNION"),
         ("SELECT user_id, LAG(units) OVER (PARTITION BY user_id ORDER BY ts) FROM activity", "LAG OVER"),
         (
-            f"SELECT user_id, LISTAGG(kind) FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
-            "the aggregate LISTAGG",
+            f"SELECT user_id, COLLECT(kind) FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
+            "the aggregate COLLECT",
+        ),
+        (
+            f"SELECT user_id, LISTAGG(DISTINCT kind) FROM {TUMBLE} GROUP BY window_start, window_end, user_id",
+            "LISTAGG of DISTINCT values",
+        ),
+        (
+            "SELECT 1, ARRAY_AGG(units) FROM activity GROUP BY HOP(ts, INTERVAL '5' SECOND, INTERVAL '10' SECOND)",
+            "ARRAY_AGG in a HOP window",
         ),
         ("SELECT user_id, SOUNDEX(kind) FROM activity", "the function SOUNDEX"),
         ("SELECT user_id, 1 FROM activity MATCH_RECOGNIZE (x)", "MATCH_RECOGNIZE"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from forebay.streamsql.nodes import Call, Literal, Star, Type
 from forebay.streamsql.plan import Changing, Distinct, Part, Windowed
 from forebay.streamsql.scalars import Scalars
-from forebay.streamsql.types import BIGINT, BITS, INTEGERS, Typed, duck, family
+from forebay.streamsql.types import BIGINT, BITS, INTEGERS, STRING, Typed, duck, family, literal
 
 SPREADS = {"STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP", "STDDEV", "VARIANCE"}
-NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", *SPREADS}
+LISTS = {"LISTAGG", "ARRAY_AGG"}
+NAMES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", *SPREADS, *LISTS}
 KNOWN_ELSEWHERE = {
-    "LISTAGG", "COLLECT", "SUM0", "ARRAY_AGG", "RANK", "DENSE_RANK", "JSON_OBJECTAGG", "JSON_ARRAYAGG",
+    "COLLECT", "SUM0", "RANK", "DENSE_RANK", "JSON_OBJECTAGG", "JSON_ARRAYAGG",
     "APPROX_COUNT_DISTINCT",
 }  # fmt: skip
 
@@ -20,7 +21,8 @@ def add(call: Call, rows: Scalars, into: Windowed | Changing, known: dict[Call, 
     if call in known:
         return known[call]
     where = rows.boolean(call.filter) if call.filter is not None else None
-    if len(call.args) != 1:
+    between = _between(call, rows) if call.name == "LISTAGG" else None
+    if len(call.args) != (1 if between is None or len(call.args) == 1 else 2):
         rows.problem.refuse(f"{call.name} of {len(call.args)} arguments", call.at)
     arg = call.args[0]
     if isinstance(arg, Star):
@@ -33,11 +35,17 @@ def add(call: Call, rows: Scalars, into: Windowed | Changing, known: dict[Call, 
             rows.problem.fail(f"{call.name} takes a number, not {type_}", call.at, "CAST it")
         if call.name in SPREADS and type_.name != "DOUBLE":
             rows.problem.refuse(f"{call.name} of {type_}", call.at, "CAST it to DOUBLE")
+        if call.name in LISTS:
+            _listed(call, type_, rows, into)
         if type_.name == "NULL" and call.name != "COUNT":
             rows.problem.fail(f"{call.name} of NULL", call.at)
     name = f"a{len(into.ends) + sum(len(each.ends) for each in into.distincts)}"
     result = _result(call, type_, rows)
-    if call.distinct and call.name in ("COUNT", "SUM", "AVG"):
+    if call.name in LISTS:
+        parts, end = _list(name, value, where, between)
+        into.parts += parts
+        into.ends.append((name, end))
+    elif call.distinct and call.name in ("COUNT", "SUM", "AVG"):
         if isinstance(arg, Literal):
             rows.problem.refuse("DISTINCT of a constant", call.at)
         group = next((g for g in into.distincts if (g.value, g.where) == (value, where)), None)
@@ -61,9 +69,49 @@ def add(call: Call, rows: Scalars, into: Windowed | Changing, known: dict[Call, 
     return known[call]
 
 
+def _between(call: Call, rows: Scalars) -> str:
+    """What LISTAGG puts between values."""
+    if len(call.args) < 2:
+        return ","
+    found = call.args[1]
+    if not isinstance(found, Literal) or found.kind != "string":
+        rows.problem.fail("LISTAGG's separator is a 'string'", found.at)
+    return found.text
+
+
+def _listed(call: Call, type_: Type, rows: Scalars, into: Windowed | Changing) -> None:
+    """Say where there are no lists."""
+    if isinstance(into, Changing):
+        rows.problem.refuse(
+            f"{call.name} without a window, which grows for ever,", call.at, "GROUP BY TUMBLE(...)"
+        )
+    if (
+        into.window.kind != "TUMBLE"
+    ):  # Flink has values there in the order in which it merged slices and sessions
+        rows.problem.refuse(f"{call.name} in a {into.window.kind} window", call.at, "TUMBLE")
+    if call.distinct:
+        rows.problem.refuse(f"{call.name} of DISTINCT values", call.at)
+    if call.name == "LISTAGG" and family(type_) != "text":
+        rows.problem.fail(f"LISTAGG takes text, not {type_}", call.at, "CAST it to STRING")
+
+
+def _list(name: str, value: str, where: str | None, between: str | None) -> tuple[list[Part], str]:
+    """Values in the order of the log; as text with something between them, without those that are NULL."""
+    met = [*([f"{value} IS NOT NULL"] if between is not None else []), *([where] if where else [])]
+    there = f" FILTER (WHERE {' AND '.join(met)})" if met else ""
+    merged = f"CASE WHEN count({name}) > 0 THEN flatten(list({name})) END"
+    values = f"[x.v for x in list_sort({merged})]"
+    shown = f"list_aggregate({values}, 'string_agg', {literal(between)})" if between is not None else values
+    return [Part(name, f"list({{'r': __row, 'v': {value}}}){there}", merged)], shown
+
+
 def _result(call: Call, type_: Type, rows: Scalars) -> Type:
     if call.name == "COUNT":
         return BIGINT
+    if call.name == "LISTAGG":
+        return STRING
+    if call.name == "ARRAY_AGG":
+        return Type("ARRAY", of=(("element", type_),))
     if call.name == "AVG" and type_.name == "DECIMAL":
         return Type("DECIMAL", 38, max(type_.s or 0, 6))
     if call.name == "SUM" and type_.name == "DECIMAL":

@@ -9,11 +9,12 @@ What is `fired` then has `__group`, which says what row it is that changed.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from forebay.streamsql.nodes import Call, Column, Literal, Node, Select
 from forebay.streamsql.plan import Changing
 from forebay.streamsql.relation import Relation
+from forebay.streamsql.tables import Table
 from forebay.streamsql.types import quoted
 
 if TYPE_CHECKING:
@@ -107,15 +108,21 @@ def numbers(select: Select) -> Node | None:
     )
 
 
-def refuse_sink(changing: Changing, sink: str, builder: Builder) -> NoReturn:
-    """Rows that change are not for a stream, in Flink's words."""
-    kinds = "update and delete" if changing.deletes else "update"
-    builder.problem.fail(
-        f"Table sink '{sink}' doesn't support consuming {kinds} changes which is produced by node {changing.node}",
-        changing.at,
-        "rows that are final when a window closes: GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a "
-        "window function. To look at rows that change: forebay query --follow, without INSERT INTO",
-    )
+def settle(changing: Changing, into: Table | None, builder: Builder) -> None:
+    """Rows that change are not for a stream, in Flink's words; and a number by which nothing is picked has no end."""
+    if into is not None:
+        kinds = "update and delete" if changing.deletes else "update"
+        builder.problem.fail(
+            f"Table sink '{into.name}' doesn't support consuming {kinds} changes which is produced by node {changing.node}",
+            changing.at,
+            "rows that are final when a window closes: GROUP BY TUMBLE(...), HOP(...), or window_start and window_end of a "
+            "window function. To look at rows that change: forebay query --follow, without INSERT INTO",
+        )
+    if changing.numbered:
+        builder.problem.fail(
+            "OVER windows' ordering in stream mode must be defined on a time attribute", changing.at,
+            "pick the first of them in a query around it: WHERE n <= 3",
+        )  # fmt: skip
 
 
 def _once(builder: Builder, relation: Relation, what: str, at: int) -> None:

@@ -230,8 +230,7 @@ class _Job:
         builder = Builder(self._problem, base, used)
         result = builder.select(insert.query)
         if builder.changing is not None:
-            if into is not None:
-                changes.refuse_sink(builder.changing, into.name, builder)
+            changes.settle(builder.changing, into, builder)
             builder.changing.ttl = self._ttl
         if not source:
             self._problem.refuse(

@@ -62,7 +62,7 @@ class Changing:
     """An aggregation whose rows change with every event; as in `Windowed`, without a window.
 
     `plain`: each event is a row by itself. `ranked`: which rows there are depends on all of them, and with `ordered` they
-    have an order. `ttl` is after how many milliseconds without an event a group is forgotten. `node` is what Flink calls
+    have an order; `numbered`: by a ROW_NUMBER that nothing was picked by yet. `ttl` is after how many milliseconds without an event a group is forgotten. `node` is what Flink calls
     it, and `deletes` whether rows go; `at` the place in the text.
     """
 
@@ -73,6 +73,7 @@ class Changing:
     plain: bool = False
     ranked: bool = False
     ordered: bool = False
+    numbered: bool = False
     ttl: int | None = None
     keys: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)

@@ -87,6 +87,8 @@ class Builder:
             relation = changes.held(self, relation, "ROW_NUMBER", numbered.at)
         scope = self.scope(relation, events=not (relation.closed or relation.static))
         where = scope.boolean(select.where) if select.where is not None else None
+        if self.changing is not None and where is not None:
+            self.changing.numbered = False
         if relation.closed:
             scope.hook = self._numbering(relation, scope)
         return self._projected(select, relation, scope, where)
@@ -202,7 +204,7 @@ class Builder:
                 return None
             by = {relation.edges.get(each.name) for each in node.over.partition if isinstance(each, Column)}
             if relation.changing and self.changing is not None:
-                self.changing.ranked = self.changing.deletes = True
+                self.changing.ranked = self.changing.deletes = self.changing.numbered = True
                 self.changing.node = "Rank(rankType=[ROW_NUMBER])"
             elif not {"START", "END"} <= by:
                 self.problem.refuse(
