@@ -17,12 +17,10 @@ from forebay.clock import now_us
 from forebay.errors import NotFound, UsageError
 from forebay.layout import Layout
 from forebay.project.model import Project
+from forebay.running.follow_tables import planned
 from forebay.running.lookups import Lookups
 from forebay.running.streamsql import SpanReader
-from forebay.streamsql.job import compile_question
 from forebay.streamsql.plan import Plan
-from forebay.streamsql.references import references
-from forebay.streamsql.section import StreamSqlSpec
 from forebay.streamsql.spans import NEVER
 
 if TYPE_CHECKING:
@@ -54,8 +52,7 @@ class Questions:
         """
         if begin not in ("latest", "earliest"):
             raise UsageError("InvalidStart", f"a question begins at latest or earliest, not at {begin!r}")
-        known = [spec.sql for spec in project.of(StreamSqlSpec).values() if spec.sql is not None]
-        plan = compile_question(sql, known, references(project))
+        plan = planned(sql, project)
         log = str(plan.source.table.ref)
         spec = project.get(plan.source.table.ref)
         if spec is None:

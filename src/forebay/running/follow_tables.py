@@ -8,11 +8,33 @@ from typing import Any
 
 from forebay.errors import UsageError
 from forebay.project.model import Project
-from forebay.streamsql.job import compile_question
+from forebay.streamsql.job import compile_job, compile_question
 from forebay.streamsql.nodes import Ask, CreateTable, CreateView, SetOption
 from forebay.streamsql.parser import parse
+from forebay.streamsql.plan import Plan
 from forebay.streamsql.references import references
 from forebay.streamsql.section import StreamSqlSpec
+
+
+def planned(sql: str, project: Project) -> Plan:
+    """The plan of a question. Unless it says it, shards are idle as in the job that reads the same table.
+
+    Raises UsageError for what does not run, with line and column.
+    """
+    known = references(project)
+    plan = compile_question(sql, _texts(project), known)
+    if plan.idle is None:
+        plan.idle = next(
+            (
+                each.idle
+                for spec in project.of(StreamSqlSpec).values()
+                if spec.sql is not None
+                for each in compile_job(spec.sql, spec.idle_ms, known, note=spec.note)
+                if each.idle is not None and each.source.table.name == plan.source.table.name
+            ),
+            None,
+        )
+    return plan
 
 
 def tables(project: Project) -> list[dict[str, Any]]:
