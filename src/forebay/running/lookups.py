@@ -125,8 +125,7 @@ class Lookups:
         version = hashlib.sha256(data).hexdigest()[:32]
         changed = held is None or held.version != version
         if changed:
-            if not self._keep(version, data):
-                assert held is not None
+            if not self._keep(version, data) and held is not None:
                 held.trouble = (
                     "it changes so often that open windows would keep more versions than there is room for"
                 )
@@ -190,14 +189,15 @@ class Lookups:
             return None
 
     def _keep(self, version: str, data: bytes) -> bool:
-        """Have the version on disk if open windows need it; False if there is no room for another."""
+        """Have the version on disk if open windows need it; False if the first ones leave no room for another."""
         if self._folder is None:
             return True
         path = self._folder / f"{version}{SUFFIX}"
         if path.exists():
             return True
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._held and sum(each.stat().st_size for each in self._folder.iterdir()) + len(data) > MOST_KEPT:
+        held = sum(each.stat().st_size for each in self._folder.iterdir())
+        if len(self._held) == len(self._lookups) and held + len(data) > MOST_KEPT:
             return False
         new = path.with_suffix(".new")
         with new.open("wb") as file:
