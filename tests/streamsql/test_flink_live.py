@@ -44,6 +44,7 @@ def asked(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.mark.timeout(3000)
 def test_the_rows_are_those_of_flink_on_random_cases() -> None:
     assert shutil.which("java") is not None, "Flink needs Java, which is not installed"
     seed = random.SystemRandom().randrange(1 << 30)

@@ -11,6 +11,7 @@ that are in it, as no other can come into it later.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -184,7 +185,8 @@ class Groups:
         """The rows of these groups: `__group`, `__event`, and of an order `__place`."""
         self._db.register("groups", groups)
         self._db.execute(f"CREATE OR REPLACE TEMP VIEW fired AS {self._fired()}")
-        return self._db.sql(self._output).to_arrow_table()
+        rows: pa.Table = self._db.sql(self._output).to_arrow_table()
+        return rows
 
     def _fired(self) -> str:
         if self._made.plain:
@@ -222,7 +224,8 @@ class Groups:
         self._told(changes, self._shown if self._shown is not None else after.slice(0, 0), after)
         self._shown = after
         if self._made.ordered:
-            changes.order = after.sort_by("__place").column("__group").to_pylist()
+            order: list[Any] = after.sort_by("__place").column("__group").to_pylist()
+            changes.order = order
 
     def _told(self, changes: Changes, before: pa.Table, after: pa.Table) -> None:
         """What differs."""
