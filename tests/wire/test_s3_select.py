@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
+from tests.harness import System, until
 from tests.wire.s3 import new_bucket, refused
 from tests.wire.sdk import serving
 
@@ -297,6 +298,29 @@ def test_objects_that_are_not_what_they_are_said_to_be(s3: Any, bucket: str) -> 
         s3.put_object(Bucket=bucket, Key=key, Body=body)
         with pytest.raises((ClientError, EventStreamError), match=code):
             found(s3, bucket, key, sql, read)
+
+
+def test_an_answer_that_is_cut_off_says_so_and_the_next_is_whole(
+    system: System, s3: Any, bucket: str
+) -> None:
+    line = b'{"text": "' + b"x" * 1000 + b'"}\n'
+    s3.put_object(Bucket=bucket, Key="cut-off", Body=line * 20_000)
+    read = {"JSON": {"Type": "LINES"}}
+    answer = s3.select_object_content(
+        Bucket=bucket,
+        Key="cut-off",
+        Expression="SELECT * FROM S3Object",
+        ExpressionType="SQL",
+        InputSerialization=read,
+        OutputSerialization=JSON_OUT,
+    )
+    pieces = iter(answer["Payload"])
+    assert "Records" in next(pieces)
+    system.kill("query")
+    with pytest.raises(EventStreamError, match="InternalError"):
+        list(pieces)
+    until(lambda: system.query("select 1") == [[1]])
+    assert rows(s3, bucket, "cut-off", "SELECT COUNT(*) FROM S3Object", read) == [{"_1": 20_000}]
 
 
 def test_what_goes_wrong_later_is_said_within_the_stream(s3: Any, bucket: str) -> None:

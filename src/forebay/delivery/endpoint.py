@@ -63,32 +63,32 @@ class Sender:
         self._say = say
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
+        self._submitting = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self._thread = threading.Thread(target=self._run, name=f"post {source}", daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run this when those before it are done. After `close` it is run at once, and finds it closed."""
-        if self._closed.is_set():
-            job()
-        else:
-            self._jobs.put(job)
+        with self._submitting:
+            if not self._closed.is_set():
+                self._jobs.put(job)
+                return
+        job()
 
     def close(self) -> None:
         """Stop trying; a request under way is cut."""
-        self._closed.set()
-        self._jobs.put(None)
+        with self._submitting:
+            self._closed.set()
+            self._jobs.put(None)
         connection = self._connection
         if connection is not None:
             with contextlib.suppress(OSError, AttributeError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()) is not None:  # None comes last, with all before it done with
             job()
-        with contextlib.suppress(queue.Empty):
-            while (left := self._jobs.get_nowait()) is not None:
-                left()
 
     def send(self, id: str, records: Sequence[str]) -> Failure | None:
         """Send base64 texts under an id that stays the same; None when they are accepted. Raises Closed."""
