@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,12 +59,17 @@ def some(events: Sequence[str], at: int, count: int) -> Events:
 
 def in_order(lines: Sequence[str | bytes]) -> list[Any]:
     """Rows as JSON, sorted: what order Flink writes them in says nothing."""
-    return sorted(
-        (json.loads(line, parse_float=_nearly) for line in lines),
-        key=lambda row: json.dumps(row, sort_keys=True),
-    )
+    return [json.loads(line, parse_float=Nearly) for line in sorted(lines, key=_roughly)]
 
 
-def _nearly(text: str) -> float:
-    """A sine's last digit is the processor's own."""
-    return float(f"{float(text):.12g}")
+class Nearly(float):
+    """A number that is another where they differ by more than the last digits, which are the processor's own."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int | float) and math.isclose(self, other, rel_tol=1e-11)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _roughly(line: str | bytes) -> str:
+    return json.dumps(json.loads(line, parse_float=lambda text: float(f"{float(text):.12g}")), sort_keys=True)
