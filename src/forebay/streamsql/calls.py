@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from forebay.streamsql.nodes import Call, JsonCall, Literal, Make, Node, Over, Star
+from forebay.streamsql.nodes import Call, JsonCall, Literal, Make, Node, Order, Over, Star
 from forebay.streamsql.typewords import TypeWords
 from forebay.streamsql.words import MONTHS, UNITS
 
@@ -16,11 +16,9 @@ class Calls(TypeWords, ABC):
     """Calls, over the expressions in them."""
 
     @abstractmethod
-    @abstractmethod
     def expression(self) -> Node:
         """An expression."""
 
-    @abstractmethod
     @abstractmethod
     def term(self) -> Node:
         """An expression without comparisons, so that an IN after it is not its own."""
@@ -51,9 +49,7 @@ class Calls(TypeWords, ABC):
             name, args = self._trim()
         elif self.now.upper != ")":
             distinct = self.take("DISTINCT")
-            args.append(self._argument())
-            while self.take(","):
-                args.append(self._argument())
+            args = self.several(self._argument)
             self._words_of(name, args)
             if name in ("FLOOR", "CEIL", "CEILING") and len(args) == 2:
                 name += "_TO"
@@ -153,11 +149,7 @@ class Calls(TypeWords, ABC):
         at = self.now.at
         kind = self.next().upper
         self.need("[")
-        items: list[Node] = []
-        if self.now.upper != "]":
-            items.append(self.expression())
-            while self.take(","):
-                items.append(self.expression())
+        items = self.several(self.expression) if self.now.upper != "]" else []
         self.need("]")
         return Make(kind, tuple(items), at=at)
 
@@ -165,23 +157,18 @@ class Calls(TypeWords, ABC):
         if self.now.upper != "(":
             self.refuse("a named window")
         self.need("(")
-        partition: list[Node] = []
-        if self.take("PARTITION", "BY"):
-            partition.append(self.expression())
-            while self.take(","):
-                partition.append(self.expression())
-        order = []
-        if self.take("ORDER", "BY"):
-            order.append(self.order())
-            while self.take(","):
-                order.append(self.order())
+        partition = self.several(self.expression) if self.take("PARTITION", "BY") else []
+        order = self.orders()
         if self.now.upper != ")":
             self.refuse(f"{self.now.text.upper()} in OVER")
         self.need(")")
-        return Over(tuple(partition), tuple(order))
+        return Over(tuple(partition), order)
 
-    def order(self) -> tuple[Node, bool, bool | None]:
-        """One of ORDER BY."""
+    def orders(self) -> tuple[Order, ...]:
+        """`ORDER BY a, b DESC`, if it is there."""
+        return tuple(self.several(self._order)) if self.take("ORDER", "BY") else ()
+
+    def _order(self) -> Order:
         value = self.expression()
         descending = not self.take("ASC") and self.take("DESC")
         first = None

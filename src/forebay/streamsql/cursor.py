@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from forebay.errors import UsageError
 from forebay.streamsql.lexer import Token, place, tokens
 from forebay.streamsql.words import RESERVED
+
+T = TypeVar("T")
 
 
 class Cursor:
@@ -46,6 +49,13 @@ class Cursor:
         for word in words:
             if not self.take(word):
                 self.fail(f"expected {word}, found {self._shown()}")
+
+    def several(self, one: Callable[[], T]) -> list[T]:
+        """What `one` takes, once or more often, with commas between."""
+        found = [one()]
+        while self.take(","):
+            found.append(one())
+        return found
 
     def name(self) -> str:  # noqa: RET503 - to refuse is to raise
         """Take a name."""

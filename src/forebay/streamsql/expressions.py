@@ -101,9 +101,7 @@ class Expressions(Calls):
         self.need("(")
         if self.now.upper == "SELECT":
             self.refuse("IN with a query")
-        items = [self.expression()]
-        while self.take(","):
-            items.append(self.expression())
+        items = self.several(self.expression)
         self.need(")")
         return In(left, tuple(items), negated, at=at)
 
@@ -156,12 +154,10 @@ class Expressions(Calls):
             if self.now.upper == "SELECT":
                 self.refuse("a query inside an expression")
             inner = self.expression()
-            if self.now.upper == ",":
-                items = [inner]
-                while self.take(","):
-                    items.append(self.expression())
+            if self.take(","):
+                items = (inner, *self.several(self.expression))
                 self.need(")")
-                return Make("ROW", tuple(items), at=at)
+                return Make("ROW", items, at=at)
             self.need(")")
             return inner
         if token.kind != "word":

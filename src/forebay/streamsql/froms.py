@@ -48,9 +48,7 @@ class Sources(Expressions, ABC):
 
     def _names(self) -> list[str]:
         self.need("(")
-        found = [self.name()]
-        while self.take(","):
-            found.append(self.name())
+        found = self.several(self.name)
         self.need(")")
         return found
 

@@ -72,12 +72,16 @@ class Star(Node):
     of: str | None = None
 
 
+Order = tuple[Node, bool, bool | None]
+"""One of ORDER BY: expression, descending, nulls first or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Over:
-    """`OVER (PARTITION BY ... ORDER BY ...)`; an order is (expression, descending, nulls first or None)."""
+    """`OVER (PARTITION BY ... ORDER BY ...)`."""
 
     partition: tuple[Node, ...]
-    order: tuple[tuple[Node, bool, bool | None], ...]
+    order: tuple[Order, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +260,7 @@ class Select(Node):
     group: tuple[Node, ...] = ()
     having: Node | None = None
     distinct: bool = False
-    order: tuple[tuple[Node, bool, bool | None], ...] = ()
+    order: tuple[Order, ...] = ()
     """As in `Over`."""
     limit: int | None = None
 

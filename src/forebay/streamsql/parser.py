@@ -201,9 +201,7 @@ class _Parser(Sources):
         self.need("SELECT")
         self.take("ALL")
         distinct = self.take("DISTINCT")
-        items = [self._item()]
-        while self.take(","):
-            items.append(self._item())
+        items = self.several(self._item)
         if self.now.upper != "FROM":
             self.refuse("a SELECT without FROM", at)
         self.need("FROM")
@@ -213,24 +211,16 @@ class _Parser(Sources):
         if self.take("GROUP", "BY"):
             if self.now.upper in ("ROLLUP", "CUBE", "GROUPING"):
                 self.refuse(self.now.upper)
-            group.append(self.expression())
-            while self.take(","):
-                group.append(self.expression())
+            group = self.several(self.expression)
         having = self.expression() if self.take("HAVING") else None
-        order, limit = self._order_and_limit()
+        order = self.orders()
+        limit = self._number_of_rows() if self.take("LIMIT") else None
         return Select(tuple(items), source, where, tuple(group), having, distinct, order, limit, at=at)
 
-    def _order_and_limit(self) -> tuple[tuple[tuple[Node, bool, bool | None], ...], int | None]:
-        order = []
-        if self.take("ORDER", "BY"):
-            order.append(self.order())
-            while self.take(","):
-                order.append(self.order())
-        if not self.take("LIMIT"):
-            return tuple(order), None
+    def _number_of_rows(self) -> int:
         if self.now.kind != "number" or not self.now.text.isdigit():
             self.fail(f"expected a number of rows, found {self._shown()}")
-        return tuple(order), int(self.next().text)
+        return int(self.next().text)
 
     def _item(self) -> tuple[Node, str | None]:
         at = self.now.at

@@ -94,13 +94,13 @@ class TypeWords(Cursor):
         return Type(name, of=tuple(of))
 
     def _sizes(self) -> list[int]:
-        sizes: list[int] = []
-        if self.take("("):
-            while True:
-                if self.now.kind != "number":
-                    self.fail("expected a number")
-                sizes.append(int(self.next().text))
-                if not self.take(","):
-                    break
-            self.need(")")
+        if not self.take("("):
+            return []
+        sizes = self.several(self._size)
+        self.need(")")
         return sizes[:2]
+
+    def _size(self) -> int:
+        if self.now.kind != "number":
+            self.fail("expected a number")
+        return int(self.next().text)
