@@ -22,12 +22,11 @@ import msgspec
 
 from forebay.access.guard import Guard, Refusal
 from forebay.runtime.system import System
-from forebay.wire.protocol.message import MAX_BODY, Request, Response
+from forebay.wire.protocol.message import CODE, MAX_BODY, Request, Response
 
 logger = logging.getLogger("forebay.wire")
 
 HEALTH = "/_forebay/health"
-CODE = "/_forebay/code/"
 SMALL = 1 << 17
 MAX_DRAINED = 16 << 20
 _BODILESS = {"GET", "HEAD"}

@@ -19,13 +19,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlencode
 
 from forebay.functions.section import FunctionSpec
+from forebay.project.model import Project
 from forebay.runtime.directory import Directory
 from forebay.runtime.system import System
 from forebay.wire.protocol.encode import encode_error
-from forebay.wire.protocol.message import AwsError, Request, Response
+from forebay.wire.protocol.message import CODE, AwsError, Request, Response
 from forebay.wire.service import Asked
 
-PATH = "/_forebay/code/"
 LIVES = 600
 BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -36,7 +36,7 @@ def url(asked: Asked, name: str, sha256: str) -> str:
     scheme = "https" if asked.request.secure else "http"
     expires = str(int(time.time()) + LIVES)
     said = {"Expires": expires, "Signature": _signature(asked.system, name, sha256, expires)}
-    path = f"{PATH}{quote(name, safe='')}/{sha256}.zip"
+    path = f"{CODE}{quote(name, safe='')}/{sha256}.zip"
     return f"{scheme}://{asked.request.headers['host']}{path}?{urlencode(said)}"
 
 
@@ -45,19 +45,20 @@ def _signature(system: System, name: str, sha256: str, expires: str) -> str:
     return hmac.digest(Directory.of(system).master(), text.encode(), "sha256").hex()
 
 
-def code_file(root: Path, handler: str) -> Path | None:
-    """The file of a handler, if it is there."""
-    path = handler.rpartition(".py:")[0] or handler.rpartition(".")[0]
-    file = root / f"{path}.py"
+def code_file(project: Project, spec: FunctionSpec) -> Path | None:
+    """The file of a declared function's handler, if it is there."""
+    path = spec.handler.rpartition(".py:")[0] or spec.handler.rpartition(".")[0]
+    file = Path(project.root, f"{path}.py")
     return file if file.is_file() else None
 
 
-def project_zip(file: Path | None, root: Path) -> bytes:
-    """A zip file with a handler's file, where it is in the project; always the same for the same code."""
+def project_zip(project: Project, spec: FunctionSpec) -> bytes:
+    """A zip file with the handler's file, where it is in the project; always the same for the same code."""
+    file = code_file(project, spec)
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         if file is not None:
-            name = file.relative_to(root).as_posix()
+            name = file.relative_to(project.root).as_posix()
             archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
     return made.getvalue()
 
@@ -77,7 +78,7 @@ def _checked(system: System, request: Request) -> tuple[str, str]:
         raise AwsError(
             "MethodNotAllowed", "The specified method is not allowed against this resource.", http=405
         )
-    name, _, file = request.path.removeprefix(PATH).rpartition("/")
+    name, _, file = request.path.removeprefix(CODE).rpartition("/")
     name, sha256 = unquote(name), file.removesuffix(".zip")
     given = dict(request.parameters())
     expires, signature = given.get("Expires", ""), given.get("Signature", "")
@@ -102,8 +103,7 @@ async def _answer(system: System, name: str, sha256: str) -> Response:
 def _of_project(system: System, name: str, sha256: str) -> bytes:
     project = system.declared()
     spec = project.of(FunctionSpec).get(name)
-    root = Path(project.root)
-    made = b"" if spec is None else project_zip(code_file(root, spec.handler), root)
+    made = b"" if spec is None else project_zip(project, spec)
     if hashlib.sha256(made).hexdigest() != sha256:
         raise AwsError("NoSuchKey", "The specified key does not exist.", http=404)
     return made

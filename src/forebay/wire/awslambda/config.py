@@ -10,7 +10,6 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -207,8 +206,7 @@ def _runtime_arn(asked: Asked, runtime: Any) -> str:
 def _declared(asked: Asked, found: Found) -> Json:
     """The same of a function that the project declares."""
     spec, project = found.spec, asked.system.project()
-    file = code_file(Path(project.root), spec.handler)
-    content = project_zip(file, Path(project.root))
+    file, content = code_file(project, spec), project_zip(project, spec)
     modified = time.gmtime(file.stat().st_mtime if file is not None else 0)
     answer: Json = {
         "FunctionName": found.name,

@@ -31,7 +31,7 @@ from forebay.wire.awslambda.base import (
     page,
     refused,
 )
-from forebay.wire.awslambda.code import code_file, project_zip, url
+from forebay.wire.awslambda.code import project_zip, url
 from forebay.wire.awslambda.config import changed, check, configuration, now, spec_of
 from forebay.wire.awslambda.versions import publish
 from forebay.wire.service import Asked, Json
@@ -152,8 +152,7 @@ def _location(asked: Asked, found: Found) -> Json:
     if found.doc is not None:
         sha256 = found.meta["code"]["sha256"]
     else:
-        root = Path(asked.system.project().root)
-        sha256 = hashlib.sha256(project_zip(code_file(root, found.spec.handler), root)).hexdigest()
+        sha256 = hashlib.sha256(project_zip(asked.system.project(), found.spec)).hexdigest()
     return {"RepositoryType": "S3", "Location": url(asked, found.name, sha256)}
 
 

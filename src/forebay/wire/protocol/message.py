@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 from forebay.errors import ForebayError
 from forebay.ingest.gunzip import gunzip
 
+CODE = "/_forebay/code/"
+"""The path below which the code of functions is fetched."""
 MAX_BODY = 64 << 20
 """What is read into memory of one body; a service's streaming operations take more."""
 IDLE = 30.0
