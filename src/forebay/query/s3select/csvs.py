@@ -26,7 +26,10 @@ class Form:
 
 
 class Rows:
-    """The rows of a CSV file; what it has as a header is read at once."""
+    """The rows of a CSV file; what it has as a header is read at once.
+
+    Where the reading begins in the middle, `header` is set to one that was read elsewhere.
+    """
 
     untyped = True
 
@@ -40,10 +43,6 @@ class Rows:
             first = next(self._lines, None)
             if form.header == "use" and first is not None:
                 self.header = self._fields(first)
-
-    def use(self, header: list[str] | None) -> None:
-        """Go on under a header that was read elsewhere, where the reading began in the middle."""
-        self.header = header
 
     def __iter__(self) -> Iterator[list[str]]:
         field, quote = self._form.field, self._form.quote

@@ -69,17 +69,8 @@ def parsed(text: str) -> Moment | None:
     if match is None or ("T" not in text and match[3] is None):
         return None
     year, month, day, hour, minute, second, fraction, zone = match.groups()
-    precision = (
-        next(
-            name
-            for name, part in zip(
-                ("second", "minute", "day", "month"), (second, minute, day, month), strict=True
-            )
-            if part
-        )
-        if month
-        else "year"
-    )
+    said = zip(PARTS, (year, month, day, hour, minute, second), strict=True)
+    precision = [name for name, part in said if part][-1] if month else "year"
     if zone in (None, "Z"):
         offset = dt.UTC
     else:

@@ -382,13 +382,10 @@ class _Parser(Cursor):
         return side, [self._expression(), found] if self._had("from") else [found]
 
     def _substring(self) -> list[Expression]:
-        found = [self._expression()]
-        if self._had("from"):
+        found = self._several()
+        if len(found) == 1 and self._had("from"):
             found.append(self._expression())
             if self._word("for"):
                 self._take()
                 found.append(self._expression())
-            return found
-        while self._had(","):
-            found.append(self._expression())
         return found

@@ -52,7 +52,7 @@ class Run:
                 raise refused("UnsupportedSqlStructure", "Rows of a CSV file have nothing below them.")
             rows = csvs.Rows(data, form, select.alias)
             if data.skipping and form.header == "use":
-                rows.use(csvs.Rows(Bytes(self._file, "NONE"), form, select.alias).header)
+                rows.header = csvs.Rows(Bytes(self._file, "NONE"), form, select.alias).header
             return rows, iter(rows)
         source = jsons.Documents(select)
         if kind == "parquet":

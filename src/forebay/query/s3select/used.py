@@ -10,10 +10,11 @@ from forebay.query.s3select.syntax import Name, Path, Select
 
 def columns(select: Select) -> set[str] | None:
     """Their names in lower case; None for all."""
-    if not select.columns:
-        return _first(select.source) if select.source else None
     if select.source:
-        return _first(select.source)
+        first = select.source[0]
+        return {first.text.lower()} if isinstance(first, Name) else None
+    if not select.columns:
+        return None
     found: set[str] = set()
     for path in _paths((select.columns, select.where)):
         steps = path.steps
@@ -23,10 +24,6 @@ def columns(select: Select) -> set[str] | None:
             return None
         found.add(steps[0].text.lower())
     return found
-
-
-def _first(steps: tuple[Any, ...]) -> set[str] | None:
-    return {steps[0].text.lower()} if isinstance(steps[0], Name) else None
 
 
 def _paths(node: Any) -> list[Path]:
