@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 
 from forebay.streamsql.nodes import Call, JsonCall, Literal, Make, Node, Order, Over, Star
 from forebay.streamsql.typewords import TypeWords
-from forebay.streamsql.words import MONTHS, UNITS
+from forebay.streamsql.words import CLOCKS, MONTHS, UNITS
 
 _EDGES = ("NULL", "ERROR", "TRUE", "FALSE", "UNKNOWN")
-_CLOCKS = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "NOW", "PROCTIME"}
+_BARE = CLOCKS - {"NOW", "PROCTIME"}
 
 
 class Calls(TypeWords, ABC):
@@ -25,7 +25,7 @@ class Calls(TypeWords, ABC):
 
     def is_clock(self) -> bool:
         """Whether a word that is no function's call is a time of the clock."""
-        return self.now.upper in _CLOCKS - {"NOW", "PROCTIME"}
+        return self.now.upper in _BARE
 
     def _call(self) -> Node:
         at = self.now.at

@@ -22,9 +22,8 @@ from forebay.streamsql.arrow import Array, pc, whole
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.plan import Source
 from forebay.streamsql.quick import quick
-from forebay.streamsql.types import FLOATS, INTEGERS, SQL_TIME, TEXTS, TIMES, duck, literal, quoted
+from forebay.streamsql.types import FLOATS, INTEGERS, ISO_TIME, SQL_TIME, TEXTS, TIMES, duck, literal, quoted
 
-_ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
 _OBJECT = "coalesce(TRY(json_type(j)) = 'OBJECT', false)"
 _HIDDEN = ("__row", "__shard", "__arrival")
 WARY = 100
@@ -209,7 +208,7 @@ def _value(text: str, name: str, type_: Type, iso: bool) -> str:
     if type_.name == "BOOLEAN":
         return f"(lower(trim({text})) = 'true')"
     if type_.name in TIMES:
-        pattern = _ISO_TIME if iso else SQL_TIME
+        pattern = ISO_TIME if iso else SQL_TIME
         given = text
         if type_.name == "TIMESTAMP_LTZ":
             pattern, given = pattern[:-1] + "Z$", f"rtrim({text}, 'Z')"

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from forebay.streamsql import functions_math, functions_text, functions_time
-from forebay.streamsql.types import STRING, Made, Texts, Typed, family
+from forebay.streamsql.types import STRING, Made, Own, Texts, Typed, family
+from forebay.streamsql.words import CLOCKS
 
 _PLAIN = functions_text.PLAIN | functions_math.PLAIN
-_OWN: dict[str, tuple[str, Callable[[Sequence[Typed], Texts], Made]]] = {
+_OWN: dict[str, tuple[str, Own]] = {
     **functions_text.OWN,
     **functions_math.OWN,
     **functions_time.OWN,
 }
-CLOCKS = functions_time.CLOCKS
 _KINDS = {"t": "text", "n": "number", "i": "number"}
 
 
 def call(name: str, args: Sequence[Typed], texts: Texts) -> Made:
     """The function's SQL and type; or, as text, what of it does not run here."""
-    if name in CLOCKS or (name == "UNIX_TIMESTAMP" and not args):
-        return functions_time.clock(name) if name in CLOCKS else functions_time.OWN[name][1](args, texts)
+    if name in CLOCKS:
+        return functions_time.clock(name)
     if name in functions_time.PARTS and len(args) == 1:
         name, args, texts = "EXTRACT", [("", STRING), *args], [name, *texts]
     if name in _OWN:

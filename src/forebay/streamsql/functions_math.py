@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from forebay.streamsql.nodes import Type
-from forebay.streamsql.types import DOUBLE, FLOATS, INTEGERS, STRING, WIDEST, Made, Texts, Typed, duck
+from forebay.streamsql.types import DOUBLE, FLOATS, INTEGERS, STRING, WIDEST, Made, Own, Texts, Typed, duck
 
 _D = "CAST({0} AS DOUBLE)"
 _E = "CAST({1} AS DOUBLE)"
@@ -54,35 +54,42 @@ def _whole(way: str, args: Sequence[Typed]) -> Made:
     return f"{way}({value})", type_
 
 
-def _round(args: Sequence[Typed], texts: Texts) -> Made:
-    value, type_ = args[0]
-    if len(args) > 1 and texts[1] is None:
-        return "ROUND to a number of digits that is no constant"
-    digits = int(texts[1] or 0) if len(args) > 1 else 0
+def _to_digits(name: str, own: Callable[[Typed, int], Made]) -> Own:
+    """A function of a number and of how many digits are left of it, which is known beforehand."""
+
+    def made(args: Sequence[Typed], texts: Texts) -> Made:
+        if len(args) > 1 and texts[1] is None:
+            return f"{name} to a number of digits that is no constant"
+        return own(args[0], int(texts[1] or 0) if len(args) > 1 else 0)
+
+    return made
+
+
+def _written(value: str, made: str) -> str:
+    """`made` with the number as it is written for `{0}`, as Java takes it: so 0.285 is about 0.29."""
+    exact = made.format(f"CAST(CAST({value} AS VARCHAR) AS DECIMAL(38, 18))")
+    return f"(CASE WHEN abs({value}) < 1e15 THEN {exact} ELSE {value} END)"
+
+
+def _round(given: Typed, digits: int) -> Made:
+    value, type_ = given
     if type_.name in INTEGERS:
         return f"CAST(round({value}, {digits}) AS {duck(type_)})", type_
     if type_.name == "DECIMAL":
         scale = min(max(digits, 0), type_.s or 0)
         to = Type("DECIMAL", min(WIDEST, (type_.p or 0) - (type_.s or 0) + scale + 1), scale)
         return f"CAST(round({value}, {digits}) AS {duck(to)})", to
-    # As Java does: of the number as it is written, so that 0.285 is 0.29.
-    sized = f"CAST(CAST({value} AS VARCHAR) AS DECIMAL(38, 18))"
-    exact = f"CAST(round({sized}, {digits}) AS DOUBLE)"
-    return f"(CASE WHEN abs({value}) < 1e15 THEN CAST({exact} AS {duck(type_)}) ELSE {value} END)", type_
+    return _written(value, f"CAST(CAST(round({{0}}, {digits}) AS DOUBLE) AS {duck(type_)})"), type_
 
 
-def _truncate(args: Sequence[Typed], texts: Texts) -> Made:
-    value, type_ = args[0]
-    if len(args) > 1 and texts[1] is None:
-        return "TRUNCATE to a number of digits that is no constant"
-    digits = int(texts[1] or 0) if len(args) > 1 else 0
+def _truncate(given: Typed, digits: int) -> Made:
+    value, type_ = given
     if type_.name in INTEGERS and digits >= 0:
-        return args[0]
+        return given
     if type_.name not in FLOATS or digits < 0:
         return f"TRUNCATE of {type_}"
-    sized = f"CAST(CAST({value} AS VARCHAR) AS DECIMAL(38, 18))"
-    exact = f"CAST(trunc({sized} * 1{'0' * digits}) AS DOUBLE) / 1{'0' * digits}"
-    return f"(CASE WHEN abs({value}) < 1e15 THEN {exact} ELSE {value} END)", type_
+    by = f"1{'0' * digits}"
+    return _written(value, f"CAST(trunc({{0}} * {by}) AS DOUBLE) / {by}"), type_
 
 
 def _log(args: Sequence[Typed], _: Texts) -> Made:
@@ -106,8 +113,8 @@ OWN = {
     "FLOOR": ("n", lambda args, _: _whole("floor", args)),
     "CEIL": ("n", lambda args, _: _whole("ceil", args)),
     "CEILING": ("n", lambda args, _: _whole("ceil", args)),
-    "ROUND": ("nn?", _round),
-    "TRUNCATE": ("nn?", _truncate),
+    "ROUND": ("nn?", _to_digits("ROUND", _round)),
+    "TRUNCATE": ("nn?", _to_digits("TRUNCATE", _truncate)),
     "LOG": ("nn?", _log),
     "HEX": ("a", _hex),
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from forebay.streamsql.nodes import Type
-from forebay.streamsql.types import BOOLEAN, INT, STRING, Made, Texts, Typed, literal
+from forebay.streamsql.types import BOOLEAN, INT, STRING, Made, Own, Texts, Typed, literal
 
 STRINGS = Type("ARRAY", of=(("element", STRING),))
 PAIRS = Type("MAP", of=(("key", STRING), ("value", STRING)))
@@ -79,24 +79,26 @@ def pattern_of(text: str) -> str:
     return found.group() if found else ""
 
 
-def _matches(name: str, texts: Texts, index: int = 1) -> str:
-    text = texts[index]
-    if text is not None and pattern_of(text):
-        return f"{pattern_of(text)} in the pattern of {name}"
-    return ""
+def _of_pattern(name: str, own: Own) -> Own:
+    """A function of a text and a pattern, unless the pattern has what only Java's have."""
+
+    def made(args: Sequence[Typed], texts: Texts) -> Made:
+        java = pattern_of(texts[1]) if texts[1] is not None else ""
+        return f"{java} in the pattern of {name}" if java else own(args, texts)
+
+    return made
 
 
-def _regexp(args: Sequence[Typed], texts: Texts) -> Made:
-    return _matches("REGEXP", texts) or (
-        f"(CASE WHEN {args[0][0]} IS NOT NULL THEN {args[1][0]} <> '' AND TRY(regexp_matches({args[0][0]}, {args[1][0]})) END)",
-        BOOLEAN,
-    )
+def _regexp(args: Sequence[Typed], _: Texts) -> Made:
+    text, pattern = args[0][0], args[1][0]
+    found = f"{pattern} <> '' AND TRY(regexp_matches({text}, {pattern}))"
+    return f"(CASE WHEN {text} IS NOT NULL THEN {found} END)", BOOLEAN
 
 
-def _replace(args: Sequence[Typed], texts: Texts) -> Made:
+def _replace(args: Sequence[Typed], _: Texts) -> Made:
     # What is put in is taken as it is: in Flink, too, `$1` says nothing.
     text, pattern, by = args[0][0], args[1][0], f"replace({args[2][0]}, '\\', '\\\\')"
-    return _matches("REGEXP_REPLACE", texts) or (f"TRY(regexp_replace({text}, {pattern}, {by}, 'g'))", STRING)
+    return f"TRY(regexp_replace({text}, {pattern}, {by}, 'g'))", STRING
 
 
 def _extract(args: Sequence[Typed], texts: Texts) -> Made:
@@ -104,27 +106,17 @@ def _extract(args: Sequence[Typed], texts: Texts) -> Made:
     group = args[2][0] if len(args) > 2 else "0"
     if len(args) > 2 and texts[2] is None:
         return "REGEXP_EXTRACT with a group that is no number"
-    wrong = _matches("REGEXP_EXTRACT", texts)
     # A group that took no part is NULL in Java and empty here.
-    return wrong or (f"TRY(regexp_extract_all({text}, {pattern}, {group})[1])", STRING)
+    return f"TRY(regexp_extract_all({text}, {pattern}, {group})[1])", STRING
 
 
-def _count(args: Sequence[Typed], texts: Texts) -> Made:
-    wrong = _matches("REGEXP_COUNT", texts)
-    return wrong or (f"CAST(TRY(len(regexp_extract_all({args[0][0]}, {args[1][0]}))) AS INTEGER)", INT)
+def _count(args: Sequence[Typed], _: Texts) -> Made:
+    return f"CAST(TRY(len(regexp_extract_all({args[0][0]}, {args[1][0]}))) AS INTEGER)", INT
 
 
-def _substr(args: Sequence[Typed], texts: Texts) -> Made:
-    return _matches("REGEXP_SUBSTR", texts) or (
-        f"TRY(regexp_extract_all({args[0][0]}, {args[1][0]})[1])",
-        STRING,
-    )
-
-
-def _extract_all(args: Sequence[Typed], texts: Texts) -> Made:
-    wrong = _matches("REGEXP_EXTRACT_ALL", texts)
+def _extract_all(args: Sequence[Typed], _: Texts) -> Made:
     group = args[2][0] if len(args) > 2 else "1"
-    return wrong or (f"TRY(regexp_extract_all({args[0][0]}, {args[1][0]}, {group}))", STRINGS)
+    return f"TRY(regexp_extract_all({args[0][0]}, {args[1][0]}, {group}))", STRINGS
 
 
 def _trimmed(way: str, args: Sequence[Typed]) -> Made:
@@ -248,12 +240,12 @@ OWN = {
     "LOCATE": ("ttn?", _locate),
     "OVERLAY": ("ttnn?", _overlay),
     "ELT": ("ntt*", _elt),
-    "REGEXP": ("tt", _regexp),
-    "REGEXP_REPLACE": ("ttt", _replace),
-    "REGEXP_EXTRACT": ("ttn?", _extract),
-    "REGEXP_EXTRACT_ALL": ("ttn?", _extract_all),
-    "REGEXP_COUNT": ("tt", _count),
-    "REGEXP_SUBSTR": ("tt", _substr),
+    "REGEXP": ("tt", _of_pattern("REGEXP", _regexp)),
+    "REGEXP_REPLACE": ("ttt", _of_pattern("REGEXP_REPLACE", _replace)),
+    "REGEXP_EXTRACT": ("ttn?", _of_pattern("REGEXP_EXTRACT", _extract)),
+    "REGEXP_EXTRACT_ALL": ("ttn?", _of_pattern("REGEXP_EXTRACT_ALL", _extract_all)),
+    "REGEXP_COUNT": ("tt", _of_pattern("REGEXP_COUNT", _count)),
+    "REGEXP_SUBSTR": ("tt", _of_pattern("REGEXP_SUBSTR", _extract)),
     "STR_TO_MAP": ("tt?t?", _str_to_map),
     "PARSE_URL": ("ttt?", _parse_url),
 }

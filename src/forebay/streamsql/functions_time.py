@@ -219,8 +219,6 @@ def clock(name: str) -> Typed:
     return now, TIMESTAMP if name == "LOCALTIMESTAMP" else LTZ
 
 
-CLOCKS = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "NOW", "PROCTIME")
-
 OWN = {
     "TO_TIMESTAMP": ("tt?", _timestamp),
     "TO_TIMESTAMP_LTZ": ("aa?t?", _ltz),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from forebay.streamsql.nodes import Type
-from forebay.streamsql.types import FLOATS, INTEGERS, SQL_TIME, TEXTS, TIMES, duck, literal, quoted
-
-NESTED = ("ROW", "ARRAY", "MAP")
-_ISO = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
+from forebay.streamsql.types import FLOATS, INTEGERS, ISO_TIME, SQL_TIME, TEXTS, TIMES, duck, literal, quoted
 
 
 def pointer(name: str) -> str:
@@ -56,7 +53,7 @@ def leaf(text: str, type_: Type, iso: bool) -> str:
     if type_.name == "BOOLEAN":
         return f"(lower(trim({text})) = 'true')"
     if type_.name in TIMES:
-        pattern, given = (_ISO if iso else SQL_TIME), text
+        pattern, given = (ISO_TIME if iso else SQL_TIME), text
         if type_.name == "TIMESTAMP_LTZ":
             pattern, given = pattern[:-1] + "Z$", f"rtrim({text}, 'Z')"
         return f"(CASE WHEN regexp_matches({text}, '{pattern}') THEN TRY_CAST({given} AS TIMESTAMP) END)"

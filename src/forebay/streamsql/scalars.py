@@ -43,6 +43,7 @@ from forebay.streamsql.types import (
     family,
     literal,
 )
+from forebay.streamsql.words import CLOCKS
 
 
 class Scalars(Reach):
@@ -269,7 +270,7 @@ class Scalars(Reach):
             self.problem.fail(f"{node.name} is no aggregate", node.at)
         if node.name in ("GREATEST", "LEAST", "COALESCE", "NULLIF", "IFNULL", "IF"):
             return self._conditional(node)
-        if (node.name in functions.CLOCKS or node.name == "UNIX_TIMESTAMP") and not node.args:
+        if (node.name in CLOCKS or node.name == "UNIX_TIMESTAMP") and not node.args:
             return self._clock(node)
         args = [self.sql(arg) for arg in node.args]
         if node.name == "MOD" and len(args) == 2:

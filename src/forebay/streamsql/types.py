@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from forebay.streamsql.nodes import Type
 
@@ -11,6 +11,8 @@ Made = Typed | str
 """SQL and its type; or, as text, what of it does not run here."""
 Texts = Sequence[str | None]
 """An argument's own text where it is a literal."""
+Own = Callable[[Sequence[Typed], Texts], Made]
+"""What makes the SQL of a function's call."""
 
 BOOLEAN = Type("BOOLEAN")
 INT = Type("INT")
@@ -32,6 +34,7 @@ TIMES = ("TIMESTAMP", "TIMESTAMP_LTZ")
 TEXTS = ("VARCHAR", "CHAR")
 _WIDTHS = (*INTEGERS, "DECIMAL", *FLOATS)
 SQL_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,9})?$"
+ISO_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
 WIDEST = 38
 
 _DUCK = {
