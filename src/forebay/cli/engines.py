@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from forebay.alerts.section import AlertSpec
 from forebay.clock import SECOND
 from forebay.dashboards.model import Dashboard, Tile
 from forebay.errors import ForebayError, QueryFailed
@@ -17,6 +18,8 @@ from forebay.project.finding import Finding
 from forebay.project.load import FILE
 from forebay.project.model import Project
 from forebay.project.secrets import USE
+from forebay.query.section import NamedQuerySpec
+from forebay.topics.section import TopicSpec
 
 Text = tuple[str, str, int, int, str]
 """A query, the file it is in, the line and column that a finding names, and what it is."""
@@ -28,21 +31,16 @@ def engine_findings(project: Project) -> list[Finding]:
     return [*_not_sql(texts), *_unknown_services(project)]
 
 
-def _place(project: Project, part: str) -> tuple[int, int]:
-    return project.where.get(part, (0, 0))
-
-
 def _alerts(project: Project) -> Iterator[Text]:
-    for name, spec in project.sections.get("alerts", {}).items():
-        sql = getattr(spec, "sql", None)
-        if sql is not None:
-            yield sql, FILE, *_place(project, f"alerts.{name}.sql"), f"the query of alerts.{name}"
+    for name, spec in project.of(AlertSpec).items():
+        if spec.sql is not None:
+            yield spec.sql, FILE, *project.place("alerts", name, "sql"), f"the query of alerts.{name}"
 
 
 def _named(project: Project) -> Iterator[Text]:
     """Named queries. Those that are other statements are read when they are run."""
-    for name, spec in project.sections.get("query", {}).items():
-        sql, file = getattr(spec, "sql", None), getattr(spec, "file", None)
+    for name, spec in project.of(NamedQuerySpec).items():
+        sql, file = spec.sql, spec.file
         if file is not None:
             try:
                 sql = read_inside(Path(project.root), file).decode()
@@ -54,7 +52,7 @@ def _named(project: Project) -> Iterator[Text]:
         if file is not None:
             yield sql, file, 0, 0, f"the query {name}"
         else:
-            yield sql, FILE, *_place(project, f"query.{name}"), f"the query {name}"
+            yield sql, FILE, *project.place("query", name), f"the query {name}"
 
 
 def _tiles(project: Project) -> Iterator[Text]:
@@ -107,20 +105,19 @@ def _not_sql(texts: list[Text]) -> Iterator[Finding]:
 
 def _unknown_services(project: Project) -> Iterator[Finding]:
     addresses = [
-        (f"topics.{name}.services.{index}", address)
-        for name, spec in project.sections.get("topics", {}).items()
-        for index, address in enumerate(getattr(spec, "services", ()))
+        (project.place("topics", name, "services", index), address)
+        for name, spec in project.of(TopicSpec).items()
+        for index, address in enumerate(spec.services)
         if not USE.search(address)
     ]
     if not addresses:
         return
     from forebay.topics.services import knows  # noqa: PLC0415 - it is large
 
-    for part, address in addresses:
+    for (line, column), address in addresses:
         try:
             knows(address)
         except ForebayError as error:
-            line, column = _place(project, part)
             yield Finding(
                 code="UnknownService",
                 file=FILE,

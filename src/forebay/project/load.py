@@ -125,7 +125,7 @@ def _later(spec: Spec, part: Part) -> Iterator[tuple[Part, str]]:
 
 
 def _not_built(project: Project, part: Part, why: str) -> Finding:
-    line, column = project.where.get(".".join(map(str, part)), (0, 0))
+    line, column = project.place(*part)
     return Finding(
         code="NotBuiltYet",
         file=FILE,

@@ -151,6 +151,10 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """The resource that `ref` names, if there is one."""
         return self.sections.get(ref.noun, {}).get(ref.name)
 
+    def place(self, *part: str | int) -> tuple[int, int]:
+        """Line and column of a part of `forebay.yaml`; (0, 0) where it is not known."""
+        return self.where.get(".".join(map(str, part)), (0, 0))
+
     def encode(self) -> bytes:
         """JSON, for `layout.applied`."""
         parts = {name: getattr(self, name) for name in self.__struct_fields__ if name != "where"}

@@ -104,7 +104,7 @@ def refused(steps: Sequence[Step], project: Project, accepted: Collection[str]) 
     found = []
     for step in steps:
         if step.action == "rebuild" and str(step.resource) not in accepted:
-            line, column = project.where.get(str(step.resource), (0, 0))
+            line, column = project.place(str(step.resource))
             found.append(
                 Finding(
                     code="NeedsAccept",
