@@ -59,9 +59,14 @@ def wall(value: object, athena_type: str, zone: ZoneInfo) -> int | None:
         if match is None:
             return None
         moment = dt.datetime.fromisoformat(f"{match[1]}T{match[2]}")
-        return _ms(moment.replace(tzinfo=_zone(match[3])).astimezone(zone).replace(tzinfo=None))
+        return wall_of(moment.replace(tzinfo=_zone(match[3])), zone)
     except (ValueError, OverflowError, ZoneInfoNotFoundError):
         return None
+
+
+def wall_of(moment: dt.datetime, zone: ZoneInfo) -> int:
+    """The same of a moment that has a zone of its own."""
+    return _ms(moment.astimezone(zone).replace(tzinfo=None))
 
 
 def _zone(name: str | None) -> dt.tzinfo:

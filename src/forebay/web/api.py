@@ -4,7 +4,8 @@
  ledger: {total: {...}, "delivery.clicks": {accepted, delivered, dropped, rejected, expired, erased,
           buffered, log, lag, adds_up}},
  doors: {"ingest.clicks": {accepted, duplicate, refused}},
- resources: [{noun, name, ...}], flow: {...} | {error}, problems: [...]}
+ rates: {...}, resources: [{noun, name, ...}], flow: {...} | {error},
+ streams: {"clicks": {accepted, kept, shards, retention_seconds}}, problems: [...]}
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from forebay.project.model import Project
 from forebay.runtime import endpoints
 from forebay.runtime.lock import holder
 from forebay.sections import SECTIONS
+from forebay.streams.section import StreamSpec
 from forebay.web.ledger import CatalogFacts, Delivered, ledger
 from forebay.web.logs import Logs, read_facts, read_source_rows
 from forebay.web.state import Doors, read_doors_at
@@ -78,14 +80,14 @@ class Status:
     def _streams(self, project: Project) -> dict[str, dict[str, Any]]:
         """Of each declared stream: what was ever accepted, and what is still in it."""
         found: dict[str, dict[str, Any]] = {}
-        for name, spec in project.sections.get("streams", {}).items():
+        for name, spec in project.of(StreamSpec).items():
             if (key := f"streams.{name}") in self._logs:
                 facts = self._logs.facts(key)
                 found[name] = {
                     "accepted": facts.head,
                     "kept": facts.head - facts.start,
-                    "shards": getattr(spec, "shards", 1),
-                    "retention_seconds": getattr(spec, "retention", 0.0),
+                    "shards": spec.shards,
+                    "retention_seconds": spec.retention,
                 }
         return found
 

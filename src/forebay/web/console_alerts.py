@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from forebay.dashboards.options import empty
 from forebay.dashboards.theme import LIGHT, OTHER
+from forebay.dashboards.values import wall_of
 from forebay.errors import NotFound
 from forebay.project.model import Project
 from forebay.web.console_answers import json_of
@@ -142,6 +143,4 @@ def _band(found: list[list[float]], zone: ZoneInfo) -> list[dict[str, Any]]:
 
 
 def _wall(milliseconds: float, zone: ZoneInfo) -> int:
-    """The wall clock in the project's zone, as milliseconds since 1970 were it UTC, as all charts have it."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, zone)
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1000)
+    return wall_of(datetime.fromtimestamp(milliseconds / 1000, UTC), zone)

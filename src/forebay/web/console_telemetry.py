@@ -23,7 +23,7 @@ from forebay.dashboards.model import Tile
 from forebay.dashboards.options import build, empty
 from forebay.dashboards.shape import Result
 from forebay.errors import ForebayError, UsageError
-from forebay.telemetry.metric_query import Asked, AskedMetric, answer
+from forebay.telemetry.metric_query import Answer, Asked, AskedMetric, answer
 from forebay.telemetry.metric_rows import Metric
 from forebay.telemetry.metrics import Metrics, Reading
 from forebay.web.console_answers import body_of, json_of
@@ -96,7 +96,12 @@ class TelemetryPages:
         period = _period(span)
         start = end - span - (end - span) % period
         query = [Asked("m", metric, stat=stat, period=period)]
-        (found,) = await self._metrics.read(lambda reading: answer(reading, query, start, end))
+
+        def read(reading: Reading) -> tuple[Answer, str]:
+            (found,) = answer(reading, query, start, end)
+            return found, _unit(reading, metric, start, end)
+
+        found, unit = await self._metrics.read(read)
         points: dict[int, float | None] = {at: found.points.get(at) for at in range(start, end, period)}
         if stat in COUNTED and found.points:
             first = min(found.points)
@@ -104,7 +109,6 @@ class TelemetryPages:
             points = {
                 at: 0.0 if value is None and first <= at <= whole else value for at, value in points.items()
             }
-        unit = await self._metrics.read(lambda reading: _unit(reading, metric, start, end))
         known = list(found.points.values())
         return json_of(
             {
@@ -158,8 +162,9 @@ class TelemetryPages:
                 before = asked.text[: error.extra.get("start", 0)]
                 error.extra |= {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
             raise
-        names = list(dict.fromkeys(name for row in found["results"] for name, _ in row if name != "@ptr"))
-        rows = [[dict(row).get(name) for name in names] for row in found["results"]]
+        results = [dict(row) for row in found["results"]]
+        names = list(dict.fromkeys(name for row in results for name in row if name != "@ptr"))
+        rows = [[row.get(name) for name in names] for row in results]
         return json_of(
             {
                 "columns": [

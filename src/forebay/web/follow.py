@@ -20,10 +20,10 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from forebay.errors import ForebayError, UsageError
+from forebay.web.browser import SEND_TIMEOUT
 from forebay.web.live import Asks
 
 WAIT = 2.0
-SEND_TIMEOUT = 30.0
 MAX_MESSAGE = 65_536
 
 
@@ -81,4 +81,5 @@ async def _gone(websocket: WebSocket) -> None:
 
 
 async def _send(websocket: WebSocket, message: dict[str, Any]) -> None:
-    await asyncio.wait_for(websocket.send_text(orjson.dumps(message).decode()), SEND_TIMEOUT)
+    async with asyncio.timeout(SEND_TIMEOUT):
+        await websocket.send_text(orjson.dumps(message).decode())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from forebay.alerts.section import AlertSpec
 from forebay.catalog.section import CrawlerSpec, ViewSpec, crawled_name
 from forebay.dashboards.model import Dashboard
 from forebay.project.graph import graph_of
@@ -74,9 +75,9 @@ def _readers(project: Project, dashboards: Mapping[str, Dashboard]) -> Iterator[
     for name, spec in project.sections.get("catalog", {}).items():
         if isinstance(spec, ViewSpec):
             yield Ref("catalog", name), name.rpartition(".")[0] or project.database, _sql(project, spec)
-    for name, spec in project.sections.get("alerts", {}).items():
-        if isinstance(sql := getattr(spec, "sql", None), str):
-            yield Ref("alerts", name), project.database, sql
+    for name, alert in project.of(AlertSpec).items():
+        if alert.sql is not None:
+            yield Ref("alerts", name), project.database, alert.sql
     for board in dashboards.values():
         for tile in board.tiles:
             yield Ref("dashboards", board.name), tile.database, tile.sql
