@@ -123,18 +123,16 @@ class Engine:
         self._db.register("chunk", chunk)
         if self._groups is not None:
             fed.changes = self._groups.add(int(chunk.column("__arrival")[0].as_py()) // 1000)
-        elif self._windows is None:
+        elif self._windows is not None:
+            fed.taken, late = self._windows.add(chunk)
+            self.late += late
+            self._fire(self._windows, fed, self.marks.now, quiet=quiet)
+        else:
             rows = self._db.sql(self._output).to_arrow_table()
             lost = rows.column("__event").null_count
             fed.taken = self._taken() if self.plan.lookups else rows.num_rows - lost
-            self._out(fed, rows, quiet)
-        else:
-            fed.taken, late = self._windows.add(chunk)
-            self.late += late
-        if self._windows is not None:
-            closed = self._windows.fire(self.marks.now, None if quiet else self._output)
-            if closed is not None:
-                self._out(fed, closed, quiet)
+            if not quiet:
+                self._out(fed, rows)
         return fed
 
     def tick(self, now: int) -> Fed:
@@ -144,18 +142,14 @@ class Engine:
             fed.changes = self._groups.forget(now)
         if self._windows is not None and self.plan.source.processing and self._windows.rows:
             self.marks.now = max(self.marks.now, now - GRACE_MS)
-            closed = self._windows.fire(self.marks.now, self._output)
-            if closed is not None:
-                self._out(fed, closed, False)
+            self._fire(self._windows, fed, self.marks.now)
         return fed
 
     def finish(self) -> Fed:
         """The end of input, as for a test: every window closes."""
         fed = Fed()
         if self._windows is not None:
-            closed = self._windows.fire(1 << 61, self._output)
-            if closed is not None:
-                self._out(fed, closed, False)
+            self._fire(self._windows, fed, 1 << 61)
         return fed
 
     def rehearse(self) -> None:
@@ -175,11 +169,16 @@ class Engine:
         """How many events gave rows."""
         return int(self._db.execute(self._events).fetchall()[0][0])
 
-    def _out(self, fed: Fed, rows: pa.Table, quiet: bool) -> None:
-        if not quiet:
-            fed.records = events(rows)
-            self.refused += rows.num_rows - len(fed.records)
-            fed.keys = keys_of(rows)
+    def _fire(self, windows: Windows | Sessions, fed: Fed, mark: int, *, quiet: bool = False) -> None:
+        """Close what ends by this watermark."""
+        closed = windows.fire(mark, None if quiet else self._output)
+        if closed is not None:
+            self._out(fed, closed)
+
+    def _out(self, fed: Fed, rows: pa.Table) -> None:
+        fed.records = events(rows)
+        self.refused += rows.num_rows - len(fed.records)
+        fed.keys = keys_of(rows)
 
     # --- what is kept with the position ---
 

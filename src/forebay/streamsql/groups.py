@@ -165,8 +165,7 @@ class Groups:
     def _add_values(self, index: int, distinct: Distinct) -> None:
         """The values that were not there yet."""
         keys = "".join(f"{sql} AS {key}, " for sql, key in zip(self._made.keys, self._keys, strict=True))
-        where = f"({distinct.value}) IS NOT NULL" + (f" AND {distinct.where}" if distinct.where else "")
-        given = f"SELECT DISTINCT {keys}{distinct.value} AS x FROM {self._made.rows} WHERE {where}"
+        given = f"SELECT DISTINCT {keys}{distinct.value} AS x FROM {self._made.rows} WHERE {distinct.counts}"
         same = " AND ".join(f"m.{key} IS NOT DISTINCT FROM n.{key}" for key in self._keys) or "true"
         sql = f"SELECT m.__group, n.x FROM ({given}) n JOIN merged m ON {same}"
         there = self._values[index]
@@ -207,10 +206,7 @@ class Groups:
                 f"SELECT __group{shown} FROM values{index} SEMI JOIN groups USING (__group) GROUP BY __group"
             )
             joined += f" LEFT JOIN ({own}) d{index} ON b.__group = d{index}.__group"
-            columns += "".join(
-                f", {f'coalesce(d{index}.{name}, 0)' if sql.startswith('count') else f'd{index}.{name}'} AS {name}"
-                for name, sql in distinct.ends
-            )
+            columns += distinct.ended(f"d{index}")
         return f"SELECT {columns} FROM {joined}"
 
     def _rank(self, changes: Changes) -> None:

@@ -40,7 +40,7 @@ class Marks:
         mark = _filled(events.column("__w"))
         if len(spans) < 2:
             after = pc.cumulative_max(mark, start=self.now)
-            before = pa.concat_arrays([pa.array([self.now], pa.int64()), after.slice(0, len(after) - 1)])
+            before = shifted(after, self.now)
             arrival = int(pc.max(events.column("__arrival")).as_py())
             for number in pc.unique(events.column("__shard")).to_pylist():
                 self._seen(int(number), int(pc.max(mark).as_py()), arrival)
@@ -66,18 +66,18 @@ class Marks:
             if idle is not None:
                 seen = pc.cumulative_max(pc.if_else(own, arrival, NEVER), start=last)
                 since = pc.subtract(arrival, idle * 1000)
-                lively = pc.and_(there, pc.greater_equal(_shifted(seen, last), since))
+                lively = pc.and_(there, pc.greater_equal(shifted(seen, last), since))
                 still = pc.and_(there, pc.greater_equal(seen, since))
                 last = int(seen[-1].as_py())
             else:
                 last = max(last, int(pc.max(pc.if_else(own, arrival, NEVER)).as_py()))
-            earlier.append(pc.if_else(lively, _shifted(after, first), None))
-            open_.append(pc.if_else(there, _shifted(after, first), None))
+            earlier.append(pc.if_else(lively, shifted(after, first), None))
+            open_.append(pc.if_else(there, shifted(after, first), None))
             later.append(pc.if_else(still, after, None))
             self._seen(span.number, int(after[-1].as_py()), last)
         coming = _filled(pc.coalesce(pc.min_element_wise(*earlier), pc.max_element_wise(*open_)))
         gone = pc.cumulative_max(_filled(pc.min_element_wise(*later)), start=self.now)
-        before = pc.cumulative_max(pc.max_element_wise(coming, _shifted(gone, self.now)), start=self.now)
+        before = pc.cumulative_max(pc.max_element_wise(coming, shifted(gone, self.now)), start=self.now)
         self.now = max(int(before[count - 1].as_py()), int(gone[count - 1].as_py()))
         return before
 
@@ -110,6 +110,6 @@ def _filled(column: Column) -> Array:
     return found
 
 
-def _shifted(values: Array, first: int) -> Array:
+def shifted(values: Array, first: int) -> Array:
     """What it was before each."""
     return pa.concat_arrays([pa.array([first], pa.int64()), values.slice(0, len(values) - 1)])

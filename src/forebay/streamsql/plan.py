@@ -42,6 +42,18 @@ class Distinct:
     ends: list[tuple[str, str]] = field(default_factory=list)
     """(name, aggregate over `x`)."""
 
+    @property
+    def counts(self) -> str:
+        """SQL: whether an event has a value that counts."""
+        return f"({self.value}) IS NOT NULL" + (f" AND {self.where}" if self.where else "")
+
+    def ended(self, of: str) -> str:
+        """SQL: columns of the aggregates, taken from `of`, which may have no row: of no values there are 0."""
+        return "".join(
+            f", {f'coalesce({of}.{name}, 0)' if sql.startswith('count') else f'{of}.{name}'} AS {name}"
+            for name, sql in self.ends
+        )
+
 
 @dataclass(slots=True)
 class Windowed:

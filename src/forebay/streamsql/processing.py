@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from forebay.streamsql.arrow import Array, pc, whole
-from forebay.streamsql.marks import Marks
+from forebay.streamsql.marks import Marks, shifted
 
 GRACE_MS = 2000
 """How long after a window's end by the clock it is closed without a later event: what was stamped before is there."""
@@ -19,11 +19,9 @@ def clocked(chunk: pa.Table, column: str, marks: Marks) -> tuple[pa.Table, Array
     """`chunk` with processing time as `__ts` and in `column`, and the watermark before each event; `marks` go on."""
     arrived = pc.divide(whole(chunk.column("__arrival")), 1000)
     times = pc.cumulative_max(pc.max_element_wise(arrived, pa.scalar(marks.now + 1, pa.int64())))
-    before = pc.subtract(times, 1)
-    last = before[-1].as_py()
-    first = pa.array([marks.now], pa.int64())
-    before = pa.concat_arrays([first, before[:-1]])
-    marks.now = last
+    passed = pc.subtract(times, 1)
+    before = shifted(passed, marks.now)
+    marks.now = passed[-1].as_py()
     shown = pc.multiply(times, 1000).cast(pa.timestamp("us"))
     for name, values in (("__ts", times), (column, shown)):
         chunk = chunk.set_column(chunk.column_names.index(name), name, values)

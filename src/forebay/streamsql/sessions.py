@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from forebay.streamsql.plan import Distinct, Windowed
+from forebay.streamsql.plan import Windowed
 from forebay.streamsql.spans import NEVER
 
 
@@ -150,11 +150,10 @@ ORDER BY kid, __n NULLS FIRST, sid"""
             f"FROM ({merged}) m JOIN instances i ON m.nid = i.nid",
         )
         for index, distinct in enumerate(self._made.distincts, 1):
-            where = f"({distinct.value}) IS NOT NULL" + (f" AND {distinct.where}" if distinct.where else "")
             self._replace(
                 index,
                 f"SELECT coalesce(m.nid, o.sid) AS sid, x FROM open{index} o LEFT JOIN numbered m ON o.sid = m.sid "
-                f"UNION SELECT nid AS sid, {distinct.value} AS x FROM {rows} WHERE {where}",
+                f"UNION SELECT nid AS sid, {distinct.value} AS x FROM {rows} WHERE {distinct.counts}",
             )
 
     def _replace(self, index: int, sql: str) -> None:
@@ -203,7 +202,7 @@ ORDER BY kid, __n NULLS FIRST, sid"""
         for index, distinct in enumerate(self._made.distincts, 1):
             values = "".join(f", {end} AS {name}" for name, end in distinct.ends)
             joined += f" LEFT JOIN (SELECT sid{values} FROM open{index} GROUP BY sid) d{index} ON b.sid = d{index}.sid"
-            columns += _ended(distinct, index)
+            columns += distinct.ended(f"d{index}")
         order = ", ".join(["b.wend", *(f"b.{key}" for key in self._keys)])
         return f"SELECT {columns} FROM {joined} ORDER BY {order}"
 
@@ -274,13 +273,6 @@ def _end_of(into: dict[int, int], group: int) -> int:
     for each in path:
         into[each] = group
     return group
-
-
-def _ended(distinct: Distinct, index: int) -> str:
-    return "".join(
-        f", {f'coalesce(d{index}.{name}, 0)' if end.startswith('count') else f'd{index}.{name}'} AS {name}"
-        for name, end in distinct.ends
-    )
 
 
 def _ints(names: tuple[str, ...], rows: list[tuple[int | None, int | None, int]]) -> pa.Table:

@@ -47,13 +47,12 @@ def earliest(window: Window, slice_: str) -> str:
 
 def first_end(window: Window, slice_: str, before: str) -> str:
     """SQL: the end of the first window of a slice that was not closed by the watermark `before`."""
-    if window.kind == "TUMBLE":
-        # The only one; what it is late for is past its end.
-        return f"greatest({slice_} + {window.size}, {before} + 2)"
+    open_ = f"{before} + 2"  # of a TUMBLE the only one; what it is late for is past its end
     if window.kind == "HOP":
         open_ = f"(-{floor(f'(-({before} + {2 - window.size}))', window.step)} + {window.size})"
-        return f"greatest({earliest(window, slice_)}, {open_})"
-    return f"greatest({slice_} + {window.step}, -{floor(f'(-({before} + 2))', window.step)})"
+    elif window.kind == "CUMULATE":
+        open_ = f"-{floor(f'(-({before} + 2))', window.step)}"
+    return f"greatest({earliest(window, slice_)}, {open_})"
 
 
 @dataclass(slots=True)
@@ -186,12 +185,10 @@ class Windows:
         return f"SELECT __first, __slice, min(__row) AS __low{counted} FROM placed GROUP BY ALL"
 
     def _begin_distinct(self, distinct: Distinct, *, plain: bool = False) -> str:
-        where = f"({distinct.value}) IS NOT NULL" + (f" AND {distinct.where}" if distinct.where else "")
         first = "__first" if not plain else f"{earliest(self._made.window, '__slice')} AS __first"
         kept = "" if plain else "__first <= __last AND "
-        return (
-            f"SELECT {first}, __slice{self._named()}, {distinct.value} AS x FROM placed WHERE {kept}{where}"
-        )
+        values = f"SELECT {first}, __slice{self._named()}, {distinct.value} AS x FROM placed"
+        return f"{values} WHERE {kept}{distinct.counts}"
 
     def _named(self) -> str:
         return "".join(f", {key}" for key in self._keys)
@@ -264,10 +261,7 @@ class Windows:
             own = f"SELECT {end}::BIGINT AS wend{keys}{values} FROM s{index}{within}"
             same = "".join(f" AND b.{key} IS NOT DISTINCT FROM d{index}.{key}" for key in self._keys)
             joined += f" LEFT JOIN ({own}) d{index} ON b.wend = d{index}.wend{same}"
-            columns += "".join(
-                f", {f'coalesce(d{index}.{name}, 0)' if value.startswith('count') else f'd{index}.{name}'} AS {name}"
-                for name, value in distinct.ends
-            )
+            columns += distinct.ended(f"d{index}")
         return f"SELECT {columns} FROM {joined}"
 
     def _within(self, start: int | str, end: int | str) -> str:
