@@ -14,6 +14,7 @@ from forebay.wire.service import Asked, Json
 
 KIND = "glue.registry"
 SCHEMAS = "glue.schema"
+VERSIONS = "glue.schema.version"
 DEFAULT = "default-registry"
 MOST = 100
 _NAME = re.compile(r"[a-zA-Z0-9\-_$#.]+")
@@ -46,10 +47,15 @@ def checked(text: str, name: str, most: int, pattern: re.Pattern[str] | None = N
     if not 0 < len(text) <= most:
         raise invalid(f"The resource name contains too many or too few characters. Parameter Name: {name}")
     if pattern is not None and not pattern.fullmatch(text):
-        raise invalid(
-            f"The parameter value contains one or more characters that are not valid. Parameter Name: {name}"
-        )
+        raise not_valid(name)
     return text
+
+
+def not_valid(name: str) -> AwsError:
+    """That parameter `name` has other characters than it may have."""
+    return invalid(
+        f"The parameter value contains one or more characters that are not valid. Parameter Name: {name}"
+    )
 
 
 def name_checked(text: str, name: str) -> str:
@@ -84,6 +90,11 @@ def tags_checked(given: Json) -> dict[str, str]:
 def moment(us: int) -> str:
     """A time as the registry says it: text."""
     return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def times(doc: Json) -> Json:
+    """When a registry or a schema was made and changed."""
+    return {"CreatedTime": moment(doc["created"]), "UpdatedTime": moment(doc["updated"])}
 
 
 def registry_named(given: Json | None) -> str:
@@ -141,8 +152,7 @@ def _shown(asked: Asked, name: str, doc: Json) -> Json:
             "RegistryArn": arn_of(asked, name),
             "Description": doc["description"],
             "Status": "AVAILABLE",
-            "CreatedTime": moment(doc["created"]),
-            "UpdatedTime": moment(doc["updated"]),
+            **times(doc),
         }
     )
 
@@ -177,7 +187,7 @@ async def delete_registry(asked: Asked, given: Json) -> Json:
     documents = asked.system.documents
     for schema, _doc in list(documents.all(SCHEMAS, f"{name}/")):
         put_tags(asked, f"schema/{schema}", {})
-    for kind in (SCHEMAS, "glue.schema.version"):
+    for kind in (SCHEMAS, VERSIONS):
         documents.delete_all(kind, f"{name}/")
     documents.delete(KIND, name)
     put_tags(asked, f"registry/{name}", {})

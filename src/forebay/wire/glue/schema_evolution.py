@@ -7,10 +7,10 @@ import difflib
 import json
 import re
 
-from forebay.catalog.evolution import evolves, parse
+from forebay.catalog.evolution import evolves
 from forebay.clock import now_us
 from forebay.wire.glue.base import SERVICE, invalid, page
-from forebay.wire.glue.registries import SCHEMAS, limit, moment
+from forebay.wire.glue.registries import SCHEMAS, limit, moment, not_valid
 from forebay.wire.glue.schema_versions import (
     by_id,
     put_version,
@@ -18,7 +18,7 @@ from forebay.wire.glue.schema_versions import (
     version,
     versions,
 )
-from forebay.wire.glue.schemas import missing, schema
+from forebay.wire.glue.schemas import definition_checked, missing, schema
 from forebay.wire.service import Asked, Json
 
 MOST = 10_000
@@ -50,15 +50,8 @@ async def register_schema_version(asked: Asked, given: Json) -> Json:
             )
         )
         raise invalid(f"Compatibility DISABLED does not allow versioning. SchemaId: SchemaId({told})")
-    if not 0 < len(text) <= 170_000:
-        raise invalid(
-            "The resource name contains too many or too few characters. Parameter Name: schemaDefinition"
-        )
     format = doc["format"]
-    try:
-        parse(format, text)
-    except ValueError as error:
-        raise invalid(f"Schema definition of {format} data format is invalid: {error}") from None
+    definition_checked(format, text)
     known = versions(asked, place)
     wanted = canonical(format, text)
     for number, made in known:
@@ -98,12 +91,15 @@ def find(asked: Asked, given: Json) -> tuple[str, Json, int, Json]:
 async def get_schema_version(asked: Asked, given: Json) -> Json:
     """One version with its definition."""
     place, doc, number, made = find(asked, given)
+    more = {"SchemaDefinition": made["definition"], "DataFormat": doc["format"], "VersionNumber": number}
+    return {**_shown(asked, place, made), **more}
+
+
+def _shown(asked: Asked, place: str, made: Json) -> Json:
+    """What every answer says of a version."""
     return {
         "SchemaVersionId": made["id"],
-        "SchemaDefinition": made["definition"],
-        "DataFormat": doc["format"],
         "SchemaArn": asked.arn(f"schema/{place}"),
-        "VersionNumber": number,
         "Status": made["status"],
         "CreatedTime": moment(made["created"]),
     }
@@ -117,13 +113,7 @@ async def get_schema_by_definition(asked: Asked, given: Json) -> Json:
     wanted = canonical(doc["format"], given.get("SchemaDefinition") or "")
     for _, made in versions(asked, place):
         if made["status"] == "AVAILABLE" and canonical(doc["format"], made["definition"]) == wanted:
-            return {
-                "SchemaVersionId": made["id"],
-                "SchemaArn": asked.arn(f"schema/{place}"),
-                "DataFormat": doc["format"],
-                "Status": made["status"],
-                "CreatedTime": moment(made["created"]),
-            }
+            return {**_shown(asked, place, made), "DataFormat": doc["format"]}
     raise missing(named)
 
 
@@ -132,20 +122,8 @@ async def list_schema_versions(asked: Asked, given: Json) -> Json:
     """All versions of a schema, oldest first."""
     place, _ = schema(asked, given.get("SchemaId"))
     found, more = page(versions(asked, place), given, 100, key=lambda item: f"{item[0]:09d}")
-    arn = asked.arn(f"schema/{place}")
-    return {
-        "Schemas": [
-            {
-                "SchemaArn": arn,
-                "SchemaVersionId": made["id"],
-                "VersionNumber": number,
-                "Status": made["status"],
-                "CreatedTime": moment(made["created"]),
-            }
-            for number, made in found
-        ],
-        **more,
-    }
+    shown = [{**_shown(asked, place, made), "VersionNumber": number} for number, made in found]
+    return {"Schemas": shown, **more}
 
 
 @SERVICE.operation("DeleteSchemaVersions")
@@ -155,9 +133,7 @@ async def delete_schema_versions(asked: Asked, given: Json) -> Json:
     text = str(given.get("Versions") or "")
     match = re.fullmatch(r"([1-9]\d{0,5})(?:-([1-9]\d{0,5}))?", text)
     if match is None:
-        raise invalid(
-            "The parameter value contains one or more characters that are not valid. Parameter Name: versions"
-        )
+        raise not_valid("versions")
     first, last = int(match[1]), int(match[2] or match[1])
     known = {number for number, _ in versions(asked, place)}
     errors, going = [], []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, invalid, not_found
-from forebay.wire.glue.registries import limit, moment
+from forebay.wire.glue.base import SERVICE, not_found
+from forebay.wire.glue.registries import checked, limit, moment
 from forebay.wire.glue.schema_evolution import find
 from forebay.wire.glue.schema_versions import keep_version
+from forebay.wire.glue.schemas import names
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -20,17 +21,7 @@ def _pair(given: Json) -> tuple[str, str]:
     pair = given.get("MetadataKeyValue") or {}
     found = []
     for name, most, label in (("MetadataKey", 128, "key"), ("MetadataValue", 256, "value")):
-        text = pair.get(name) or ""
-        if not 0 < len(text) <= most:
-            raise invalid(
-                f"The resource name contains too many or too few characters. Parameter Name: {label}"
-            )
-        if not _KEY.fullmatch(text):
-            raise invalid(
-                "The parameter value contains one or more characters that are not valid."
-                f" Parameter Name: {label}"
-            )
-        found.append(text)
+        found.append(checked(pair.get(name) or "", label, most, _KEY))
     return found[0], found[1]
 
 
@@ -38,10 +29,8 @@ def _answer(asked: Asked, given: Json, place: str, number: int, made: Json) -> J
     """How a change of metadata is answered: by id, without saying which schema and version that is."""
     answer: Json = {"SchemaVersionId": made["id"], "LatestVersion": False, "VersionNumber": 0}
     if not given.get("SchemaVersionId"):
-        home, _, name = place.partition("/")
-        answer |= {"SchemaArn": asked.arn(f"schema/{place}"), "SchemaName": name, "RegistryName": home}
         latest = bool((given.get("SchemaVersionNumber") or {}).get("LatestVersion"))
-        answer |= {"LatestVersion": latest, "VersionNumber": number}
+        answer |= {**names(asked, place), "LatestVersion": latest, "VersionNumber": number}
     pair = given["MetadataKeyValue"]
     return {**answer, "MetadataKey": pair["MetadataKey"], "MetadataValue": pair["MetadataValue"]}
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from forebay.clock import now_us
 from forebay.wire.glue.base import invalid, not_found
+from forebay.wire.glue.registries import VERSIONS as KIND
+from forebay.wire.glue.registries import not_valid
 from forebay.wire.service import Asked, Json
 
-KIND = "glue.schema.version"
 IDS = "glue.schema.id"
 
 
@@ -63,10 +64,7 @@ def by_id(asked: Asked, id: str) -> tuple[str, int, Json]:
     except ValueError:
         right = False
     if not right:
-        raise invalid(
-            "The parameter value contains one or more characters that are not valid."
-            " Parameter Name: SchemaVersionId"
-        )
+        raise not_valid("SchemaVersionId")
     at = asked.system.documents.get(IDS, id)
     made = None if at is None else asked.system.documents.get(KIND, f"{at['place']}/{at['number']:09d}")
     if at is None or made is None or made["id"] != id:

@@ -11,12 +11,13 @@ from forebay.wire.glue.base import SERVICE, invalid, not_found, page, present
 from forebay.wire.glue.registries import (
     SCHEMAS,
     arn_checked,
+    checked,
     described,
-    moment,
     name_checked,
     registry,
     registry_named,
     tags_checked,
+    times,
 )
 from forebay.wire.glue.schema_versions import (
     latest_of,
@@ -60,8 +61,7 @@ def schema_place(given: Json | None) -> str:
         return str(arn_checked(arn, "schemaArn").rpartition("schema/")[2])
     if not name:
         raise invalid("At least one of (registryName and schemaName) or schemaArn has to be provided.")
-    home = name_checked(named.get("RegistryName") or registries.DEFAULT, "registryName")
-    return f"{home}/{name_checked(name, 'schemaName')}"
+    return f"{registry_named(named)}/{name_checked(name, 'schemaName')}"
 
 
 def format_checked(given: Json) -> str:
@@ -71,14 +71,9 @@ def format_checked(given: Json) -> str:
     return str(given["DataFormat"])
 
 
-def _definition(format: str, given: Json) -> str | None:
-    text: str | None = given.get("SchemaDefinition")
-    if text is None:
-        return None
-    if not 0 < len(text) <= 170_000:
-        raise invalid(
-            "The resource name contains too many or too few characters. Parameter Name: schemaDefinition"
-        )
+def definition_checked(format: str, text: str) -> str:
+    """A definition. Raises AwsError."""
+    checked(text, "schemaDefinition", 170_000)
     try:
         parse(format, text)
     except ValueError as error:
@@ -95,7 +90,9 @@ async def create_schema(asked: Asked, given: Json) -> Json:
     mode = given.get("Compatibility") or "NONE"
     if mode not in MODES:
         raise invalid("Compatibility is not valid.")
-    description, tags, text = described(given), tags_checked(given), _definition(format, given)
+    description, tags, text = described(given), tags_checked(given), given.get("SchemaDefinition")
+    if text is not None:
+        definition_checked(format, text)
     if home != registries.DEFAULT:
         registry(asked, given.get("RegistryId"))
     elif asked.system.documents.get(registries.KIND, home) is None:
@@ -147,8 +144,7 @@ def shown(asked: Asked, place: str, doc: Json) -> Json:
             "LatestSchemaVersion": latest_of(asked, place, doc),
             "NextSchemaVersion": doc["next"],
             "SchemaStatus": "AVAILABLE",
-            "CreatedTime": moment(doc["created"]),
-            "UpdatedTime": moment(doc["updated"]),
+            **times(doc),
         }
     )
 
@@ -170,8 +166,7 @@ async def list_schemas(asked: Asked, given: Json) -> Json:
     listed = []
     for place, doc in some:
         item = {**names(asked, place), "Description": doc["description"], "SchemaStatus": "AVAILABLE"}
-        item |= {"CreatedTime": moment(doc["created"]), "UpdatedTime": moment(doc["updated"])}
-        listed.append(present(item))
+        listed.append(present({**item, **times(doc)}))
     return {"Schemas": listed, **more}
 
 
