@@ -68,11 +68,12 @@ from forebay.running.alerts import Alerts
 from forebay.running.bus import Buses
 from forebay.running.stream_tables import StreamTables
 from forebay.running.streamsql import StreamSql
-from forebay.running.tables import declare, qualified
+from forebay.running.tables import declare
 from forebay.running.topics import Topics
 from forebay.running.triggers import Functions, plain_host
 from forebay.running.upkeep import Upkeep
 from forebay.streams.reader import Reader
+from forebay.streamsql.references import qualified
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ def tables(project: Project) -> list[dict[str, Any]]:
 
     What nobody can read, such as a table that only a delivery is behind, is left out.
     """
-    texts = _texts(project)
+    texts, known = _texts(project), references(project)
     made: dict[str, CreateTable | CreateView] = {}
     for text in texts:
         for statement in parse(text):
@@ -52,7 +52,7 @@ def tables(project: Project) -> list[dict[str, Any]]:
     for name, statement in made.items():
         written = name.replace("`", "``")
         try:
-            plan = compile_question(f"SELECT * FROM `{written}`", texts, references(project))
+            plan = compile_question(f"SELECT * FROM `{written}`", texts, known)
         except UsageError:
             continue
         table = plan.source.table
@@ -72,14 +72,14 @@ def tables(project: Project) -> list[dict[str, Any]]:
 
 def noted(project: Project) -> list[dict[str, str]]:
     """The SELECTs of the project's notes that run, each with its `name` and as `sql` with the SETs before it."""
-    texts = _texts(project)
+    texts, known = _texts(project), references(project)
     found = []
     for name, spec in project.of(StreamSqlSpec).items():
         if not spec.note or spec.sql is None:
             continue
         for number, sql in enumerate(_selects(spec.sql), 1):
             try:
-                compile_question(sql, texts, references(project))
+                compile_question(sql, texts, known)
             except UsageError:
                 continue
             found.append({"name": f"{name} {number}", "sql": sql})

@@ -19,7 +19,7 @@ from forebay.project.model import Project, Ref
 from forebay.streams.section import StreamSpec
 from forebay.streamsql.job import compile_job
 from forebay.streamsql.nodes import Type
-from forebay.streamsql.references import references
+from forebay.streamsql.references import qualified, references
 from forebay.streamsql.section import StreamSqlSpec
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,10 @@ def _declare_streams(db: apsw.Connection, project: Project) -> None:
 def sinks(project: Project) -> dict[Ref, list[tuple[str, str]]]:
     """What stream SQL declares of the tables that it writes: columns in Athena's types, by what they stand for."""
     found: dict[Ref, list[tuple[str, str]]] = {}
+    known = references(project)
     for spec in project.of(StreamSqlSpec).values():
         try:
-            plans = compile_job(spec.sql or "", spec.idle_ms, references(project), note=spec.note)
+            plans = compile_job(spec.sql or "", spec.idle_ms, known, note=spec.note)
         except UsageError:  # said by the check
             continue
         for plan in plans:
@@ -111,12 +112,6 @@ def stream_doc(stream: str, columns: list[tuple[str, str]] | None) -> dict[str, 
         inferred=columns is None,
         owner="stream",
     )
-
-
-def qualified(name: str, project: Project) -> tuple[str, str]:
-    """`table` or `database.table` → (database, table)."""
-    database, dot, table = name.lower().rpartition(".")
-    return (database if dot else project.database), table
 
 
 def delivered_doc(spec: DeliverySpec) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from forebay.keyvalue.store import rename_table
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.project.plan import Step
-from forebay.running.tables import qualified
 from forebay.runtime.subscription import PREFIX
 from forebay.streams.schema import ADDITIONS
+from forebay.streamsql.references import qualified
 
 
 def renames(steps: Sequence[Step]) -> list[Step]:

@@ -126,7 +126,9 @@ def _resolve(spec: StreamSqlSpec, project: Project) -> StreamSqlSpec:
 
 
 def _check(check: Check) -> None:
-    for name, spec in check.entries("streamsql", StreamSqlSpec):
+    entries = list(check.entries("streamsql", StreamSqlSpec))
+    known = references(check.project) if entries else ()
+    for name, spec in entries:
         text = _text(spec, check.root)
         if text is None:
             if spec.note and _unreadable_note(check, name, spec):
@@ -135,7 +137,7 @@ def _check(check: Check) -> None:
                 check.add("NotUtf8", ("streamsql", name, "file"), f"{spec.file} is not UTF-8")
             continue
         try:
-            plans, doubts = compile_all(text, spec.idle_ms, references(check.project), note=spec.note)
+            plans, doubts = compile_all(text, spec.idle_ms, known, note=spec.note)
             _rehearse(text, plans)
         except UsageError as error:
             _said(check, name, spec, error)
