@@ -18,6 +18,7 @@ GROUND = (
     "arn",
     "cron",
     "crash",
+    "durable",
     "db",
     "beat",
     "group_commit",

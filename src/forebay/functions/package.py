@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from forebay import durable
 from forebay.errors import DataRejected
 
 UNZIPPED = 262_144_000
@@ -53,17 +54,7 @@ def keep(folder: Path, data: bytes) -> Package:
         os.utime(archive)
     else:
         _check(data)
-        partial = folder / f".{uuid.uuid4().hex}"
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(archive)
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        durable.write(archive, data)
     try:
         unpacked(folder, digest)
     except DataRejected:

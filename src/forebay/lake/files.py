@@ -16,6 +16,7 @@ import uuid
 from pathlib import Path
 from typing import BinaryIO
 
+from forebay.durable import sync, sync_folder
 from forebay.lake.keys import TEMPORARY, locate
 from forebay.lake.schema import STORE
 
@@ -119,8 +120,7 @@ class Files:
 
     def sync(self, file: BinaryIO) -> None:
         """Flush `file` and wait until its bytes are on disk."""
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file)
 
     def rename(self, source: Path, target: Path) -> None:
         """Move a file to its place, making folders as needed."""
@@ -132,13 +132,13 @@ class Files:
 
         A folder above needs this once a process: its name cannot be lost after that.
         """
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         at = path.parent
         while True:
             with self._lock:
                 if at in self._known:
                     return
-            _sync_folder(at.parent)
+            sync_folder(at.parent)
             with self._lock:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
@@ -153,7 +153,7 @@ class Files:
             path.unlink()
         except FileNotFoundError:
             return
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def copy(source: Path, target: Path, start: int = 0, size: int | None = None) -> int:
@@ -180,11 +180,3 @@ def append(source: int, target: int, start: int = 0, size: int | None = None) ->
         copied += n
         left -= n
     return copied
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

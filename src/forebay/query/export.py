@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from forebay.durable import sync, sync_folder
 from forebay.errors import UsageError
 from forebay.query.decode.shape import Shape, shape
 from forebay.query.result import Result, render_cell
@@ -74,13 +74,8 @@ def write_bytes(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
         sink = _Hashing(file)
         for piece in pieces:
             sink.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        sync(file)
+    sync_folder(path.parent)
     return sink.size, sink.md5.hexdigest()
 
 

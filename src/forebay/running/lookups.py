@@ -10,9 +10,7 @@ state that commits with the position.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forebay import ipc
+from forebay import durable, ipc
 from forebay.catalog.store import open_reader
 from forebay.clock import now_us
 from forebay.errors import DataRejected, ForebayError, NoServer, Unavailable
@@ -70,9 +68,9 @@ class Lookups:
         self._due = 0.0
         self._folder: Path | None = None
         self._points: list[tuple[int, dict[str, str]]] = []
+        self._kept: set[str] | None = None
         if consumer is not None and plan.windowed is not None and any(each.within for each in plan.lookups):
-            digest = hashlib.sha256(consumer.encode()).hexdigest()[:32]
-            self._folder = layout.lookups / digest
+            self._folder = layout.lookups / _digest(consumer.encode())
 
     def fresh(self, position: int) -> None:
         """Have the tables as they are for the events from `position` on.
@@ -122,7 +120,7 @@ class Lookups:
                 f"a stream is joined with a table of {MOST_ROWS} rows and {MOST_BYTES >> 20} MiB at most, which it passes",
                 fix="join a smaller table: one with the rows and columns that are needed",
             )
-        version = hashlib.sha256(data).hexdigest()[:32]
+        version = _digest(data)
         changed = held is None or held.version != version
         if changed:
             if not self._keep(version, data) and held is not None:
@@ -140,9 +138,10 @@ class Lookups:
         if reference.name:
             return reference.database, reference.name
         with closing(open_reader(self._layout.catalog)) as db:
-            for database, name, doc in db.execute("SELECT db, name, doc FROM tables ORDER BY db, name"):
-                location = json.loads(str(doc)).get("location") or ""
-                if location and same_place(location, reference.location):
+            for database, name, location in db.execute(
+                "SELECT db, name, json_extract(doc, '$.location') FROM tables ORDER BY db, name"
+            ):
+                if location and same_place(str(location), reference.location):
                     return str(database), str(name)
         raise Unavailable(
             "NoSuchTable",
@@ -199,17 +198,7 @@ class Lookups:
         held = sum(each.stat().st_size for each in self._folder.iterdir())
         if len(self._held) == len(self._lookups) and held + len(data) > MOST_KEPT:
             return False
-        new = path.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        durable.write(path, data)
         return True
 
     def state(self, replay: int) -> list[list[Any]]:
@@ -220,9 +209,10 @@ class Lookups:
 
     def committed(self) -> None:
         """What `state` gave is on disk: let go of the versions that no open window needs."""
-        if self._folder is None or not self._folder.is_dir():
-            return
         used = {version for _, versions in self._points for version in versions.values()}
+        if self._folder is None or used == self._kept or not self._folder.is_dir():
+            return
+        self._kept = used
         for path in self._folder.iterdir():
             if path.stem not in used:
                 path.unlink(missing_ok=True)
@@ -242,9 +232,13 @@ class Lookups:
         self._query.close()
 
 
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
 def forget(layout: Layout, consumers: Sequence[str]) -> None:
     """Let go of what was kept for queries that there are not any more."""
-    wanted = {hashlib.sha256(each.encode()).hexdigest()[:32] for each in consumers}
+    wanted = {_digest(each.encode()) for each in consumers}
     if layout.lookups.is_dir():
         for folder in layout.lookups.iterdir():
             if folder.name not in wanted:

@@ -6,7 +6,6 @@ written as applied only after all of them, so what was interrupted is planned an
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from forebay.catalog import consumers
 from forebay.catalog.deliveries import COPIES
 from forebay.catalog.store import open_writer
 from forebay.db import open_db, told
+from forebay.durable import sync_folder
 from forebay.errors import ForebayError
 from forebay.keyvalue.store import rename_table
 from forebay.layout import Layout
@@ -162,7 +162,7 @@ def _log(layout: Layout, old: str, new: str) -> None:
     for suffix in ("-wal", "-shm", ".lock"):
         source.with_name(source.name + suffix).unlink(missing_ok=True)
     source.rename(target)
-    _sync(layout.streams)
+    sync_folder(layout.streams)
 
 
 def _subscription(path: Path, old: str, new: str) -> None:
@@ -188,11 +188,3 @@ def _catalog(layout: Layout, statements: Sequence[tuple[str, tuple[str, ...]]]) 
         raise told(error, layout.catalog) from error
     finally:
         db.close()
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
