@@ -1,5 +1,5 @@
 // A tile of alarms: the state of each, what was last said of it, and for how long that has been so.
-import { duration } from "./format";
+import { lasting } from "./format";
 import { useNow } from "./hooks";
 import { Badge } from "./parts";
 import type { AlarmShown } from "./types";
@@ -14,7 +14,7 @@ export function AlarmTile({ alarms, title }: { alarms: AlarmShown[]; title: stri
           <li key={each.name} data-alarm={each.name} data-state={each.state ?? "refused"} title={each.description ?? ""}>
             <Badge state={each.state} />
             <a href={`/alerts/${encodeURIComponent(each.name)}`}>{each.name}</a>
-            {each.since !== null && <span class="since">{duration(Math.max(1, Math.round((now - each.since / 1000) / 1000)))}</span>}
+            {each.since !== null && <span class="since">{lasting(each.since, now)}</span>}
             <p>{each.error ?? each.told ?? (each.state === "INSUFFICIENT_DATA" ? "nothing was seen yet" : each.description ?? each.reason ?? "")}</p>
           </li>
         ))}

@@ -1,15 +1,14 @@
 // The alerts: their states and why, what each looks at with its threshold or band, and what happened.
-import { count, duration, written } from "./format";
-import { go, useNow, type Place } from "./hooks";
+import { count, lasting, written } from "./format";
+import { go, useAgain, useNow, type Place } from "./hooks";
 import { Icon } from "./icons";
-import { useAgain } from "./keyvalue";
 import { Badge, Empty, Problem } from "./parts";
 import { Chart } from "./tile";
+import type { AlarmShown } from "./types";
 
-interface Alarm {
-  name: string; kind: string; made: boolean; description: string | null; when: string; during: string | null; watches: string;
-  enabled: boolean; actions: string[]; group: string | null; quiet: number; state: string | null; reason: string; told: string | null;
-  since: number; value: number | null; band: { low: number; high: number; why: string } | null; learning: number | null; error: string | null;
+interface Alarm extends AlarmShown {
+  kind: string; made: boolean; when: string; during: string | null; watches: string; enabled: boolean; actions: string[]; group: string | null;
+  quiet: number; reason: string; since: number; band: { low: number; high: number; why: string } | null; learning: number | null;
 }
 interface Incident { id: string; key: string; since: number; holding: string[]; alarms: string[] }
 interface Line { id: number; at: number; item: string; summary: string; data: { newState?: { stateReason?: string }; error?: string } }
@@ -19,8 +18,7 @@ interface One { alarm: Alarm; chart: { option?: object; why?: string | null; lea
 const SPANS: [string, number][] = [["1 h", 3600], ["3 h", 10800], ["1 d", 86400], ["7 d", 604800]];
 const ORDER = ["ALARM", null, "INSUFFICIENT_DATA", "OK"];
 
-const since = (at: number, now: number) => duration(Math.max(1, Math.round((now - at / 1000) / 1000)));
-const written_ = (at: number) => new Date(at / 1000).toLocaleString();
+const moment = (at: number) => new Date(at / 1000).toLocaleString();
 
 // In the overview's head: whether something holds.
 export function Standing({ alerts }: { alerts: Record<string, { state: string | null; error?: string }> }) {
@@ -34,12 +32,8 @@ export function Standing({ alerts }: { alerts: Record<string, { state: string | 
 }
 
 function Told({ alarm }: { alarm: Alarm }) {
-  return (
-    <>
-      {!alarm.error && <p class="told">{alarm.told ?? (alarm.state === "INSUFFICIENT_DATA" ? "nothing was seen yet" : alarm.reason)}</p>}
-      {alarm.error && <Problem failure={{ code: "Alert", message: alarm.error, fix: "mend what it looks at; it goes on by itself" }} />}
-    </>
-  );
+  if (alarm.error) return <Problem failure={{ code: "Alert", message: alarm.error, fix: "mend what it looks at; it goes on by itself" }} />;
+  return <p class="told">{alarm.told ?? (alarm.state === "INSUFFICIENT_DATA" ? "nothing was seen yet" : alarm.reason)}</p>;
 }
 
 function Facts({ alarm }: { alarm: Alarm }) {
@@ -56,7 +50,7 @@ function Facts({ alarm }: { alarm: Alarm }) {
 function Card({ alarm, now }: { alarm: Alarm; now: number }) {
   return (
     <section class="card resource alert" aria-label={alarm.name} data-state={alarm.state ?? "refused"}>
-      <h2><a href={`/alerts/${encodeURIComponent(alarm.name)}`}>{alarm.name}</a><span class="state"><Badge state={alarm.state} />{alarm.state && <span class="since">for {since(alarm.since, now)}</span>}</span></h2>
+      <h2><a href={`/alerts/${encodeURIComponent(alarm.name)}`}>{alarm.name}</a><span class="state"><Badge state={alarm.state} />{alarm.state && <span class="since">for {lasting(alarm.since, now)}</span>}</span></h2>
       {alarm.description && <p class="hint">{alarm.description}</p>}
       {alarm.state === null ? <Problem failure={{ code: "Alert", message: alarm.error ?? "" }} /> : <><Told alarm={alarm} /><Facts alarm={alarm} /></>}
     </section>
@@ -68,7 +62,7 @@ function History({ lines }: { lines: Line[] }) {
     <div class="scroll" tabIndex={0} role="region" aria-label="History">
       <table class="data plain alert-history">
         <thead><tr><th scope="col">when</th><th scope="col">what</th><th scope="col">why</th></tr></thead>
-        <tbody>{lines.map((each) => <tr key={each.id}><td class="nowrap">{written_(each.at)}</td><td>{each.summary}</td><td class="why">{each.data.newState?.stateReason ?? each.data.error ?? ""}</td></tr>)}</tbody>
+        <tbody>{lines.map((each) => <tr key={each.id}><td class="nowrap">{moment(each.at)}</td><td>{each.summary}</td><td class="why">{each.data.newState?.stateReason ?? each.data.error ?? ""}</td></tr>)}</tbody>
       </table>
     </div>
   );
@@ -83,7 +77,7 @@ function Detail({ name, place }: { name: string; place: Place }) {
     <div class="page">
       <header class="page-head">
         <div><h1><a class="up-link" href="/alerts">Alerts</a> {name}</h1>{alarm?.description && <p class="hint">{alarm.description}</p>}</div>
-        {alarm && <div class="controls"><Badge state={alarm.state} />{alarm.state && <span class="hint">since {written_(alarm.since)} ({since(alarm.since, now)})</span>}</div>}
+        {alarm && <div class="controls"><Badge state={alarm.state} />{alarm.state && <span class="hint">since {moment(alarm.since)} ({lasting(alarm.since, now)})</span>}</div>}
       </header>
       {failure && <Problem failure={failure} />}
       {alarm && <section class="card" aria-label="State"><Told alarm={alarm} /><Facts alarm={alarm} /></section>}
@@ -92,7 +86,7 @@ function Detail({ name, place }: { name: string; place: Place }) {
           <p class="row-actions spans">{SPANS.map(([label, each]) => <button key={label} class={`quiet${each === seconds ? " here" : ""}`} aria-pressed={each === seconds} onClick={() => go(`/alerts/${encodeURIComponent(name)}?seconds=${each}`, true)}>{label}</button>)}</p>
           <div class="alert-chart"><Chart option={found.chart.option} format="number" unit="" label={`what ${name} looks at`} /></div>
           {found.chart.why && <p class="hint">The band is what is usual, {found.chart.why}.</p>}
-          {alarm?.when.match(/outside|above|below/) && !found.chart.why && <p class="hint">Still learning what is usual: {count(found.chart.learning ?? 0)} values so far, at least 30 are needed.</p>}
+          {typeof found.chart.learning === "number" && !found.chart.why && <p class="hint">Still learning what is usual: {count(found.chart.learning)} values so far, at least 30 are needed.</p>}
         </section>
       )}
       {found && <section class="card" aria-labelledby="h-history"><h2 id="h-history">History</h2>{found.history.length ? <History lines={found.history} /> : <Empty title="Nothing happened yet" />}</section>}
@@ -114,7 +108,7 @@ function List() {
       {failure && <Problem failure={failure} />}
       {Object.entries(found?.failing ?? {}).map(([target, why]) => <Problem key={target} failure={{ code: "Action", message: `${target} could not be told: ${why}`, fix: "it is tried again by itself" }} />)}
       {found?.incidents.filter((each) => each.alarms.length > 1).map((each) => (
-        <p class="card incident" key={each.id}><Icon name="alert" size={16} /><span><b>{each.key.replace(/^(group|alarm):/, "")}</b> lasts for {since(each.since, now)}: {each.alarms.join(", ")} are told as one</span></p>
+        <p class="card incident" key={each.id}><Icon name="alert" size={16} /><span><b>{each.key.replace(/^(group|alarm):/, "")}</b> lasts for {lasting(each.since, now)}: {each.alarms.join(", ")} are told as one</span></p>
       ))}
       {found && !alarms.length && <div class="card"><Empty title="No alerts"><p class="hint">A condition that tells somebody when it begins to hold, and when it ends: add it under alerts: in forebay.yaml, or make an alarm with CloudWatch.</p></Empty></div>}
       <div class="resource-list">{alarms.map((each) => <Card key={each.name} alarm={each} now={now} />)}</div>

@@ -45,6 +45,9 @@ export const perSecond = (value: number) => (value > 0 && value < 10 ? value.toF
 
 export const count = (value: number | undefined) => (value ?? 0).toLocaleString("en-US");
 
+// How long it has been so, from UTC microseconds.
+export const lasting = (us: number, now: number) => duration(Math.max(1, Math.round((now - us / 1000) / 1000)));
+
 // "3 s ago", from UTC microseconds.
 export function ago(us: number, now: number): string {
   const seconds = Math.max(0, Math.round((now - us / 1000) / 1000));

@@ -1,4 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
+import { failureOf, get } from "./api";
+import { live } from "./live";
+import type { Failure } from "./types";
 
 export interface Place { path: string; query: URLSearchParams }
 
@@ -35,15 +38,43 @@ export function useNow(): number {
   return now;
 }
 
+const EVERY = 2000;
+
+// What the path answers, asked again every two seconds while the page is seen.
+export function useAgain<T>(path: string | null): { found: T | null; failure: Failure | null } {
+  const [found, setFound] = useState<T | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  useEffect(() => {
+    if (!path) return;
+    let gone = false;
+    const ask = () => {
+      if (document.hidden) return;
+      get<T>(path).then((answer) => { if (!gone) { setFound(answer); setFailure(null); } }, (error) => { if (!gone) setFailure(failureOf(error)); });
+    };
+    ask();
+    const timer = setInterval(ask, EVERY);
+    const forget = live.onChanged(ask);
+    return () => { gone = true; clearInterval(timer); forget(); };
+  }, [path]);
+  return { found, failure };
+}
+
+// What this browser keeps; private windows may refuse: then it lasts as long as the page.
+export function kept(key: string): string | null {
+  try { return localStorage.getItem(key); } catch { return null; }
+}
+
+export function keep(key: string, text: string) {
+  try { localStorage.setItem(key, text); } catch { /* not kept */ }
+}
+
 export type Scheme = "light" | "dark";
 export type Choice = "auto" | Scheme;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const schemes = new Set<() => void>();
 
-function stored(): Choice {
-  try { const kept = localStorage.getItem("forebay.theme"); return kept === "light" || kept === "dark" ? kept : "auto"; } catch { return "auto"; }
-}
-let choice: Choice = stored();
+const stored = kept("forebay.theme");
+let choice: Choice = stored === "light" || stored === "dark" ? stored : "auto";
 const scheme = (): Scheme => (choice === "auto" ? (dark.matches ? "dark" : "light") : choice);
 
 function apply() {
@@ -55,7 +86,7 @@ apply();
 
 export function choose(next: Choice) {
   choice = next;
-  try { localStorage.setItem("forebay.theme", next); } catch { /* private windows may refuse: it lasts as long as the page */ }
+  keep("forebay.theme", next);
   apply();
 }
 

@@ -1,34 +1,11 @@
 // The key-value tables, and the first items of the one that is chosen.
-import { useEffect, useState } from "preact/hooks";
-import { failureOf, get } from "./api";
 import { count, written } from "./format";
-import { live } from "./live";
+import { useAgain } from "./hooks";
 import { DataTable, Empty, Problem } from "./parts";
-import type { Failure, Table } from "./types";
+import type { Table } from "./types";
 
 interface Index { name: string; key: string[]; local: boolean }
 interface KeyValueTable { name: string; key: string[]; indexes: Index[]; ttl: string | null; items: number; bytes: number }
-
-const EVERY = 2000;
-
-// What the path answers, asked again every two seconds while the page is seen.
-export function useAgain<T>(path: string | null): { found: T | null; failure: Failure | null } {
-  const [found, setFound] = useState<T | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  useEffect(() => {
-    if (!path) return;
-    let gone = false;
-    const ask = () => {
-      if (document.hidden) return;
-      get<T>(path).then((answer) => { if (!gone) { setFound(answer); setFailure(null); } }, (error) => { if (!gone) setFailure(failureOf(error)); });
-    };
-    ask();
-    const timer = setInterval(ask, EVERY);
-    const forget = live.onChanged(ask);
-    return () => { gone = true; clearInterval(timer); forget(); };
-  }, [path]);
-  return { found, failure };
-}
 
 function Items({ name }: { name: string }) {
   const { found, failure } = useAgain<Table & { more: boolean }>(`/api/keyvalue/${encodeURIComponent(name)}`);

@@ -2,7 +2,7 @@
 import { useRef, useState } from "preact/hooks";
 import { failureOf, post } from "./api";
 import { duration, written } from "./format";
-import { useAgain } from "./keyvalue";
+import { keep, kept, useAgain } from "./hooks";
 import { Icon } from "./icons";
 import { DataTable, Empty, Problem } from "./parts";
 import type { Failure, Table } from "./types";
@@ -20,10 +20,6 @@ const MORE: [string, string][] = [
   ["fields", "fields @timestamp, @log, @logStream, @message | limit 20"],
 ];
 
-function kept(): string {
-  try { return localStorage.getItem(KEPT) ?? START; } catch { return START; }
-}
-
 // What a person means by words: all of them are in the message, in any case.
 function searched(words: string): string {
   const tests = words.split(/\s+/).filter(Boolean).map((word) => `@message like /(?i)${word.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}/`);
@@ -35,7 +31,7 @@ export function Logs() {
   const groups = found?.groups ?? [];
   const [chosen, choose] = useState<string[] | null>(null);
   const [span, setSpan] = useState(3600);
-  const [text, setText] = useState(kept);
+  const [text, setText] = useState(() => kept(KEPT) ?? START);
   const [ran, setRan] = useState("");
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -46,7 +42,7 @@ export function Logs() {
 
   const run = async (query = text) => {
     if (!picked.length || !query.trim()) return;
-    try { localStorage.setItem(KEPT, query); } catch { /* not kept */ }
+    keep(KEPT, query);
     setText(query);
     setRan(query);
     setBusy(true);

@@ -26,7 +26,7 @@ export function useStatus(): { status: Status | null; failure: Failure | null; h
     onStatus: (found, at) => {
       const subscriptions: Record<string, number> = {};
       for (const [name, counts] of Object.entries(found.ledger ?? {})) subscriptions[name] = counts.accepted;
-      for (const [name, found_] of Object.entries(found.streams ?? {})) subscriptions[`streams.${name}`] = Number(found_.accepted ?? 0);
+      for (const [name, stream] of Object.entries(found.streams ?? {})) subscriptions[`streams.${name}`] = stream.accepted;
       const moment = { at, accepted: found.ledger?.total?.accepted ?? 0, subscriptions };
       const last = history.current.at(-1);
       if (last && moment.accepted < last.accepted) history.current = [];

@@ -3,24 +3,18 @@ import { failureOf, get, post } from "./api";
 import type { Editor } from "./editor";
 import { FollowResult, firstQuestion, rowsOf, useFollow, type Begin, type Noted, type StreamTable } from "./follow";
 import { duration, written } from "./format";
-import { go, useScheme } from "./hooks";
+import { go, keep, kept, useScheme } from "./hooks";
 import { Icon } from "./icons";
 import { DataTable, Empty, Problem } from "./parts";
 import type { Answer, Console, Failure } from "./types";
 
 const KEPT = { lake: "forebay.sql", live: "forebay.flink" };
 
-function kept(key: string): string | null {
-  try { return localStorage.getItem(key); } catch { return null; } // nothing kept
-}
-
-function keep(key: string, text: string) {
-  try { localStorage.setItem(key, text); } catch { /* not kept */ }
-}
+const firstOf = (table: string) => `SELECT *\nFROM ${table}\nLIMIT 100`;
 
 function start(console: Console): string {
   const table = new URLSearchParams(location.search).get("table");
-  if (table) return `SELECT *\nFROM ${table}\nLIMIT 100`;
+  if (table) return firstOf(table);
   const last = kept(KEPT.lake);
   if (last) return last;
   const first = console.graph.nodes.find((each) => each.noun === "catalog" && each.kind !== "crawler");
@@ -122,7 +116,7 @@ export function QueryPage({ console }: { console: Console }) {
           <label class="switch"><input type="checkbox" role="switch" checked={follows} onChange={turn} />Follow</label>
           {follows && <label class="switch">from <select value={begin} onChange={(event) => setBegin(event.currentTarget.value as Begin)}><option value="latest">now on</option><option value="earliest">the oldest kept</option></select></label>}
           <span class="chips">{follows ? (streams ?? []).slice(0, 12).map((each) => <button class="chip" key={each.name} title={each.columns.map((column) => column.join(" ")).join(", ")} onClick={() => put(rowsOf(each))}>{each.name}</button>)
-            : lake.slice(0, 12).map((each) => <button class="chip" key={each} onClick={() => put(`SELECT *\nFROM ${each}\nLIMIT 100`)}>{each}</button>)}
+            : lake.slice(0, 12).map((each) => <button class="chip" key={each} onClick={() => put(firstOf(each))}>{each}</button>)}
             {follows ? noted.slice(0, 20).map((each) => <button class="chip named" key={each.name} title="a question of a notebook" onClick={() => put(each.sql)}>{each.name}</button>)
             : console.queries.slice(0, 20).map((each) => <button class="chip named" key={each.name} title={each.description ?? "named query"} onClick={() => put(each.sql)}>{each.name}</button>)}</span>
         </div>

@@ -34,7 +34,7 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
           const counts = status?.ledger?.[node.id];
           const known: Record<string, unknown> = {
             ...(status?.resources ?? []).find((each) => each.noun === noun && each.name === node.name),
-            ...(noun === "delivery" ? status?.flow?.deliveries?.[node.name] : noun === "functions" ? status?.flow?.functions?.[node.name] : noun === "streams" ? status?.streams?.[node.name] : {}),
+            ...{ delivery: status?.flow?.deliveries, functions: status?.flow?.functions, streams: status?.streams }[noun]?.[node.name],
           };
           const on = Array.isArray(known.on) ? known.on as { last_result?: string; last_error?: unknown }[] : [];
           const results = on.map((each) => each.last_result).filter((each) => each);

@@ -1,8 +1,7 @@
 // The metrics: every one there is, by namespace, and the course of the one that is chosen.
 import { useMemo } from "preact/hooks";
 import { ago, written } from "./format";
-import { go, useNow, type Place } from "./hooks";
-import { useAgain } from "./keyvalue";
+import { go, useAgain, useNow, type Place } from "./hooks";
 import { Empty, Problem } from "./parts";
 import { Chart } from "./tile";
 
@@ -87,7 +86,7 @@ export function Telemetry({ place }: { place: Place }) {
               <thead><tr><th scope="col">metric</th><th scope="col" class="wide-only">namespace</th><th scope="col">last</th></tr></thead>
               <tbody>
                 {sought.slice(0, SHOWN).map((each) => {
-                  const here = chosen && idOf(each) === idOf(chosen);
+                  const here = each === chosen;
                   return (
                     <tr key={idOf(each)} class={here ? "here" : ""}>
                       <td><button class="link" aria-current={here ? "true" : undefined} onClick={() => { put(place, { metric: idOf(each), stat: "" }); scrollTo(0, 0); }}>{each.name}</button>{dimensionsOf(each) && <span class="hint"> {dimensionsOf(each)}</span>}</td>

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { failureOf, post } from "./api";
 import { count } from "./format";
-import { useAgain } from "./keyvalue";
+import { useAgain } from "./hooks";
 import { Empty, Problem } from "./parts";
 import type { Failure } from "./types";
 

@@ -54,7 +54,7 @@ export interface Status {
   ledger?: Record<string, Counts>;
   doors?: Record<string, { accepted: number; duplicate: number; refused: number }>;
   resources?: Record<string, unknown>[];
-  streams?: Record<string, Record<string, unknown>>;
+  streams?: Record<string, { accepted: number; kept: number; shards: number; retention_seconds: number }>;
   flow?: { deliveries?: Record<string, Record<string, unknown>>; functions?: Record<string, Record<string, unknown>>; alerts?: Record<string, { state: string | null; since?: number; told?: string | null; error?: string }>; trouble?: string | null; error?: Failure };
   problems?: (Failure & { about?: string })[];
 }
