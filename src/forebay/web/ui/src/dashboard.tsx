@@ -149,7 +149,7 @@ export function LiveButton() {
   const paused = live.paused;
   const said = { live: "Live", paused: "Paused", down: "Offline", connecting: "Connecting" }[link];
   return (
-    <button class={`live ${link}`} onClick={() => live.pause(!paused)} aria-pressed={paused} aria-label={`${said}. ${paused ? "Resume" : "Pause"} live updates`}>
+    <button class={`pulse ${link}`} onClick={() => live.pause(!paused)} aria-pressed={paused} aria-label={`${said}. ${paused ? "Resume" : "Pause"} live updates`}>
       <i aria-hidden="true" />{said}<Icon name={paused ? "play" : "pause"} size={13} />
     </button>
   );

@@ -113,7 +113,7 @@ export function FollowResult({ followed }: { followed: Followed }) {
   return (
     <section class="card result" aria-label="Live result">
       <div class="result-bar follow-bar">
-        {live ? <span class="live live"><i aria-hidden="true" />Live</span> : <span class="live"><i aria-hidden="true" />Ended</span>}
+        <span class={`pulse${live ? " live" : ""}`}><i aria-hidden="true" />{live ? "Live" : "Ended"}</span>
         <span role="status"><b>{written(seen)}</b> {seen === 1 ? "row" : "rows"}{seen > rows.length ? ` (the ${changing ? "first" : "last"} ${rows.length} are shown)` : ""}</span>
         {changing && <span class="hint" title="A row changes in its place as events come">rows change</span>}
         {facts?.watermark != null && <span class="hint" title="No window that ends before is open any more">watermark {clock(facts.watermark)}</span>}
