@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -15,7 +16,7 @@ import boto3  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from websockets.sync.client import connect
 
-from forebay.errors import NotFound, UsageError
+from forebay.errors import ForebayError, NotFound, UsageError
 from tests.harness import FOREBAY, System, until
 from tests.projects import project
 
@@ -187,3 +188,20 @@ def test_on_a_terminal_rows_change_in_their_places(shop: System) -> None:
         [["user_id", "n", "total"], ["17", "1", "901.0"]],
         [["user_id", "n", "total"], ["17", "2", "1803.0"]],
     ]
+
+
+def test_a_question_that_waits_for_rows_does_not_hold_up_the_end(shop: System) -> None:
+    name = shop.call("flow", "follow_open", sql="SELECT user_id FROM activity WHERE price > 5000")["id"]
+
+    def read() -> None:
+        with contextlib.suppress(ForebayError):
+            shop.call("flow", "follow_next", id=name, wait=20.0)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        assert shop.stop() == 0
+        assert "it is killed" not in shop.errors()
+    finally:
+        reading.join()
+        shop.start()

@@ -59,12 +59,14 @@ async def serve(layout: Layout, stop: asyncio.Event, options: Options) -> None:
     flow.buses.noted, flow.buses.archives.noted = meter.handed, meter.matched
     try:
         await asyncio.to_thread(flow.start)
-        server = Server(layout.socket("flow"), handlers(layout, flow, stop), on_error=_on_error)
+        questions = Questions(layout)
+        server = Server(layout.socket("flow"), handlers(layout, flow, stop, questions), on_error=_on_error)
         await server.start()
         try:
             meter.start()
             await stop.wait()
         finally:
+            await asyncio.to_thread(questions.close_all)  # one may be waiting for rows for long
             await server.stop()
     finally:
         await asyncio.to_thread(flow.stop)
@@ -141,7 +143,7 @@ class Transforms:
         return {"AWS_ENDPOINT_URL": aws, **given}
 
 
-def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handler]:
+def handlers(layout: Layout, flow: Flow, stop: asyncio.Event, questions: Questions) -> dict[str, Handler]:
     """The operations of flow.sock."""
 
     async def flush(args: dict[str, Any]) -> Any:
@@ -171,7 +173,7 @@ def handlers(layout: Layout, flow: Flow, stop: asyncio.Event) -> dict[str, Handl
         **catalog_ops.handlers(flow),
         **flow.functions.operations(),
         **alarm_operations(flow.alerts),
-        **follow_ops.handlers(Questions(layout), lambda: applied(layout)),
+        **follow_ops.handlers(questions, lambda: applied(layout)),
     }
 
 
