@@ -125,12 +125,13 @@ class Flow:
             project=lambda: self.project,
             written=lambda name: self._writer(name).objects,
         )
+        self._stream_tables = StreamTables(self._store, self._open_log, lambda: self.project)
         self._beats = [
             Beat("heartbeat", self._tick, retry=HEARTBEAT),
             Beat("trim", self._trim, retry=TRIM_EVERY, first=TRIM_EVERY),
             self._upkeep.beat,
+            self._stream_tables.beat,
         ]
-        self._stream_tables = StreamTables(self._store, self._open_log, lambda: self.project)
 
     # --- the project ---
 
@@ -149,7 +150,6 @@ class Flow:
         self.topics.start()
         for beat in self._beats:
             beat.start()
-        self._stream_tables.beat.start()
         self.lake.start()
 
     def apply(self, project: Project) -> None:
@@ -166,7 +166,7 @@ class Flow:
                 if name not in wanted or self._differs(delivery, project):
                     self._remove(name)
                 if name not in wanted:
-                    self._connect(name, None)
+                    self._connect(self._writer(name), None)
             for name in self._catalog.owners() - wanted.keys():
                 self._retire(name)
             self.project = project
@@ -193,14 +193,15 @@ class Flow:
     def _add(self, name: str, spec: DeliverySpec) -> None:
         log_name = str(spec.from_) if spec.from_ is not None else f"delivery.{name}"
         self._refused.pop(name, None)
-        self._connect(name, spec)
+        writer = self._writer(name)
+        self._connect(writer, spec)
         try:
             parts = Parts(
                 open_log=lambda: self._open_log(log_name),
                 transform=self._open_transform(name, spec, self.project),
                 store=self._catalog,
                 files=self._files,
-                writer=self._writer(name),
+                writer=writer,
                 room=self._room,
                 table=None if spec.table is None else qualified(spec.table, self.project),
                 feeds=self.buses.feeds(name),
@@ -234,12 +235,11 @@ class Flow:
     def _writer(self, name: str) -> Writer:
         if name not in self._writers:
             self._writers[name] = Writer(name, self._catalog, self._files, self._enqueue)
-            self._connect(name, self.project.of(DeliverySpec).get(name))
+            self._connect(self._writers[name], self.project.of(DeliverySpec).get(name))
         return self._writers[name]
 
-    def _connect(self, name: str, spec: DeliverySpec | None) -> None:
+    def _connect(self, writer: Writer, spec: DeliverySpec | None) -> None:
         """Give the writer of a delivery the endpoint that its events are posted to, if any, in place of an old one."""
-        writer = self._writer(name)
         old = writer.sender
         endpoint = None if spec is None else spec.http_endpoint
         if endpoint is not None and old is not None and endpoint == old.spec:
@@ -247,7 +247,7 @@ class Flow:
         writer.sender = None
         if endpoint is not None:
             secrets = secrets_of(Path(self.project.root))
-            source = arn("firehose", f"deliverystream/{name}")
+            source = arn("firehose", f"deliverystream/{writer.name}")
             writer.sender = Sender(endpoint, source, lambda text: reveal(text, secrets), writer.ails)
         if old is not None:
             old.close()
@@ -339,7 +339,7 @@ class Flow:
             delivery.close()
         for beat in self._beats:
             beat.stop()
-        self._stream_tables.stop()
+        self._stream_tables.close()
         for writer in list(self._writers.values()):
             if writer.sender is not None:
                 writer.sender.close()

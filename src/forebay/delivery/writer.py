@@ -38,7 +38,7 @@ class Writer:
         self.objects = 0
         self.sender: Sender | None = None
         """Where records are posted; without any, they become error objects."""
-        self._name = name
+        self.name = name
         self._store = store
         self._files = files
         self._enqueue = enqueue
@@ -173,7 +173,7 @@ class Writer:
 
     def _say(self, text: str, *, exc_info: bool = False) -> None:
         if text != self.last_error:
-            log.warning("delivery %s: %s", self._name, text, exc_info=exc_info)
+            log.warning("delivery %s: %s", self.name, text, exc_info=exc_info)
         self.last_error = text
 
     def ails(self, text: str | None) -> None:

@@ -46,9 +46,8 @@ class StreamTables:
         self._known: dict[str, _Known] = {}
         self.beat = Beat("stream tables", self._look, retry=SOON, first=EVERY)
 
-    def stop(self) -> None:
-        """Look no more, and let go of the logs."""
-        self.beat.stop()
+    def close(self) -> None:
+        """Let go of the logs, once its `beat` is stopped."""
         for known in self._known.values():
             known.reader.close()
 
