@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 from websockets.sync.client import ClientConnection
 
+from tests.harness import request
 from tests.web.fake_system import Site
 
 EVENING = """\
@@ -35,16 +34,10 @@ def ask(site: Site, path: str, body: Any = None, **headers: str) -> tuple[int, A
     data = None if body is None else json.dumps(body).encode()
     if data is not None:
         headers.setdefault("Content-Type", "application/json")
-    request = urllib.request.Request(site.url + path, data, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            status, raw, found = answer.status, answer.read(), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        with error:
-            status, raw, found = error.code, error.read(), dict(error.headers)
-    kind = {name.lower(): value for name, value in found.items()}
-    text = raw.decode()
-    return status, json.loads(text) if "json" in kind.get("content-type", "") else text, kind
+    answer = request(site.url + path, "GET" if data is None else "POST", data, headers)
+    text = answer.body.decode()
+    is_json = "json" in answer.headers.get("content-type", "")
+    return answer.status, json.loads(text) if is_json else text, answer.headers
 
 
 class Talk:

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.harness import until
 from tests.web.evening import Talk
 from tests.web.fake_system import Site, project
 
@@ -44,9 +45,7 @@ def test_nothing_comes_to_a_browser_that_paused_until_it_goes_on(site: Site, tal
     talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
     talk.until(clicks(3))
     talk.say(type="pause")
-    deadline = time.monotonic() + 10
-    while site.console.hub.watched and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not site.console.hub.watched, patience=10)
     asked = len(site.query.asked)
     site.query.run("insert into clicks values ('bar', '2026-01-03')")
     time.sleep(0.6)
@@ -59,9 +58,7 @@ def test_a_browser_that_hangs_up_is_forgotten(site: Site, talk: Talk) -> None:
     talk.say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
     talk.until(clicks(3))
     talk.socket.close()
-    deadline = time.monotonic() + 10
-    while (site.console.hub.watched or site.console._browsers) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not (site.console.hub.watched or site.console._browsers), patience=10)
     assert (site.console.hub.watched, site.console._browsers) == ([], set())
 
 
@@ -72,9 +69,7 @@ def test_browsers_that_hang_up_in_the_middle_of_a_message_are_forgotten(site: Si
             Talk(socket).say(type="subscribe", view=1, dashboard="evening", range="all", filters={})
             socket.recv(10)
             socket.socket.close()
-    deadline = time.monotonic() + 10
-    while site.console._browsers and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not site.console._browsers, patience=10)
     assert (site.console.hub.watched, site.console._browsers) == ([], set())
 
 

@@ -7,11 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 from tests.harness import System
-from tests.wire.sdk import client
+from tests.wire.sdk import client, failure
 
 
 @contextlib.contextmanager
@@ -43,7 +40,5 @@ def user(iam: Any, name: str, *statements: dict[str, Any]) -> dict[str, str]:
 
 def refused(call: Any, **given: Any) -> tuple[str, int, str]:
     """Code, status and message of an error."""
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    answer = raised.value.response
+    answer = failure(call, **given)
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]

@@ -6,12 +6,9 @@ import contextlib
 import gzip
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 from tests.harness import System
 from tests.wire.s3 import read
-from tests.wire.sdk import client
+from tests.wire.sdk import client, failure
 
 PROJECT = """\
 name: shop
@@ -47,7 +44,5 @@ def delivered(system: System, name: str, prefix: str | None = None) -> bytes:
 
 def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     """The code and message of the error that a call raises."""
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response["Error"]
+    error = failure(call, **arguments)["Error"]
     return error["Code"], error["Message"]

@@ -7,10 +7,8 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 from tests.harness import Answer, System, request
+from tests.wire.sdk import failure
 
 TOP = 2**128 - 1
 
@@ -27,9 +25,7 @@ def call(system: System, operation: str, body: dict[str, Any], **headers: str) -
 
 def refused(code: str, call: Any, **given: Any) -> str:
     """The message of the error that a call raises, which has this code and status 400."""
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    answer = raised.value.response
+    answer = failure(call, **given)
     assert answer["Error"]["Code"] == code, answer["Error"]
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
     return str(answer["Error"]["Message"])

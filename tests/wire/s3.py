@@ -7,20 +7,16 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from botocore.exceptions import ClientError
-
 from tests.harness import System
+from tests.wire.sdk import failure
 
 
 def refused(code: str, call: Any, status: int | None = None, **given: Any) -> dict[str, Any]:
     """The error that a call raises, which has this code."""
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    error: dict[str, Any] = raised.value.response["Error"]
-    found = raised.value.response["ResponseMetadata"]["HTTPStatusCode"]
+    answer = failure(call, **given)
+    error: dict[str, Any] = answer["Error"]
     assert error["Code"] == code, error
-    assert status in (None, found)
+    assert status in (None, answer["ResponseMetadata"]["HTTPStatusCode"])
     return error
 
 

@@ -85,11 +85,17 @@ def speaking(service: str, **given: Any) -> Any:
     return made
 
 
-def refused(code: str, message: str, call: Any, **given: Any) -> dict[str, Any]:
-    """The error that a call raises: it has this code, and this in its message."""
+def failure(call: Any, **given: Any) -> dict[str, Any]:
+    """The answer to a call that fails."""
     with pytest.raises(ClientError) as raised:
         call(**given)
-    error: dict[str, Any] = raised.value.response["Error"]
+    answer: dict[str, Any] = raised.value.response
+    return answer
+
+
+def refused(code: str, message: str, call: Any, **given: Any) -> dict[str, Any]:
+    """The error that a call raises: it has this code, and this in its message."""
+    error: dict[str, Any] = failure(call, **given)["Error"]
     assert error["Code"] == code, error
     assert message in error["Message"], error
     return error

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -189,14 +187,8 @@ def stale(system: System, credentials: Credentials) -> str:
 
 
 def fetched(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
-    try:
-        connection.request(method, f"{parts.path}?{parts.query}", body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+    answer = request(url, method, body)
+    return answer.status, answer.body
 
 
 def test_uploads_with_checksums_are_verified(system: System, iam: Any) -> None:

@@ -6,10 +6,9 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
-import http.client
 import zlib
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
@@ -109,14 +108,8 @@ def test_what_is_covered_by_a_signature_may_not_be_altered(system: System, crede
 
 
 def fetched(url: str, method: str = "GET", *, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
-    try:
-        connection.request(method, f"{parts.path}?{parts.query}", None, headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+    answer = request(url, method, headers=headers)
+    return answer.status, answer.body
 
 
 def presigned(system: System, credentials: Credentials, *, seconds: int = 60) -> str:

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.harness import System, until
-from tests.wire.sdk import serving
+from tests.wire.sdk import refused, serving
 
 Json = dict[str, Any]
 PROJECT = """\
@@ -85,14 +85,6 @@ class Crawled:
 @pytest.fixture
 def crawled(system: System, glue: Any) -> Crawled:
     return Crawled(system, glue)
-
-
-def refused(code: str, message: str, call: Any, **given: Any) -> None:
-    with pytest.raises(ClientError) as raised:
-        call(**given)
-    error = raised.value.response["Error"]
-    assert error["Code"] == code
-    assert message in error["Message"]
 
 
 def cases() -> list[Json]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.harness import Answer, System
+from tests.harness import Answer, System, request
 from tests.wire.s3 import new_bucket, refused
 from tests.wire.sdk import serving
 
@@ -30,16 +29,9 @@ def visit(
     system: System, bucket: str, path: str, method: str = "GET", host: str = "s3-website", **headers: str
 ) -> Answer:
     """What a browser gets."""
-    parts = urlsplit(system.urls["aws"])
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
-    try:
-        connection.request(
-            method, path, headers={"Host": f"{bucket}.{host}.localhost:{parts.port}", **headers}
-        )
-        answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), answer.read())
-    finally:
-        connection.close()
+    url = system.urls["aws"]
+    named = f"{bucket}.{host}.localhost:{urlsplit(url).port}"
+    return request(url + path, method, headers={"Host": named, **headers})
 
 
 def test_pages_and_the_index_of_each_folder(system: System, bucket: str) -> None:
