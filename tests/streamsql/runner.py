@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from forebay.streamsql.engine import Engine, Events
 from forebay.streamsql.job import compile_job
+from forebay.streamsql.plan import Plan
 from forebay.streamsql.references import Reference, flink_type
 from forebay.streamsql.spans import ShardSpan
 
@@ -19,11 +20,9 @@ def ours(case: dict[str, Any], cut: int) -> list[Any]:
     """The rows of a case, in an order of their own."""
     found: list[bytes] = []
     shards = case.get("shards")
-    number, idle = (shards["count"], shards["idle"]) if shards is not None else (1, None)
-    spans = [ShardSpan(each) for each in range(number)]
+    spans = [ShardSpan(each) for each in range(shards["count"] if shards is not None else 1)]
     tables = case.get("tables", {})
-    known = tuple(reference(name, table["columns"]) for name, table in tables.items())
-    for plan in compile_job(";\n".join([*case["ddl"], case["insert"]]), idle, known):
+    for plan in plans(case):
         engine = Engine(plan)
         try:
             for lookup in plan.lookups:
@@ -42,6 +41,13 @@ def ours(case: dict[str, Any], cut: int) -> list[Any]:
         finally:
             engine.close()
     return in_order(found)
+
+
+def plans(case: dict[str, Any]) -> tuple[Plan, ...]:
+    """What is to be done for a case."""
+    known = tuple(reference(name, table["columns"]) for name, table in case.get("tables", {}).items())
+    idle = case["shards"]["idle"] if "shards" in case else None
+    return compile_job(";\n".join([*case["ddl"], case["insert"]]), idle, known)
 
 
 def reference(name: str, columns: str) -> Reference:

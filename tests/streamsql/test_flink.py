@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from forebay.streamsql.engine import Engine
 from tests.streamsql.cases import SHAPES, case
-from tests.streamsql.runner import in_order, ours
+from tests.streamsql.runner import in_order, ours, plans
 
 STORED = json.loads((Path(__file__).parent / "rows.json").read_text())
 
@@ -26,6 +27,17 @@ def test_every_shape_has_rows_of_flink() -> None:
 def test_the_rows_are_those_of_flink_however_events_are_cut_into_batches(stored: dict, cut: int) -> None:  # type: ignore[type-arg]
     given = case(stored["name"], stored["seed"], stored["count"])
     assert ours(given, cut) == in_order(stored["rows"])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_check_has_nothing_against_what_runs_in_flink(name: str) -> None:
+    """A check of a project rehearses every INSERT, over no events."""
+    for plan in plans(case(name, 1, 1)):
+        engine = Engine(plan)
+        try:
+            engine.rehearse()
+        finally:
+            engine.close()
 
 
 def test_a_row_may_say_where_its_event_stands() -> None:

@@ -168,8 +168,6 @@ ORDER BY kid, __n NULLS FIRST, sid"""
         self._db.execute(
             f"CREATE OR REPLACE TEMP TABLE touched AS SELECT sid, __start AS s, __end AS e{self._named()} FROM open0"
         )
-        if not self._keys:
-            self._db.execute("ALTER TABLE touched ADD COLUMN __one INTEGER DEFAULT 0")
         self._group(True)
         self._db.execute(f"CREATE OR REPLACE TEMP TABLE fired AS {self._closed(0)}")
 
