@@ -13,7 +13,8 @@ operation raises AwsError for what AWS documents; any ForebayError that comes up
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import base64
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,3 +149,25 @@ def translated(service: str, error: ForebayError) -> AwsError:
     if error.status < 500:
         return AwsError("ValidationException", error.message)
     return AwsError("InternalFailure", error.message, http=500)
+
+
+def present(answer: Json) -> Json:
+    """Without the members that are None."""
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def seconds(us: int | None) -> float | None:
+    """UTC microseconds as a timestamp of an answer."""
+    return None if us is None else us / 1_000_000
+
+
+def paged(items: Sequence[Any], token: str | None, size: int, bad: AwsError) -> tuple[list[Any], str | None]:
+    """The page of `items` that begins at `token`, and the next one's token if there is more. Raises `bad`."""
+    try:
+        start = int(base64.urlsafe_b64decode(token)) if token else 0
+    except ValueError:
+        raise bad from None
+    end = start + size
+    return list(items[start:end]), base64.urlsafe_b64encode(b"%d" % end).decode() if end < len(
+        items
+    ) else None

@@ -7,7 +7,6 @@ Functions of the project are seen here, and changed in `forebay.yaml` only.
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from forebay.errors import DataRejected, ForebayError, NotFound, Throttled, Unav
 from forebay.functions.section import FunctionSpec
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.protocol.validate import validate
-from forebay.wire.service import Asked, Json, Service
+from forebay.wire.service import Asked, Json, Service, paged, present
 
 FUNCTIONS = "functions"
 MAPPING = "functions.part"
@@ -179,17 +178,9 @@ def own(asked: Asked, which: Named) -> tuple[Found, Json]:
 
 def page(items: list[Any], given: Json, most: int = 50) -> tuple[list[Any], Json]:
     """One page of `items`, and where the next begins."""
-    start = 0
-    if given.get("Marker"):
-        try:
-            start = int(base64.urlsafe_b64decode(given["Marker"]))
-        except ValueError:
-            raise invalid("Invalid Marker") from None
     count = min(given.get("MaxItems") or most, most)
-    more = {}
-    if start + count < len(items):
-        more["NextMarker"] = base64.urlsafe_b64encode(str(start + count).encode()).decode()
-    return items[start : start + count], more
+    chosen, following = paged(items, given.get("Marker"), count, invalid("Invalid Marker"))
+    return chosen, present({"NextMarker": following})
 
 
 def said(trouble: ForebayError) -> AwsError:

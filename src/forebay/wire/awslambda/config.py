@@ -19,7 +19,7 @@ from forebay.functions.section import FunctionSpec
 from forebay.wire.awslambda.base import ASYNC, LATEST, Found, Named, function_arn, invalid, refused
 from forebay.wire.awslambda.code import code_file, project_zip
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 WORKERS = 8
 """Processes that run a function at once where its concurrency is not reserved."""
@@ -195,7 +195,7 @@ def configuration(asked: Asked, found: Found, which: Named | None = None) -> Jso
         }
     if config.get("KMSKeyArn"):
         answer["KMSKeyArn"] = config["KMSKeyArn"]
-    return {name: value for name, value in answer.items() if value is not None}
+    return present(answer)
 
 
 def _runtime_arn(asked: Asked, runtime: Any) -> str:

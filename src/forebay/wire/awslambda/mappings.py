@@ -38,7 +38,7 @@ from forebay.wire.awslambda.base import (
     refused,
 )
 from forebay.wire.awslambda.tags import check_tags
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 PARTIAL = (
     "sources are Kinesis streams; one batch of a shard at a time whatever `ParallelizationFactor` says; no tumbling "
@@ -196,7 +196,7 @@ def _shown(asked: Asked, doc: Json, state: str, result: str = NO_RECORDS) -> Jso
         "FunctionResponseTypes": config.get("FunctionResponseTypes") or [],
         "FilterCriteria": config.get("FilterCriteria"),
     }
-    return {name: value for name, value in answer.items() if value is not None}
+    return present(answer)
 
 
 def _state(doc: Json) -> str:

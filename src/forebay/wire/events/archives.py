@@ -19,11 +19,9 @@ from forebay.wire.events.base import (
     invalid,
     missing,
     page,
-    present,
-    seconds,
 )
 from forebay.wire.events.rules import check_pattern
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 DAY = 86400.0
 FOR_EVER = 36_500

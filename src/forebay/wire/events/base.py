@@ -8,8 +8,6 @@ A bus made over the wire is a document of kind `bus`; its rules and archives are
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +25,7 @@ from forebay.project.graph import Edge, reader
 from forebay.project.model import Ref
 from forebay.streams.keep import PREFIX
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json, Service
+from forebay.wire.service import Asked, Json, Service, paged, present
 
 BUS, PART = "bus", "bus.part"
 DEFAULT = "default"
@@ -274,33 +272,11 @@ async def flow(asked: Asked, op: str, **args: Any) -> Any:
 
 def page(items: Sequence[Any], given: Json, name: str = "NextToken") -> tuple[list[Any], Json]:
     """The asked page of a list, and `{NextToken}` if there is more. Raises ValidationException."""
-    start = 0
-    if given.get(name):
-        try:
-            start = int(
-                base64.urlsafe_b64decode(
-                    given[name].encode(),
-                ).decode()
-            )
-        except (binascii.Error, UnicodeError, ValueError):
-            raise invalid("Invalid Next Token") from None
     limit = given.get("Limit") or MOST
-    chosen = list(items[start : start + limit])
-    if start + limit >= len(items):
-        return chosen, {}
-    return chosen, {name: base64.urlsafe_b64encode(str(start + limit).encode()).decode()}
+    chosen, following = paged(items, given.get(name), limit, invalid("Invalid Next Token"))
+    return chosen, present({name: following})
 
 
 def text_of(pattern: Any) -> str:
     """A pattern of the project as JSON text."""
     return orjson.dumps(pattern).decode()
-
-
-def seconds(us: int | None) -> float | None:
-    """UTC microseconds as a timestamp of an answer."""
-    return None if us is None else us / 1_000_000
-
-
-def present(doc: Json) -> Json:
-    """The members that are there."""
-    return {name: value for name, value in doc.items() if value is not None}

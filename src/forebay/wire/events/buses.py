@@ -23,13 +23,11 @@ from forebay.wire.events.base import (
     invalid,
     missing,
     page,
-    present,
     put_bus,
     refuse_declared,
     rules_of,
-    seconds,
 )
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 
 def _shown(asked: Asked, bus: Bus) -> Json:

@@ -9,8 +9,8 @@ import uuid
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.events.base import SERVICE, exists, invalid, missing, page, present, seconds
-from forebay.wire.service import Asked, Json
+from forebay.wire.events.base import SERVICE, exists, invalid, missing, page
+from forebay.wire.service import Asked, Json, present, seconds
 
 CONNECTION, DESTINATION = "events.connection", "events.destination"
 KEPT = "only kept: PutTargets fails the entry of an API destination. Secrets are not kept, and there is no SecretArn"

@@ -8,20 +8,9 @@ from typing import Any
 
 from forebay.clock import now_us
 from forebay.wire.events.archives import find, one_filter
-from forebay.wire.events.base import (
-    SERVICE,
-    bus_of,
-    exists,
-    find_rule,
-    flow,
-    invalid,
-    missing,
-    page,
-    present,
-    seconds,
-)
+from forebay.wire.events.base import SERVICE, bus_of, exists, find_rule, flow, invalid, missing, page
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 PATIENCE = 1.0
 ENDED = ("COMPLETED", "CANCELLED", "FAILED")

@@ -25,7 +25,6 @@ from forebay.wire.events.base import (
     find_rule,
     invalid,
     page,
-    present,
     refuse_declared,
     rule_arn,
     rule_of,
@@ -34,7 +33,7 @@ from forebay.wire.events.base import (
 )
 from forebay.wire.events.refusal import refusal
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 
 def check_pattern(text: str) -> Json:

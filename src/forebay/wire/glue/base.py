@@ -135,13 +135,3 @@ def page(items: list[Any], given: Json, most: int, key: Any = lambda item: item)
     if len(rest) <= limit:
         return rest, {}
     return rest[:limit], {"NextToken": token(key(rest[limit - 1]))}
-
-
-def seconds(us: int | None) -> float | None:
-    """UTC microseconds as a timestamp of an answer."""
-    return None if us is None else us / 1_000_000
-
-
-def present(answer: Json) -> Json:
-    """Without the members that are None."""
-    return {name: value for name, value in answer.items() if value is not None}

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from forebay.wire.glue.base import (
-    SERVICE,
-    after,
-    ask,
-    folded,
-    invalid,
-    present,
-    refuse_declared,
-    seconds,
-    token,
-)
+from forebay.wire.glue.base import SERVICE, after, ask, folded, invalid, refuse_declared, token
 from forebay.wire.glue.tags import put_tags
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 MOST = 100
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, invalid, not_found, page, seconds
+from forebay.wire.glue.base import SERVICE, invalid, not_found, page
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, seconds
 
 KIND = "glue.classifier"
 MOST = 100

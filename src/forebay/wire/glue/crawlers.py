@@ -16,11 +16,11 @@ from forebay.catalog.schedule import crawl_times
 from forebay.catalog.section import CrawlerSpec
 from forebay.clock import now_us
 from forebay.errors import UsageError
-from forebay.wire.glue.base import SERVICE, crawler, invalid, not_found, page, present, seconds
+from forebay.wire.glue.base import SERVICE, crawler, invalid, not_found, page
 from forebay.wire.glue.classifiers import specs_of
 from forebay.wire.glue.tags import put_tags, tags_of
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 MOST = 100
 NOUN = "catalog"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from forebay.wire.glue.base import SERVICE, after, crawler, invalid, not_found, page, present, seconds, token
+from forebay.wire.glue.base import SERVICE, after, crawler, invalid, not_found, page, token
 from forebay.wire.glue.crawlers import (
     LOG_GROUP,
     MOST,
@@ -24,7 +24,7 @@ from forebay.wire.glue.crawlers import (
     spec_of,
 )
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 _CRAWL_STATES = {"running": "RUNNING", "completed": "COMPLETED", "failed": "FAILED", "cancelled": "STOPPED"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, ask, folded, invalid, not_found, page, present, seconds
+from forebay.wire.glue.base import SERVICE, ask, folded, invalid, not_found, page
 from forebay.wire.glue.expressions import java_expression
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 KIND = "glue.function"
 KEPT = "only kept: SQL does not run it"

@@ -12,10 +12,10 @@ import json
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, invalid, not_found, page, present, seconds
+from forebay.wire.glue.base import SERVICE, invalid, not_found, page
 from forebay.wire.glue.tags import put_tags
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 CONNECTION = "glue.connection"
 SECURITY = "glue.security"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, invalid, not_found, page, present
+from forebay.wire.glue.base import SERVICE, invalid, not_found, page
 from forebay.wire.glue.tags import put_tags
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 KIND = "glue.registry"
 SCHEMAS = "glue.schema"

@@ -7,7 +7,7 @@ from typing import Any
 from forebay.catalog.evolution import FORMATS, MODES, parse
 from forebay.clock import now_us
 from forebay.wire.glue import registries
-from forebay.wire.glue.base import SERVICE, invalid, not_found, page, present
+from forebay.wire.glue.base import SERVICE, invalid, not_found, page
 from forebay.wire.glue.registries import (
     SCHEMAS,
     arn_checked,
@@ -28,7 +28,7 @@ from forebay.wire.glue.schema_versions import (
 )
 from forebay.wire.glue.tags import put_tags
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 
 def schema(asked: Asked, given: Json | None) -> tuple[str, Json]:

@@ -11,8 +11,8 @@ import base64
 import json
 from typing import Any
 
-from forebay.wire.glue.base import folded, present, seconds
-from forebay.wire.service import Asked, Json
+from forebay.wire.glue.base import folded
+from forebay.wire.service import Asked, Json, present, seconds
 
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"

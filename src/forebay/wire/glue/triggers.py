@@ -10,11 +10,11 @@ import asyncio
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, crawler, invalid, not_found, page, present
+from forebay.wire.glue.base import SERVICE, crawler, invalid, not_found, page
 from forebay.wire.glue.crawlers import check_schedule, crawler_names
 from forebay.wire.glue.tags import put_tags, tags_of
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present
 
 KIND = "glue.trigger"
 WORKFLOW = "glue.workflow"

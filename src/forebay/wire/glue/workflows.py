@@ -6,12 +6,12 @@ import secrets
 from typing import Any
 
 from forebay.clock import now_us
-from forebay.wire.glue.base import SERVICE, crawler, not_found, page, present, seconds
+from forebay.wire.glue.base import SERVICE, crawler, not_found, page
 from forebay.wire.glue.tags import put_tags
 from forebay.wire.glue.triggers import KIND as TRIGGER
 from forebay.wire.glue.triggers import WORKFLOW, fire, trigger_of, triggers
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json
+from forebay.wire.service import Asked, Json, present, seconds
 
 RUN = "glue.workflow.run"
 MOST = 100

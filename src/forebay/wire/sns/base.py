@@ -7,8 +7,6 @@ topics: tags and policy.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ import msgspec
 from forebay.project.model import Ref
 from forebay.topics.section import SubscriptionSpec, TopicSpec, function_of, triggered
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json, Service
+from forebay.wire.service import Asked, Json, Service, paged, present
 
 TOPICS, PART, META = "topics", "topics.part", "sns.meta"
 PAGE = 100
@@ -192,16 +190,9 @@ def parsed(text: str, member: str) -> Any:
 
 def page(items: Sequence[Any], given: Json) -> tuple[list[Any], Json]:
     """The asked page of a list, and `{NextToken}` if there is more."""
-    start = 0
-    if given.get("NextToken"):
-        try:
-            start = int(base64.urlsafe_b64decode(given["NextToken"].encode()).decode())
-        except (binascii.Error, UnicodeError, ValueError):
-            raise invalid("NextToken Reason: Bad value for NextToken") from None
-    chosen = list(items[start : start + PAGE])
-    if start + PAGE >= len(items):
-        return chosen, {}
-    return chosen, {"NextToken": base64.urlsafe_b64encode(str(start + PAGE).encode()).decode()}
+    bad = invalid("NextToken Reason: Bad value for NextToken")
+    chosen, following = paged(items, given.get("NextToken"), PAGE, bad)
+    return chosen, present({"NextToken": following})
 
 
 def flag(text: str | None) -> bool:
