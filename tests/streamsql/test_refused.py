@@ -58,6 +58,11 @@ def said(insert: str, *before: str) -> UsageError:
             "FOR SYSTEM_TIME AS OF event time",
         ),
         ("SELECT weight, 1 FROM products", "a query that reads no stream"),
+        ("SELECT ROUND(price, 1.5), 1 FROM activity", "ROUND to 1.5 digits"),
+        (
+            "SELECT TRUNCATE(price, units), 1 FROM activity",
+            "TRUNCATE to a number of digits that is no constant",
+        ),
         ("SELECT user_id, 1 FROM activity UNION SELECT user_id, 2 FROM activity", "UNION"),
         ("SELECT user_id, LAG(units) OVER (PARTITION BY user_id ORDER BY ts) FROM activity", "LAG OVER"),
         (

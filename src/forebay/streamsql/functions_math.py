@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from forebay.streamsql.nodes import Type
@@ -9,6 +10,7 @@ from forebay.streamsql.types import DOUBLE, FLOATS, INTEGERS, STRING, WIDEST, Ma
 
 _D = "CAST({0} AS DOUBLE)"
 _E = "CAST({1} AS DOUBLE)"
+_WHOLE = re.compile(r"-?[0-9]+")
 
 PLAIN: dict[str, tuple[str, str, Type | None]] = {
     "SQRT": ("n", f"TRY(sqrt({_D}))", DOUBLE),
@@ -58,9 +60,12 @@ def _to_digits(name: str, own: Callable[[Typed, int], Made]) -> Own:
     """A function of a number and of how many digits are left of it, which is known beforehand."""
 
     def made(args: Sequence[Typed], texts: Texts) -> Made:
-        if len(args) > 1 and texts[1] is None:
+        digits = texts[1] if len(args) > 1 else "0"
+        if digits is None:
             return f"{name} to a number of digits that is no constant"
-        return own(args[0], int(texts[1] or 0) if len(args) > 1 else 0)
+        if not _WHOLE.fullmatch(digits):
+            return f"{name} to {digits} digits"
+        return own(args[0], int(digits))
 
     return made
 
