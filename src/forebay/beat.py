@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from forebay.errors import ForebayError, NoServer, Throttled, Unavailable
+from forebay.errors import ForebayError, NoServer, Throttled, Unavailable, code_of
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,6 @@ class Attempts(ABC):
                 self.attempt()
             except Exception as error:  # whatever it was, the others go on and this one tries again
                 expected = isinstance(error, Unavailable | Throttled | NoServer)
-                code = error.code if isinstance(error, ForebayError) else type(error).__name__
-                self.say(f"{code}: {error}", exc_info=not expected)
+                self.say(f"{code_of(error)}: {error}", exc_info=not expected)
                 self.stopping.wait(self._delay)
                 self._delay = min(self._delay * 2, RETRY_MOST)

@@ -105,3 +105,8 @@ class QueryFailed(ForebayError):
     """SQL that cannot run. `extra` may hold `line` and `column` (from 1) and `hint`."""
 
     status = 400
+
+
+def code_of(error: Exception) -> str:
+    """An error's code; of one that is not raised on purpose, its kind."""
+    return error.code if isinstance(error, ForebayError) else type(error).__name__

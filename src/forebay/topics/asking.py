@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from forebay.clock import now_us
-from forebay.errors import ForebayError
+from forebay.errors import code_of
 from forebay.ports import Catalog
 from forebay.topics.errors import Refused
 from forebay.topics.post import Poster
@@ -79,8 +79,7 @@ class _Thread:
             try:
                 self.asker.ask(self._open)
             except Exception as error:
-                code = error.code if isinstance(error, ForebayError) else type(error).__name__
-                self.trouble = f"{code}: {error}"
+                self.trouble = f"{code_of(error)}: {error}"
                 if pause is None or isinstance(error, Refused):
                     break
                 if self.stopping.wait(pause):

@@ -25,9 +25,14 @@ OWN = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, *(300.0 for _ in range(12)))
 """For hooks, mails and services of a project: about an hour."""
 
 
+def completed(policy: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A `healthyRetryPolicy` with its missing members as SNS has them."""
+    return {**DEFAULT, **{name: value for name, value in (policy or {}).items() if value is not None}}
+
+
 def pauses(policy: Mapping[str, Any] | None) -> tuple[float, ...]:
-    """The pause before each retry, in seconds, of a `healthyRetryPolicy` (missing members as SNS has them)."""
-    given = {**DEFAULT, **{name: value for name, value in (policy or {}).items() if value is not None}}
+    """The pause before each retry, in seconds, of a `healthyRetryPolicy`."""
+    given = completed(policy)
     least, most = float(given["minDelayTarget"]), float(given["maxDelayTarget"])
     total = int(given["numRetries"])
     none, at_least = int(given["numNoDelayRetries"]), int(given["numMinDelayRetries"])
@@ -57,6 +62,5 @@ def chosen(policy: Mapping[str, Any] | None, topic: Mapping[str, Any] | None) ->
     of_topic = (topic or {}).get("http") or {}
     own = (policy or {}).get("healthyRetryPolicy")
     if own and not of_topic.get("disableSubscriptionOverrides"):
-        return {**DEFAULT, **{name: value for name, value in own.items() if value is not None}}
-    said = of_topic.get("defaultHealthyRetryPolicy") or {}
-    return {**DEFAULT, **{name: value for name, value in said.items() if value is not None}}
+        return completed(own)
+    return completed(of_topic.get("defaultHealthyRetryPolicy"))

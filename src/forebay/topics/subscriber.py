@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from forebay.errors import ForebayError, Unavailable
+from forebay.errors import ForebayError, Unavailable, code_of
 from forebay.ports import LogReader
 from forebay.topics.errors import Refused
 from forebay.topics.message import Message, decode
@@ -131,8 +131,7 @@ class Subscriber:
             try:
                 pause = self._turn()
                 self._again = AGAIN_FIRST
-                if self.trouble is not None:
-                    self.trouble = None
+                self.trouble = None
             except Exception as error:
                 pause = self._again
                 self._again = min(self._again * 2, AGAIN_MOST)
@@ -161,11 +160,7 @@ class Subscriber:
         self._close()
 
     def _say(self, error: Exception) -> None:
-        text = (
-            f"{error.code}: {error}"
-            if isinstance(error, ForebayError)
-            else f"{type(error).__name__}: {error}"
-        )
+        text = f"{code_of(error)}: {error}"
         if text != self.trouble:
             log.warning("%s: %s", self.parts.consumer, text, exc_info=not isinstance(error, ForebayError))
         self.trouble = text
@@ -227,7 +222,7 @@ class Subscriber:
         try:
             item.put = self.parts.deliver(item.message, item.offset, item.arrival)
         except Exception as error:
-            code = error.code if isinstance(error, ForebayError) else type(error).__name__
+            code = code_of(error)
             item.reason = (code, str(error))
             item.tries += 1
             counts.failed += 1

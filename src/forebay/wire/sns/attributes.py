@@ -10,9 +10,9 @@ from typing import Any
 from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
 from forebay.project.model import Location
-from forebay.topics.patience import DEFAULT
+from forebay.topics.patience import DEFAULT, completed
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Json
+from forebay.wire.service import Json, present
 from forebay.wire.sns.base import invalid, parsed
 
 _RETRY = ("healthyRetryPolicy", "sicklyRetryPolicy")
@@ -35,7 +35,7 @@ def effective(policy: Mapping[str, Any] | None) -> Json:
     return {
         "http": {
             **http,
-            "defaultHealthyRetryPolicy": {**DEFAULT, **_said(http.get("defaultHealthyRetryPolicy"))},
+            "defaultHealthyRetryPolicy": completed(http.get("defaultHealthyRetryPolicy")),
             "disableSubscriptionOverrides": bool(http.get("disableSubscriptionOverrides")),
             "defaultRequestPolicy": http.get("defaultRequestPolicy")
             or {"headerContentType": "text/plain; charset=UTF-8"},
@@ -50,17 +50,13 @@ def effective_of(own: Mapping[str, Any] | None, topic: Mapping[str, Any] | None)
     return {
         "healthyRetryPolicy": {
             **of_topic["defaultHealthyRetryPolicy"],
-            **_said(own.get("healthyRetryPolicy")),
+            **present(own.get("healthyRetryPolicy") or {}),
         },
         "sicklyRetryPolicy": own.get("sicklyRetryPolicy"),
         "throttlePolicy": own.get("throttlePolicy"),
         "requestPolicy": own.get("requestPolicy") or of_topic["defaultRequestPolicy"],
         "guaranteed": False,
     }
-
-
-def _said(policy: Mapping[str, Any] | None) -> Json:
-    return {name: value for name, value in (policy or {}).items() if value is not None}
 
 
 def delivery_policy(text: str, *, of_topic: bool = False) -> Json | None:
@@ -96,7 +92,7 @@ def _check_retry(retry: Any) -> None:
         return
     if not isinstance(retry, dict) or set(retry) - set(DEFAULT):
         raise invalid("DeliveryPolicy: healthyRetryPolicy has unrecognized fields")
-    whole = {**DEFAULT, **_said(retry)}
+    whole = completed(retry)
     for name, value in whole.items():
         if name != "backoffFunction" and (not isinstance(value, int) or value < 0):
             raise invalid(f"DeliveryPolicy: healthyRetryPolicy.{name} must be a positive number")
