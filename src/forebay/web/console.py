@@ -49,6 +49,7 @@ from forebay.keyvalue.store import Tables
 from forebay.layout import Layout
 from forebay.project.finding import Finding
 from forebay.project.model import Project
+from forebay.query.section import NamedQuerySpec
 from forebay.streams.writer import Log
 from forebay.telemetry.prometheus import CONTENT_TYPE
 from forebay.web import follow
@@ -297,11 +298,10 @@ class Console:
         """The named queries, with their SQL."""
         root = Path(self.ctx.project.root)
         found = []
-        for name, spec in self.ctx.project.sections.get("query", {}).items():
-            sql, file = getattr(spec, "sql", None), getattr(spec, "file", None)
+        for name, spec in self.ctx.project.of(NamedQuerySpec).items():
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                sql = sql if sql is not None else (root / str(file)).read_text("utf-8").strip()
-                found.append({"name": name, "sql": sql, "description": getattr(spec, "description", None)})
+                sql = (root / spec.file).read_text("utf-8").strip() if spec.file is not None else spec.sql
+                found.append({"name": name, "sql": sql, "description": spec.description})
         return found
 
     async def _dashboards(self, _: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 from forebay.alerts.section import AlertSpec
 from forebay.catalog.section import CrawlerSpec, ViewSpec, crawled_name
 from forebay.dashboards.model import Dashboard
+from forebay.delivery.section import DeliverySpec
 from forebay.project.graph import graph_of
 from forebay.project.model import Project, Ref
 
@@ -30,12 +31,12 @@ def graph(project: Project, dashboards: Mapping[str, Dashboard]) -> dict[str, li
     """
     found = graph_of(project)
     edges: Edges = dict.fromkeys((edge.source, edge.target) for edge in found.edges)
-    for name, spec in project.sections.get("delivery", {}).items():
-        table = getattr(spec, "table", None)
-        if table:
-            edges[Ref("delivery", name), Ref("catalog", table.removeprefix(f"{project.database}."))] = None
-    for name, spec in project.sections.get("catalog", {}).items():
-        for place in spec.crawl if isinstance(spec, CrawlerSpec) else ():
+    for name, delivery in project.of(DeliverySpec).items():
+        if delivery.table:
+            table = delivery.table.removeprefix(f"{project.database}.")
+            edges[Ref("delivery", name), Ref("catalog", table)] = None
+    for name, crawler in project.of(CrawlerSpec).items():
+        for place in crawler.crawl:
             noun, _, rest = place.partition(".")
             edges[Ref(noun, rest.partition("/")[0]), Ref("catalog", name)] = None
     tables = _tables(project, {*found.nodes, *(end for edge in edges for end in edge)})
@@ -72,9 +73,8 @@ def _crawled(spec: CrawlerSpec) -> list[str]:
 
 def _readers(project: Project, dashboards: Mapping[str, Dashboard]) -> Iterator[tuple[Ref, str, str]]:
     """(who asks, its database, SQL): views, alerts and the tiles of dashboards."""
-    for name, spec in project.sections.get("catalog", {}).items():
-        if isinstance(spec, ViewSpec):
-            yield Ref("catalog", name), name.rpartition(".")[0] or project.database, _sql(project, spec)
+    for name, view in project.of(ViewSpec).items():
+        yield Ref("catalog", name), name.rpartition(".")[0] or project.database, _sql(project, view)
     for name, alert in project.of(AlertSpec).items():
         if alert.sql is not None:
             yield Ref("alerts", name), project.database, alert.sql

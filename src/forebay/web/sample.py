@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from forebay.clock import iso, now_us
+from forebay.ingest.section import RouteSpec
 from forebay.project.model import Project
 
 _WORDS = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "null": None}
@@ -25,22 +26,21 @@ def first_request(project: Project) -> dict[str, Any] | None:
     `body` is JSON that fits the route's schema as far as types, examples and formats tell; `key` says whether
     the route wants an API key.
     """
-    for spec in project.sections.get("ingest", {}).values():
-        method, _, path = str(getattr(spec, "route", "")).partition(" ")
+    for spec in project.of(RouteSpec).values():
+        method, _, path = spec.route.partition(" ")
         if method != "POST":
             continue
         body: Any = {"hello": "world"}
-        named = getattr(spec, "schema", None)
-        if named:
+        if spec.schema:
             try:
-                body = sample(json.loads((Path(project.root) / named).read_text("utf-8")))
+                body = sample(json.loads((Path(project.root) / spec.schema).read_text("utf-8")))
             except (OSError, ValueError, RecursionError):
                 continue
         return {
             "method": method,
             "path": re.sub(r"\{[^}]*\}", "1", path),
             "body": json.dumps(body, ensure_ascii=False),
-            "key": getattr(spec, "key", "none") == "required",
+            "key": spec.key == "required",
         }
     return None
 

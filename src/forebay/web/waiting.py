@@ -18,8 +18,8 @@ def awaited(project: Project, error: ForebayError) -> dict[str, Any] | None:
     if missing is None:
         return None
     database, table = missing[1], missing[2]
-    for name, crawler in project.sections.get("catalog", {}).items():
-        if not isinstance(crawler, CrawlerSpec) or (crawler.database or project.database) != database:
+    for name, crawler in project.of(CrawlerSpec).items():
+        if (crawler.database or project.database) != database:
             continue
         for place in crawler.crawl:
             if crawled_name(place.removeprefix("lake."), crawler.prefix) == table:
