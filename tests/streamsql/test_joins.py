@@ -156,9 +156,12 @@ def have_products_read(system: System, at: int, *rows: tuple[int, str, str]) -> 
 
 def test_a_table_that_is_not_there_yet_is_said_and_waited_for(shop: System) -> None:
     """The table of a crawler is known when it ran: until then the query that reads it waits, and says for what."""
-    said = until(lambda: state_of(shop, "teamed")["last_error"])
-    assert "s3://shop-lake/teams/" in said
-    assert "no table of the catalog is there yet" in said
+
+    def said() -> bool:  # not at once: it begins by waiting for the other processes
+        error = state_of(shop, "teamed")["last_error"] or ""
+        return "s3://shop-lake/teams/" in error and "no table of the catalog is there yet" in error
+
+    until(said)
     put(shop, (7, 1, 2.0, 0))
     client(shop, "s3").put_object(
         Bucket="shop-lake", Key="teams/all.csv", Body=b"user_id,team\n7,red\n8,blue\n7,green\n"
