@@ -42,7 +42,7 @@ class Groups:
         self._db = db
         self._made = made
         self._output = output
-        self._keys = [f"k{at}" for at in range(len(made.keys))]
+        self._keys = made.names
         self._held: pa.Table | None = None
         self._values: list[pa.Table | None] = [None for _ in made.distincts]
         self._shown: pa.Table | None = None
@@ -114,12 +114,10 @@ class Groups:
         seen = "__arrival // 1000"
         if self._made.plain:
             return f"SELECT *, __row AS __group, {seen} AS __seen FROM {self._made.rows}"
-        keys = "".join(f"{sql} AS {key}, " for sql, key in zip(self._made.keys, self._keys, strict=True))
-        parts = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
-        group = f" GROUP BY {', '.join(str(at + 1) for at in range(len(self._keys)))}" if self._keys else ""
+        by = ", ".join(str(at + 3) for at in range(len(self._keys)))
         return (
-            f"SELECT {keys}max({seen}) AS __seen, min(__row) AS __low{parts} FROM {self._made.rows}{group}"
-            " HAVING count(*) > 0"
+            f"SELECT max({seen}) AS __seen, min(__row) AS __low{self._made.keyed}{self._made.begun} "
+            f"FROM {self._made.rows}{f' GROUP BY {by}' if by else ''} HAVING count(*) > 0"
         )
 
     def _hold(self, new: pa.Table) -> None:
@@ -135,10 +133,9 @@ class Groups:
         before = self._shape(touched)
         self._db.register("touched", touched)
         keys = "".join(f"{key}, " for key in self._keys)
-        merged = "".join(f", {part.merge} AS {part.name}" for part in self._made.parts)
         by = f" GROUP BY {', '.join(self._keys)}" if self._keys else " HAVING count(*) > 0"
         both = "SELECT *, NULL::BIGINT AS __low FROM touched UNION ALL BY NAME SELECT *, NULL::BIGINT AS __group FROM new"
-        state = f"SELECT {keys}max(__seen) AS __seen, min(__group) AS __old, min(__low) AS __low{merged} FROM ({both}){by}"
+        state = f"SELECT {keys}max(__seen) AS __seen, min(__group) AS __old, min(__low) AS __low{self._made.merged} FROM ({both}){by}"
         number = f"{self._next} + row_number() OVER (PARTITION BY __old IS NULL ORDER BY __low) - 1"
         names = "".join(f", {part.name}" for part in self._made.parts)
         now = self._db.sql(
@@ -164,8 +161,7 @@ class Groups:
 
     def _add_values(self, index: int, distinct: Distinct) -> None:
         """The values that were not there yet."""
-        keys = "".join(f"{sql} AS {key}, " for sql, key in zip(self._made.keys, self._keys, strict=True))
-        given = f"SELECT DISTINCT {keys}{distinct.value} AS x FROM {self._made.rows} WHERE {distinct.counts}"
+        given = f"SELECT DISTINCT {distinct.value} AS x{self._made.keyed} FROM {self._made.rows} WHERE {distinct.counts}"
         same = " AND ".join(f"m.{key} IS NOT DISTINCT FROM n.{key}" for key in self._keys) or "true"
         sql = f"SELECT m.__group, n.x FROM ({given}) n JOIN merged m ON {same}"
         there = self._values[index]
@@ -191,8 +187,10 @@ class Groups:
         if self._made.plain:
             return "SELECT * FROM groups"
         keys = "".join(f", {key}" for key in self._keys)
-        ends = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
-        joined, columns = f"(SELECT __group{keys}{ends} FROM groups GROUP BY __group{keys}) b", "b.*"
+        joined, columns = (
+            f"(SELECT __group{keys}{self._made.ended} FROM groups GROUP BY __group{keys}) b",
+            "b.*",
+        )
         for index, distinct in enumerate(self._made.distincts):
             values = self._values[index]
             if values is None:  # what type they have says the first batch of them
@@ -201,12 +199,9 @@ class Groups:
                 )
                 continue
             self._db.register(f"values{index}", values)
-            shown = "".join(f", {sql} AS {name}" for name, sql in distinct.ends)
-            own = (
-                f"SELECT __group{shown} FROM values{index} SEMI JOIN groups USING (__group) GROUP BY __group"
-            )
+            own = f"SELECT __group{distinct.ended} FROM values{index} SEMI JOIN groups USING (__group) GROUP BY __group"
             joined += f" LEFT JOIN ({own}) d{index} ON b.__group = d{index}.__group"
-            columns += distinct.ended(f"d{index}")
+            columns += distinct.joined(f"d{index}")
         return f"SELECT {columns} FROM {joined}"
 
     def _rank(self, changes: Changes) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import gcd
 
 from forebay.streamsql.nodes import Type
 from forebay.streamsql.references import Reference
 from forebay.streamsql.tables import Table
+
+
+def _named(columns: Iterable[tuple[str, str]]) -> str:
+    """SQL: these columns after others; (name, value)."""
+    return "".join(f", {value} AS {name}" for name, value in columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +49,59 @@ class Distinct:
     """(name, aggregate over `x`)."""
 
     @property
+    def ended(self) -> str:
+        """SQL: columns of the aggregates."""
+        return _named(self.ends)
+
+    @property
     def counts(self) -> str:
         """SQL: whether an event has a value that counts."""
         return f"({self.value}) IS NOT NULL" + (f" AND {self.where}" if self.where else "")
 
-    def ended(self, of: str) -> str:
-        """SQL: columns of the aggregates, taken from `of`, which may have no row: of no values there are 0."""
-        return "".join(
-            f", {f'coalesce({of}.{name}, 0)' if sql.startswith('count') else f'{of}.{name}'} AS {name}"
+    def joined(self, of: str) -> str:
+        """SQL: those columns, taken from `of`, which may have no row: of no values there are 0."""
+        return _named(
+            (name, f"coalesce({of}.{name}, 0)" if sql.startswith("count") else f"{of}.{name}")
             for name, sql in self.ends
         )
 
 
+class Aggregated:
+    """What every aggregation has: keys by which its state lies, parts of that, and what comes of them."""
+
+    __slots__ = ()
+    keys: list[str]
+    parts: list[Part]
+    ends: list[tuple[str, str]]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the keys: `k0`, `k1`, ..."""
+        return [f"k{index}" for index in range(len(self.keys))]
+
+    @property
+    def keyed(self) -> str:
+        """SQL: those columns, of events."""
+        return _named(zip(self.names, self.keys, strict=True))
+
+    @property
+    def begun(self) -> str:
+        """SQL: columns of the parts, of events."""
+        return _named((part.name, part.begin) for part in self.parts)
+
+    @property
+    def merged(self) -> str:
+        """SQL: columns of the parts, of parts."""
+        return _named((part.name, part.merge) for part in self.parts)
+
+    @property
+    def ended(self) -> str:
+        """SQL: columns of what comes of the parts."""
+        return _named(self.ends)
+
+
 @dataclass(slots=True)
-class Windowed:
+class Windowed(Aggregated):
     """A windowed aggregation: `keys` are SQL over the events, `parts` the state, `ends` what comes of it."""
 
     window: Window
@@ -70,7 +115,7 @@ class Windowed:
 
 
 @dataclass(slots=True)
-class Changing:
+class Changing(Aggregated):
     """An aggregation whose rows change with every event; as in `Windowed`, without a window.
 
     `plain`: each event is a row by itself. `ranked`: which rows there are depends on all of them, and with `ordered` they

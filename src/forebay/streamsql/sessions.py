@@ -30,7 +30,7 @@ class Sessions:
         self._db = db
         self._made = made
         self._gap = made.window.size
-        self._keys = [f"k{index}" for index in range(len(made.keys))]
+        self._keys = made.names
         self._by = self._keys or ["__one"]
         self._next = 0
         self._made_tables = False
@@ -59,11 +59,10 @@ class Sessions:
         return kept, late
 
     def _place(self) -> None:
-        keys = "".join(f", {sql} AS {name}" for sql, name in zip(self._made.keys, self._keys, strict=True))
         one = "" if self._keys else ", 0 AS __one"
         order = "ORDER BY __row" if self._made.multiplied else ""
         self._db.execute(
-            f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, row_number() OVER ({order}) AS __n{keys}{one}, "
+            f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, row_number() OVER ({order}) AS __n{self._made.keyed}{one}, "
             f"__ts <= __before + 1 AS __behind FROM {self._made.rows}"
         )
 
@@ -71,10 +70,9 @@ class Sessions:
         """The empty tables, once `placed` says of which types they are."""
         if self._made_tables:
             return
-        parts = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
         self._db.execute(
             f"CREATE OR REPLACE TEMP TABLE open0 AS SELECT 0::BIGINT AS sid, __ts AS __start, __ts AS __end, __row AS __low"
-            f"{self._named()}{parts} FROM placed WHERE false GROUP BY ALL"
+            f"{self._named()}{self._made.begun} FROM placed WHERE false GROUP BY ALL"
         )
         for index, distinct in enumerate(self._made.distincts, 1):
             self._db.execute(
@@ -132,15 +130,13 @@ ORDER BY kid, __n NULLS FIRST, sid"""
             f"JOIN instances i ON a.g = i.g AND {self._same('a', 'i')}"
         )
         (self._next,) = self._count("SELECT max(nid) FROM instances")
-        begin = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
         parts = "".join(f", o.{part.name}" for part in self._made.parts)
-        merge = "".join(f", {part.merge} AS {part.name}" for part in self._made.parts)
         rows = "(SELECT p.*, m.nid FROM placed p JOIN numbered m ON p.__n = m.__n)"
         pieces = (
-            f"SELECT nid, min(__row) AS __low{begin} FROM {rows} GROUP BY nid UNION ALL BY NAME "
+            f"SELECT nid, min(__row) AS __low{self._made.begun} FROM {rows} GROUP BY nid UNION ALL BY NAME "
             f"SELECT m.nid, o.__low{parts} FROM open0 o JOIN numbered m ON o.sid = m.sid"
         )
-        merged = f"SELECT nid, min(__low) AS __low{merge} FROM ({pieces}) GROUP BY nid"
+        merged = f"SELECT nid, min(__low) AS __low{self._made.merged} FROM ({pieces}) GROUP BY nid"
         values = "".join(f", m.{part.name}" for part in self._made.parts)
         kept = "SELECT o.* FROM open0 o ANTI JOIN touched t ON o.sid = t.sid"
         named = self._named("i")
@@ -191,16 +187,14 @@ ORDER BY kid, __n NULLS FIRST, sid"""
 
     def _closed(self, mark: int) -> str:
         keys = self._named() if self._keys else ""
-        ends = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
         joined = (
-            f"(SELECT sid, __start AS wstart, __end AS wend{keys}{ends} FROM open0 "
+            f"(SELECT sid, __start AS wstart, __end AS wend{keys}{self._made.ended} FROM open0 "
             f"WHERE __end - 1 <= {mark} GROUP BY sid, __start, __end{keys}) b"
         )
         columns = "b.* EXCLUDE (sid)"
         for index, distinct in enumerate(self._made.distincts, 1):
-            values = "".join(f", {end} AS {name}" for name, end in distinct.ends)
-            joined += f" LEFT JOIN (SELECT sid{values} FROM open{index} GROUP BY sid) d{index} ON b.sid = d{index}.sid"
-            columns += distinct.ended(f"d{index}")
+            joined += f" LEFT JOIN (SELECT sid{distinct.ended} FROM open{index} GROUP BY sid) d{index} ON b.sid = d{index}.sid"
+            columns += distinct.joined(f"d{index}")
         order = ", ".join(["b.wend", *(f"b.{key}" for key in self._keys)])
         return f"SELECT {columns} FROM {joined} ORDER BY {order}"
 

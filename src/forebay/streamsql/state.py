@@ -70,7 +70,7 @@ class Windows:
     def __init__(self, db: duckdb.DuckDBPyConnection, made: Windowed) -> None:
         self._db = db
         self._made = made
-        self._keys = [f"k{index}" for index in range(len(made.keys))]
+        self._keys = made.names
         self._pieces: list[list[Piece]] = [[] for _ in range(1 + len(made.distincts))]
         self._dense = [0 for _ in self._pieces]
         self._open: dict[tuple[int, int], int] = {}
@@ -164,9 +164,8 @@ class Windows:
     def _place(self, *, plain: bool = False) -> None:
         """Have `placed`: the events with slice and keys, and unless `plain` with the windows that they are in time for."""
         window = self._made.window
-        keys = "".join(f", {sql} AS {name}" for sql, name in zip(self._made.keys, self._keys, strict=True))
         slice_ = f"(__ts - __ts % {window.slice})" if plain else floor("__ts", window.slice)
-        placed = f"SELECT *, {slice_} AS __slice{keys} FROM {self._made.rows}"
+        placed = f"SELECT *, {slice_} AS __slice{self._made.keyed} FROM {self._made.rows}"
         last = last_end(window, "__slice")
         # A HOP that slides further than it is wide leaves times that are in no window: nothing is late there.
         if window.kind == "HOP" and window.step > window.size:
@@ -177,8 +176,7 @@ class Windows:
         self._db.execute(f"CREATE OR REPLACE TEMP VIEW placed AS {placed}")
 
     def _begin(self, *, plain: bool = False) -> str:
-        parts = "".join(f", {part.begin} AS {part.name}" for part in self._made.parts)
-        counted = f"{self._named()}{parts}, count(*) AS __n"
+        counted = f"{self._named()}{self._made.begun}, count(*) AS __n"
         if plain:
             first = earliest(self._made.window, "__slice")
             return f"SELECT {first} AS __first, * FROM (SELECT __slice{counted} FROM placed GROUP BY ALL)"
@@ -250,18 +248,16 @@ class Windows:
     def _rows(self, start: int | str, end: int | str, ends: str = " WHERE") -> str:
         """The rows of a window, or of all that are joined."""
         edges = f"{start}::BIGINT AS wstart, {end}::BIGINT AS wend"
-        keys = "".join(f", {key}" for key in self._keys)
+        keys = self._named()
         by = f"{'wstart, wend, ' if isinstance(start, str) else ''}{', '.join(self._keys)}".removesuffix(", ")
         group = f" GROUP BY {by}" if by else ""
         within = f"{ends} {self._within(start, end)}{group}"
-        values = "".join(f", {sql} AS {name}" for name, sql in self._made.ends)
-        joined, columns = f"(SELECT {edges}{keys}{values} FROM s0{within}) b", "b.*"
+        joined, columns = f"(SELECT {edges}{keys}{self._made.ended} FROM s0{within}) b", "b.*"
         for index, distinct in enumerate(self._made.distincts, 1):
-            values = "".join(f", {value} AS {name}" for name, value in distinct.ends)
-            own = f"SELECT {end}::BIGINT AS wend{keys}{values} FROM s{index}{within}"
+            own = f"SELECT {end}::BIGINT AS wend{keys}{distinct.ended} FROM s{index}{within}"
             same = "".join(f" AND b.{key} IS NOT DISTINCT FROM d{index}.{key}" for key in self._keys)
             joined += f" LEFT JOIN ({own}) d{index} ON b.wend = d{index}.wend{same}"
-            columns += distinct.ended(f"d{index}")
+            columns += distinct.joined(f"d{index}")
         return f"SELECT {columns} FROM {joined}"
 
     def _within(self, start: int | str, end: int | str) -> str:
@@ -305,8 +301,7 @@ class Windows:
 
     def _compact(self, index: int) -> None:
         pieces = self._pieces[index]
-        merged = "".join(f", {part.merge} AS {part.name}" for part in self._made.parts)
-        rest = ", x" if index else merged
+        rest = ", x" if index else self._made.merged
         self._db.register("pieces", pa.concat_tables([each.rows for each in pieces]))
         keep = f"{last_end(self._made.window, '__slice')} > {max(self._fired, NEVER) + 1}"
         sql = f"SELECT __first, __slice{self._named()}{rest} FROM pieces WHERE {keep} GROUP BY ALL"
