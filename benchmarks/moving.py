@@ -12,9 +12,8 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from playwright.sync_api import sync_playwright
+from tests.browser import browsing
 from tests.examples.moving import FIRST, Seen, once
-from tests.web.test_browser_console import FLAGS
 
 from benchmarks.disk import folder
 from benchmarks.table import say
@@ -25,15 +24,13 @@ BAR = 10.0
 
 def measured(name: str, runs: int, *, steps: bool = False) -> list[Seen]:
     """Some runs, each of a system that is new."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with browsing() as browser:
         found = []
         for _ in range(runs):
             with folder() as here:
                 found.append(once(browser, name, here, whole=12.0 if steps else 0.0))
             if steps:
                 print("\n".join(found[-1].steps))
-        browser.close()
     return found
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 
 from forebay.errors import QueryFailed
 from forebay.simulate.fields import Context
 from forebay.simulate.template import compiled
+from tests.browser import browsing
 from tests.harness import System, forebay, request
-from tests.web.test_browser_console import FLAGS
 from tests.wire.sdk import client
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gaming"
@@ -195,9 +195,7 @@ def test_nothing_is_lost_when_everything_is_killed(played: System) -> None:
 
 
 def test_the_page_moves_while_somebody_looks(played: System) -> None:
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE)
-        browser: Browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with browsing(PATIENCE) as browser:
         for width in (1400, 400):
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.goto(f"{played.console}/dashboards/arena")
@@ -209,8 +207,6 @@ def test_the_page_moves_while_somebody_looks(played: System) -> None:
             expect(page.locator(".problem")).to_have_count(0)
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
             page.close()
-        browser.close()
-        expect.set_options(timeout=5_000)
 
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.browser import browsing
 from tests.examples.moving import FIRST, once
-from tests.web.test_browser_console import FLAGS
 
 PATIENCE = 30.0
 """Seconds, on a machine that does much else; `benchmarks/moving.py` measures it on one that does not."""
@@ -16,9 +15,7 @@ PATIENCE = 30.0
 
 @pytest.mark.parametrize("name", list(FIRST))
 def test_a_dashboard_moves_soon_after_the_start(name: str, tmp_path: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with browsing() as browser:
         seen = once(browser, name, tmp_path, patience=PATIENCE)
-        browser.close()
     assert seen.shown is not None
     assert seen.moved is not None

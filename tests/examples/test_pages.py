@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import browsing
 from tests.harness import System
-from tests.web.test_browser_console import FLAGS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 WIDTHS = (1400, 400)
@@ -20,12 +20,8 @@ PATIENCE = 30_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE)
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with browsing(PATIENCE) as browser:
         yield browser
-        browser.close()
-        expect.set_options(timeout=5_000)
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from forebay.delivery.section import DeliverySpec
 from forebay.ingest.section import RouteSpec
 from forebay.project.model import Location, Ref, Spec
+from tests.browser import browsing
 from tests.web.evening import EVENING, Talk
 from tests.web.fake_system import FakeQuery, Site, project, served
 from tests.web.port import Make, Ports
@@ -43,6 +45,21 @@ def talk(site: Site) -> Iterator[Talk]:
     """A browser that is connected."""
     with connect(site.url.replace("http", "ws") + "/api/live", origin=Origin(site.url)) as socket:
         yield Talk(socket)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser of a module's tests."""
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page of its own."""
+    page = chromium.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.alerts.shop import make
+from tests.browser import browsing
 from tests.harness import System, request
-from tests.web.test_browser_console import FLAGS
 
 BOARD = """\
 title: Watch
@@ -35,12 +35,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE)
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with browsing(PATIENCE) as browser:
         yield browser
-        browser.close()
-        expect.set_options(timeout=5_000)
 
 
 def opened(chromium: Browser, shop: System, width: int) -> Page:

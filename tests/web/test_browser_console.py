@@ -9,19 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import QueryFailed
 from forebay.ingest.section import RouteSpec
 from forebay.project.model import Location, Ref, Spec
-from forebay.web.static_files import STATIC
 from tests.web.fake_system import STATUS, FakeQuery, Site, project, served
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 EVENING = """\
 title: Evening
@@ -46,15 +40,6 @@ tiles:
   - {kind: text, text: "**Bold** <script>alert(1)</script> and [a link](/query)"}
 """
 CHARTS = ("by-menu", "over-time", "stack", "share", "pie", "donut", "heat")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    assert (STATIC / "index.html").exists(), "the front end is not built: run `make install`"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 def fill(query: FakeQuery) -> None:

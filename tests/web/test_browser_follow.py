@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from forebay.errors import UsageError
 from tests.harness import System, request, until
-from tests.web.test_browser_console import FLAGS
 from tests.wire.sdk import serving, speaking
 
 PROJECT = """\
@@ -39,14 +38,6 @@ def put(kinesis: Any, *rows: tuple[int, float, int]) -> None:
     ]
     records = [{"Data": json.dumps(each).encode(), "PartitionKey": "1"} for each in data]
     kinesis.put_records(StreamName="activity", Records=records)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.harness import System, request
-from tests.web.test_browser_console import FLAGS
 from tests.wire.sdk import serving, speaking
 
 PROJECT = """\
@@ -52,14 +50,6 @@ def test_the_api_lists_tables_and_the_first_items_of_one(filled: System) -> None
     assert (len(found["rows"]), found["more"]) == (50, True)
     answer = request(filled.console + "/api/keyvalue/nope")
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (404, "NoSuchTable")
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield browser.new_page()
-        browser.close()
 
 
 def test_a_person_sees_the_tables_and_what_is_in_one(filled: System, dynamodb: Any, page: Page) -> None:

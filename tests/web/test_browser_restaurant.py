@@ -7,15 +7,13 @@ import re
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.conftest import Running
 from tests.harness import System, request
-from tests.web.test_browser_console import FLAGS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "restaurant"
 CLICK = {
@@ -25,14 +23,6 @@ CLICK = {
     "created_at": "2022-09-11 23:00:00",
 }
 LOOPBACK = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

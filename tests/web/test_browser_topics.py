@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.harness import System
-from tests.web.test_browser_console import FLAGS
 from tests.wire.sdk import serving, speaking
 from tests.wire.sns import Endpoint, endpoint
 
@@ -23,14 +20,6 @@ topics:
 
 system = serving(PROJECT)
 sns = speaking("sns")
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield browser.new_page()
-        browser.close()
 
 
 def test_a_person_sees_who_is_told_and_sends_a_test(
