@@ -193,7 +193,8 @@ class Committer:
     def clear(self) -> None:
         """Forget all events, shards, keys and subscriptions; offsets go on from where they are."""
         while self.transaction(self._clear_some):
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            with contextlib.suppress(apsw.BusyError):  # one is under way
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self.transaction(self._clear_rest)
         self._keeper.load()
         self.transaction(lambda: self._keeper.declare(()))

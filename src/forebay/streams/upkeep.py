@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import apsw
 
 from forebay.errors import ForebayError
+from forebay.streams.aside import Aside
 from forebay.streams.commit import Committer
 from forebay.streams.dedup import Deduplicator
 from forebay.streams.keep import Keeper
@@ -17,11 +19,13 @@ logger = logging.getLogger("forebay.streams")
 
 # A checkpoint copies the WAL into the database, and the WAL begins anew in place. A WAL that need not grow
 # takes half as long to sync, so it is kept short; but large batches fill it fast, and checkpoints of
-# more at once cost less.
+# more at once cost less. A long WAL is copied beside the commits, as is what they wrote meanwhile if it is
+# much; the rest is copied between two of them.
 IDLE_BYTES = 512 << 10
 SHORT_BYTES = 4 << 20
 LONG_BYTES = 16 << 20
 LONG_SECONDS = 0.25
+PASSES = 3
 EVERY = 1.0
 # While there is much to remove it goes a little at a time, so that commits go on between.
 SOON = 0.02
@@ -30,7 +34,11 @@ SOON = 0.02
 class Upkeep:
     """`at` is when it is due (monotonic seconds)."""
 
-    def __init__(self, db: apsw.Connection, committer: Committer, keeper: Keeper, keys: Deduplicator) -> None:
+    def __init__(
+        self, path: Path, db: apsw.Connection, committer: Committer, keeper: Keeper, keys: Deduplicator
+    ) -> None:
+        self._aside = Aside(path)
+        self._passes = self._copied = 0
         self._db = db
         self._committer = committer
         self._keeper = keeper
@@ -42,6 +50,8 @@ class Upkeep:
     @property
     def wal_is_long(self) -> bool:
         """Whether a checkpoint should not wait any longer."""
+        if self._aside.begun:
+            return self._aside.done
         written = self._committer.written
         return written > LONG_BYTES or (
             written > SHORT_BYTES and time.monotonic() - self._checkpointed > LONG_SECONDS
@@ -55,7 +65,7 @@ class Upkeep:
             return
         try:
             if self.wal_is_long:
-                self._checkpoint()
+                self._shorten()
             more = False
             if time.monotonic() >= self.at:
                 more = self._slice(now, retention)
@@ -78,10 +88,26 @@ class Upkeep:
 
     def last(self) -> None:
         """Write what is only in memory, before the log is closed."""
+        self._aside.close()
         if self._keeper.moved:
             self._committer.transaction(self._keeper.flush_positions)
 
+    def _shorten(self) -> None:
+        """Do a checkpoint's next pass: beside the commits, or what is left of it now."""
+        if self._aside.begun:
+            self._aside.end()
+            self._committer.written -= self._copied
+        else:
+            self._passes = 0
+        if self._passes < PASSES and self._committer.written > SHORT_BYTES:
+            self._passes += 1
+            self._copied = self._committer.written
+            self._aside.start()
+        else:
+            self._checkpoint()
+
     def _checkpoint(self) -> None:
+        self._aside.end()  # as two at once are refused
         self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._committer.written = 0
         self._checkpointed = time.monotonic()

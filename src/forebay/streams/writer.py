@@ -94,7 +94,7 @@ class Log:
                 self._keys = Deduplicator(self._db)
                 self._sources = Sources(self._db)
                 self._committer = Committer(self._db, self._keeper, self._keys, clock, self._sources)
-                self._upkeep = Upkeep(self._db, self._committer, self._keeper, self._keys)
+                self._upkeep = Upkeep(path, self._db, self._committer, self._keeper, self._keys)
                 self._committer.conform(shards, retention)
             except apsw.Error as error:
                 self._db.close()
@@ -279,7 +279,8 @@ class Log:
                     retry_after=1,
                 )
             self._submitted += submission.size
-            self._inbox.put(submission, submission.loop)
+            # What the thread will commit it begins with now, while the loop's turn goes on.
+            self._inbox.put(submission, submission.loop if self.pending <= LITTLE else None)
 
     def between(self, action: Callable[[Committer], T]) -> T:
         """Run `action` in the writer's thread, between two commits, and wait for it; what it raises is raised."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -53,6 +54,10 @@ SAVE_EVERY = 1.0
 APPLY = 20.0  # seconds that a change over the wire waits for a flow that is starting
 PATIENCE = 5.0  # seconds that what is asked over the wire waits for the flow or the query process
 
+SWITCH = 0.001
+"""Seconds until a thread gives Python's lock to another that waits for it, such as a log's writer: while that waits, so
+does the disk."""
+
 
 async def main(
     layout: Layout, options: Options, fds: Mapping[str, int], wire: Callable[[Guard, System], Any]
@@ -62,6 +67,7 @@ async def main(
     `fds` has the listening sockets by door, and `ready`, to which a byte is written once they serve.
     `wire` makes the RSGI application of the AWS port.
     """
+    sys.setswitchinterval(SWITCH)
     loop = asyncio.get_running_loop()
     loud(loop)
     stop = asyncio.Event()
