@@ -13,8 +13,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, repeat
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from forebay.clock import now_us
 from forebay.streams import sequence
@@ -31,18 +34,27 @@ LARGEST_CALL_OF_LARGE = 10 * MIB
 """Of a stream whose records may pass 1 MiB."""
 RETRIED = 900.0
 _SPACE = 1 << 128
+_POWERS = [10**digits for digits in (28, 29, 30, 31, 32, 57)]
 
 Places = Sequence[tuple[int, int, Sequence[int]]]
 
 
-class _Entry(msgspec.Struct, gc=False):
+class _Entry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     Data: bytes
-    PartitionKey: str
+    PartitionKey: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class _Hashed(msgspec.Struct, gc=False):
+    Data: bytes
+    PartitionKey: Annotated[str, Meta(min_length=1, max_length=256)]
     ExplicitHashKey: str | None = None
 
 
-class _Records(msgspec.Struct, gc=False):
-    Records: list[_Entry]
+E = TypeVar("E", _Entry, _Hashed)
+
+
+class _Records(msgspec.Struct, Generic[E], gc=False):
+    Records: Annotated[list[E], Meta(min_length=1, max_length=MOST)]
     StreamName: str | None = None
     StreamARN: str | None = None
 
@@ -56,7 +68,8 @@ class _Record(msgspec.Struct, gc=False):
     SequenceNumberForOrdering: str | None = None
 
 
-_records = msgspec.json.Decoder(_Records)
+_records = msgspec.json.Decoder(_Records[_Entry])
+_hashed = msgspec.json.Decoder(_Records[_Hashed])
 _record = msgspec.json.Decoder(_Record)
 _kept = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, list[int] | None]], list[int]])
 
@@ -110,27 +123,34 @@ async def _put(
     return Placed(receipt.arrival, receipt.places, refused)
 
 
-def _numbers(shard: Shard, offset: int, arrival: int, count: int) -> Iterator[str]:
-    """The sequence numbers of `count` records from `offset` on."""
+def _numbers(shard: Shard, offset: int, arrival: int, count: int) -> tuple[str, Iterator[str]]:
+    """What the sequence numbers of `count` records from `offset` on begin with, and how each goes on.
+
+    A number of 56 digits takes longer to write than its record to keep, and most of them are the same.
+    """
     first = sequence.number(shard, offset, arrival)
-    return map(str, range(first, first + sequence.STEP * count, sequence.STEP))
+    last = first + sequence.STEP * (count - 1)
+    for power in _POWERS:
+        if first // power == last // power and first % power >= power // 10:  # which has no zeros to lose
+            break
+    same, rest = divmod(first, power)
+    return str(same or ""), map(str, accumulate(repeat(sequence.STEP, count - 1), initial=rest))
 
 
 def _rendered(found: Stream, placed: Placed, count: int) -> bytes:
     """The body of PutRecords' answer."""
     shards = found.log.map
     extra = ',"EncryptionType":"KMS"' if found.encrypted else ""
-    head = '{"SequenceNumber":"'
     parts = [""] * count
     for shard, offset, indexes in placed.places:
-        numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
-        tail = f'","ShardId":"{shard_id(shard)}"{extra}}}'
+        same, numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
+        head, tail = f'{{"SequenceNumber":"{same}', f'","ShardId":"{shard_id(shard)}"{extra}}}'
         if len(indexes) == count:
-            parts = [f"{tail},{head}".join(numbers) + tail]
+            parts = [head + f"{tail},{head}".join(numbers) + tail]
             break
         for index, number in zip(indexes, numbers, strict=True):
-            parts[index] = number + tail
-    return f'{{"FailedRecordCount":0,"Records":[{head}{f",{head}".join(parts)}]}}'.encode()
+            parts[index] = f"{head}{number}{tail}"
+    return f'{{"FailedRecordCount":0,"Records":[{",".join(parts)}]}}'.encode()
 
 
 def _answer(asked: Asked, body: bytes) -> Response:
@@ -149,36 +169,46 @@ def _is_json(asked: Asked) -> bool:
     return asked.protocol == "json"
 
 
+def _decoded(body: bytes) -> tuple[_Records[Any], dict[int, bytes]] | None:
+    """PutRecords' body, with the hash keys that its records say; None if something is wrong with it."""
+    try:
+        return _records.decode(body), {}
+    except msgspec.ValidationError:  # as where a record says its hash key
+        pass
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    hashes = {}
+    try:
+        given = _hashed.decode(body)
+        for index, entry in enumerate(given.Records):
+            if entry.ExplicitHashKey is not None:
+                hashes[index] = _explicit(entry.ExplicitHashKey)
+    except (msgspec.MsgspecError, UnicodeDecodeError, AwsError):
+        return None
+    return given, hashes
+
+
 @SERVICE.fast_path("PutRecords")
 async def quick_records(asked: Asked) -> Response | None:
     """PutRecords, if nothing at all is wrong with it."""
     if not _is_json(asked):
         return None
-    try:
-        given = _records.decode(asked.request.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    decoded = _decoded(asked.request.body)
+    if decoded is None:
         return None
+    given, hashes = decoded
     found = _plainly(asked, given.StreamName, given.StreamARN)
-    entries = given.Records
-    if found is None or not 0 < len(entries) <= MOST:
+    if found is None:
         return None
-    records = [entry.Data for entry in entries]
-    texts = [entry.PartitionKey for entry in entries]
-    keys = [*map(str.encode, texts)]
-    lengths = [*map(len, texts)]
-    if min(lengths) < 1 or max(lengths) > 256:
-        return None
-    sizes = [*map(len, records)]
-    size = sum(sizes) + sum(map(len, keys))
-    # Whatever the keys, a record is then within the least limit.
-    if size > LARGEST_CALL or max(sizes) > found.max_record - 1024:
-        return None
-    hashes: dict[int, bytes] = {}
-    for index, text in enumerate([entry.ExplicitHashKey for entry in entries]):
-        if text is not None:
-            if (hashed := _hash_key(text)) is None:
-                return None
-            hashes[index] = hashed
+    records = [entry.Data for entry in given.Records]
+    keys = [entry.PartitionKey.encode() for entry in given.Records]
+    # Records and their keys take more room in the body than by themselves: of a little one none is too large.
+    size = len(asked.request.body)
+    if size > found.max_record:
+        sizes = [len(data) + len(key) for data, key in zip(records, keys, strict=True)]
+        size = sum(sizes)
+        if size > LARGEST_CALL or max(sizes) > found.max_record:
+            return None
     placed = await _put(asked, found, records, keys, size=size, hashes=hashes)
     return _answer(asked, _rendered(found, placed, len(records)))
 
@@ -226,10 +256,7 @@ def _too_large(found: Stream, path: str) -> AwsError:
     )
 
 
-def _explicit(record: Json) -> bytes | None:
-    text = record.get("ExplicitHashKey")
-    if text is None:
-        return None
+def _explicit(text: str) -> bytes:
     hashed = _hash_key(text)
     if hashed is None:
         raise invalid(
@@ -246,9 +273,8 @@ async def put_record(asked: Asked, given: Json) -> Json:
     key, data = given["PartitionKey"].encode(), given["Data"]
     if len(data) + len(key) > found.max_record:
         raise _too_large(found, "data")
-    hashed = _explicit(given)
+    hashes = {0: _explicit(given["ExplicitHashKey"])} if "ExplicitHashKey" in given else {}
     _check_ordering(asked, found, given.get("SequenceNumberForOrdering"))
-    hashes = {} if hashed is None else {0: hashed}
     size = len(data) + len(key)
     if found.spec.throttled and (shard := throttle.admit(found, [key], [size], hashes)[0]) >= 0:
         raise throttle.exceeded(asked, found.name, shard)
@@ -288,11 +314,11 @@ async def put_records(asked: Asked, given: Json) -> Json:
     for at, size in enumerate(sizes, 1):
         if size > found.max_record:
             raise _too_large(found, f"records.{at}.member.data")
-    hashes = {}
-    for index, entry in enumerate(entries):
-        hashed = _explicit(entry)
-        if hashed is not None:
-            hashes[index] = hashed
+    hashes = {
+        index: _explicit(entry["ExplicitHashKey"])
+        for index, entry in enumerate(entries)
+        if "ExplicitHashKey" in entry
+    }
     if not found.spec.throttled:
         placed = await _put(asked, found, records, keys, size=sum(sizes), hashes=hashes)
         answered = _answered(found, placed, len(records))
@@ -323,9 +349,9 @@ def _answered(found: Stream, placed: Placed, count: int) -> list[Json]:
     answered: list[Json] = [{}] * count
     shards = found.log.map
     for shard, offset, indexes in placed.places:
-        numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
+        same, numbers = _numbers(shards.shard(shard), offset, placed.arrival, len(indexes))
         for index, number in zip(indexes, numbers, strict=True):
-            answered[index] = {"SequenceNumber": number, "ShardId": shard_id(shard)}
+            answered[index] = {"SequenceNumber": same + number, "ShardId": shard_id(shard)}
             if found.encrypted:
                 answered[index]["EncryptionType"] = "KMS"
     return answered
