@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -19,12 +20,13 @@ from forebay.wire.service import Asked, Json
 
 MAX_RECORD = 1_024_000
 MAX_CALL = 4 << 20
+MOST = 500
 WITHIN = 15 * 60.0
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")]
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     Data: bytes
 
 
@@ -35,35 +37,48 @@ class _Put(msgspec.Struct):
 
 class _Batch(msgspec.Struct):
     DeliveryStreamName: Name
-    Records: Annotated[list[_Record], msgspec.Meta(min_length=1, max_length=500)]
+    Records: Annotated[list[_Record], msgspec.Meta(min_length=1, max_length=MOST)]
 
 
 _put = msgspec.json.Decoder(_Put)
 _batch = msgspec.json.Decoder(_Batch)
 
 
-def _ids(n: int) -> list[str]:
-    """Record ids: opaque, unguessable and unique."""
-    seed = secrets.token_urlsafe(96)
-    return [f"{seed}{at:06d}" for at in range(n)]
+Render = Callable[[str, int], bytes]
+"""An answer's body, of what its record ids begin with and how many records there are."""
+
+_ENDS = [f"{at:06d}" for at in range(MOST)]
 
 
-async def _keep(asked: Asked, name: str, records: list[bytes], body: bytes) -> Response:
+def _put_body(seed: str, _: int) -> bytes:
+    return f'{{"RecordId":"{seed}{_ENDS[0]}","Encrypted":false}}'.encode()
+
+
+def _batch_body(seed: str, n: int) -> bytes:
+    head = f'{{"RecordId":"{seed}'
+    ids = head + f'"}},{head}'.join(_ENDS[:n])
+    return f'{{"FailedPutCount":0,"Encrypted":false,"RequestResponses":[{ids}"}}]}}'.encode()
+
+
+async def _keep(asked: Asked, name: str, records: list[bytes], body: Render) -> Response:
     spec = delivery(asked, name)
     if reads(spec) is not None:
         raise invalid("This operation is not permitted on KinesisStreamAsSource delivery stream type.")
     log = asked.system.logs.get(f"delivery.{name}")
     if log is None:
         raise AwsError("ServiceUnavailableException", "Slow down.", http=503)
+    seed = secrets.token_urlsafe(96)  # record ids are opaque, unguessable and unique
     once = None
     invocation = asked.request.headers.get("amz-sdk-invocation-id")
     if invocation:
         digest = hashlib.sha256(asked.request.body).digest()
         scope = f"{asked.principal}\0delivery.{name}\0{asked.operation}"
-        once = Once(scope, invocation + digest.hex(), digest, lambda kept, known: body, WITHIN)
+        once = Once(scope, invocation + digest.hex(), digest, lambda *_: seed.encode(), WITHIN)
     receipt = await log.append(records, once=once)
+    if receipt.answer is not None:
+        seed = receipt.answer.decode()
     headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": asked.request.request_id}
-    return Response(200, headers, receipt.answer or body)
+    return Response(200, headers, body(seed, len(records)))
 
 
 def _checked(records: list[bytes]) -> list[bytes]:
@@ -81,15 +96,6 @@ def _checked(records: list[bytes]) -> list[bytes]:
     return records
 
 
-def _put_body(n: int) -> bytes:
-    return msgspec.json.encode({"RecordId": _ids(n)[0], "Encrypted": False})
-
-
-def _batch_body(n: int) -> bytes:
-    responses = [{"RecordId": id} for id in _ids(n)]
-    return msgspec.json.encode({"FailedPutCount": 0, "Encrypted": False, "RequestResponses": responses})
-
-
 @SERVICE.fast_path("PutRecord")
 async def put_record_fast(asked: Asked) -> Response | None:
     """The usual case, without the model."""
@@ -97,7 +103,7 @@ async def put_record_fast(asked: Asked) -> Response | None:
         given = _put.decode(asked.request.body)
     except msgspec.MsgspecError:
         return None
-    return await _keep(asked, given.DeliveryStreamName, _checked([given.Record.Data]), _put_body(1))
+    return await _keep(asked, given.DeliveryStreamName, _checked([given.Record.Data]), _put_body)
 
 
 @SERVICE.fast_path("PutRecordBatch")
@@ -107,19 +113,21 @@ async def put_record_batch_fast(asked: Asked) -> Response | None:
         given = _batch.decode(asked.request.body)
     except msgspec.MsgspecError:
         return None
-    records = _checked([record.Data for record in given.Records])
-    return await _keep(asked, given.DeliveryStreamName, records, _batch_body(len(records)))
+    records = [record.Data for record in given.Records]
+    if len(asked.request.body) > MAX_RECORD:  # or none of them can be too large
+        _checked(records)
+    return await _keep(asked, given.DeliveryStreamName, records, _batch_body)
 
 
 @SERVICE.operation("PutRecord")
 async def put_record(asked: Asked, given: Json) -> Json | Response:
     """Put one record."""
     records = _checked([given["Record"]["Data"]])
-    return await _keep(asked, given["DeliveryStreamName"], records, _put_body(1))
+    return await _keep(asked, given["DeliveryStreamName"], records, _put_body)
 
 
 @SERVICE.operation("PutRecordBatch")
 async def put_record_batch(asked: Asked, given: Json) -> Json | Response:
     """Put up to 500 records; all of them are kept, or none."""
     records = _checked([record["Data"] for record in given["Records"]])
-    return await _keep(asked, given["DeliveryStreamName"], records, _batch_body(len(records)))
+    return await _keep(asked, given["DeliveryStreamName"], records, _batch_body)
