@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from forebay.db import disk_full
@@ -26,7 +27,10 @@ def default_reserve() -> int:
 
 
 class Disk:
-    """Free space where `path` lies, asked ten times a second, or sooner if what was written may have used it."""
+    """Free space where `path` lies, asked ten times a second, or sooner if what was written may have used it.
+
+    `owed` tells how many bytes of the WAL are still to be copied into the database.
+    """
 
     def __init__(self, path: Path, reserve: int | None = None) -> None:
         self._path = path
@@ -34,6 +38,7 @@ class Disk:
         self._asked = -1.0
         self._refusal: Unavailable | None = None
         self._room = 0
+        self.owed: Callable[[], int] = int
 
     def refusal(self, size: int = 0) -> Unavailable | None:
         """Why nothing may be written now, or None; `size` bytes are about to be."""
@@ -43,7 +48,7 @@ class Disk:
             self._asked = now
             stat = os.statvfs(self._path.parent)
             free = stat.f_bavail * stat.f_frsize
-            self._room = free - self.reserve - _COST * size
+            self._room = free - self.owed() - self.reserve - _COST * size
             self._refusal = disk_full(self._path, free=free, reserve=self.reserve) if self._room < 0 else None
         return self._refusal
 

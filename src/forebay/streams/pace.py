@@ -6,6 +6,12 @@ import time
 
 GATHER = 0.005
 """Seconds that a loop may wait for what its next turns bring."""
+LITTLE = 64 << 10
+"""Bytes that an event loop may commit, as it does nothing else meanwhile."""
+ALONE = 256 << 10
+"""The same where all of late was of one caller at a time, for whom alone the loop then works."""
+LONELY = 4
+"""Commits of one caller each that are all of late."""
 
 
 class Pace:
@@ -15,6 +21,7 @@ class Pace:
         self._quick = quick
         self._took = self._until = 0.0
         self._gathered = 0
+        self._alone = 0
 
     @property
     def slow(self) -> bool:
@@ -32,6 +39,15 @@ class Pace:
         self._gathered = 0
         return False
 
-    def took(self, seconds: float) -> None:
-        """A small commit took so long: one slow one is enough to leave them to the thread for a while."""
-        self._took += (seconds - self._took) * (0.5 if seconds > self._took else 0.1)
+    def most(self, waiting: int) -> int:
+        """The bytes that the loop may commit, while so many submissions wait for it."""
+        return ALONE if self._alone >= LONELY and waiting <= 1 else LITTLE
+
+    def took(self, seconds: float, submissions: int, size: int) -> None:
+        """A commit of so many submissions and bytes took so long.
+
+        Of the small ones, a slow one is enough to leave them to the thread for a while.
+        """
+        self._alone = self._alone + 1 if submissions == 1 else 0
+        if size <= (ALONE if self._alone else LITTLE):
+            self._took += (seconds - self._took) * (0.5 if seconds > self._took else 0.1)

@@ -51,8 +51,7 @@ logger = logging.getLogger("forebay.streams")
 # A commit takes at most about this much of what is waiting, so that a row, and a reader's memory, stay small.
 GROUP_BYTES = 8 << 20
 MAX_PENDING = 64 << 20
-# A commit that an event loop may wait for: up to so many bytes, while small ones take up to so many seconds.
-LITTLE = 64 << 10
+# A small commit that an event loop may wait for takes up to so many seconds.
 QUICK = 0.005
 RETENTION = 86_400.0
 
@@ -96,6 +95,7 @@ class Log:
                 self._committer = Committer(self._db, self._keeper, self._keys, clock, self._sources)
                 self._upkeep = Upkeep(path, self._db, self._committer, self._keeper, self._keys)
                 self._committer.conform(shards, retention)
+                self.disk.owed = lambda: self._committer.written
             except apsw.Error as error:
                 self._db.close()
                 raise told(error, path) from error
@@ -272,15 +272,16 @@ class Log:
         with self._submitting:
             if self._closed:
                 raise Unavailable("LogClosed", f"{self.name} is closing", retry_after=1)
-            if self._submitted - self._settled > self.max_pending:
+            if self.pending > self.max_pending:
                 raise Unavailable(
                     "LogBusy",
-                    f"{self._submitted - self._settled:,} bytes already wait for the disk at {self.name}",
+                    f"{self.pending:,} bytes already wait for the disk at {self.name}",
                     retry_after=1,
                 )
             self._submitted += submission.size
             # What the thread will commit it begins with now, while the loop's turn goes on.
-            self._inbox.put(submission, submission.loop if self.pending <= LITTLE else None)
+            little = self.pending <= self._pace.most(len(self._inbox))
+            self._inbox.put(submission, submission.loop if little else None)
 
     def between(self, action: Callable[[Committer], T]) -> T:
         """Run `action` in the writer's thread, between two commits, and wait for it; what it raises is raised."""
@@ -346,7 +347,8 @@ class Log:
         True to be asked again: while each turn brings more, it waits a little, as one commit for all of
         them costs about what one for each turn would.
         """
-        if self._pace.slow or self.pending > LITTLE:
+        most = self._pace.most(len(self._inbox))
+        if self._pace.slow or self.pending > most:
             self._inbox.wake()
             return False
         if self._pace.gathers(len(self._inbox)):
@@ -359,7 +361,7 @@ class Log:
             group: list[Submission] = []
             size = 0
             while (item := self._inbox.next()) is not None:
-                if not isinstance(item, Submission) or item.loop is not loop or size + item.size > LITTLE:
+                if not isinstance(item, Submission) or item.loop is not loop or size + item.size > most:
                     self._inbox.put_back(item)
                     break
                 group.append(item)
@@ -380,8 +382,7 @@ class Log:
             self.bytes += size
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
-        if size <= LITTLE:
-            self._pace.took(time.perf_counter() - began)
+        self._pace.took(time.perf_counter() - began, len(group), size)
         self._settled += size
         return results
 
