@@ -29,7 +29,9 @@ class Pace:
         return self._took >= self._quick
 
     def gathers(self, waiting: int) -> bool:
-        """Whether to wait for another turn: while each brings more, and not for long."""
+        """Whether to wait for another turn: while each brings more, and not for long, nor for one who is alone."""
+        if waiting <= 1 and self._alone >= LONELY:
+            return False
         now = time.perf_counter()
         if not self._gathered:
             self._until = now + GATHER
