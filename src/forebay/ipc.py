@@ -118,6 +118,11 @@ class Server:
             await writer.drain()
 
 
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
+
+
 class AsyncClient:
     """Calls another process from an event loop; connects when needed, again after the other restarted.
 
@@ -139,17 +144,20 @@ class AsyncClient:
         """The answer of `op`. Raises what it raised, or Unavailable if the process is down or silent."""
         writer = await self._connect()
         request_id = next(self._ids)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         self._waiting[request_id] = future
+        patience = loop.call_later(timeout, _give_up, future)
         try:
             writer.write(_frame({"id": request_id, "op": op, "args": args}))
             await writer.drain()
-            answer = await asyncio.wait_for(future, timeout)
+            answer = await future
         except TimeoutError:
             raise Unavailable("Timeout", f"{self._name} did not answer {op} within {timeout:g} s") from None
         except ConnectionError:
             raise self._down() from None
         finally:
+            patience.cancel()
             self._waiting.pop(request_id, None)
         return _unpack(answer)
 

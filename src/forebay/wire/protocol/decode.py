@@ -20,7 +20,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Request
-from forebay.wire.protocol.model import placed, wire_name
+from forebay.wire.protocol.model import beside_headers, by_header, wire_name
 from forebay.wire.protocol.scalars import blob, text_value, timestamp
 from forebay.wire.protocol.uris import match_uri
 
@@ -226,7 +226,12 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
         query.setdefault(key, []).append(text)
     payload = shape.serialization.get("payload")
     body_members: dict[str, Shape] = {}
-    for name, member, location, wire in placed(shape):
+    members = by_header(shape)
+    for header, text in request.headers.items():
+        if header in members:
+            name, member = members[header]
+            result[name] = _header(member, text)
+    for name, member, location, wire in beside_headers(shape):
         match location:
             case "uri":
                 if wire in uri:
@@ -239,10 +244,6 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
                         result[name] = [text_value(member.member, text) for text in query[wire]]
                     else:
                         result[name] = _parameter(protocol, member, wire, query[wire][0])
-            case "header":
-                header = request.headers.get(wire.lower())
-                if header is not None:
-                    result[name] = _header(member, header)
             case "headers":
                 prefix = wire.lower()
                 result[name] = {

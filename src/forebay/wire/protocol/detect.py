@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from forebay.arn import REGION
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import service_model, wire_name
-from forebay.wire.protocol.uris import match_uri
+from forebay.wire.protocol.uris import fits_uri
 
 TARGETS: Mapping[str, str] = {
     "Kinesis_20131202": "kinesis",
@@ -150,7 +150,7 @@ def rest_operation(service: str, request: Request) -> str:
     """The operation whose method and URI fit; '' if none does."""
     given = request.parameters()
     for path, name, needs in _routes(service).get(request.method, ()):
-        if (needs and not given) or match_uri(path, request.path) is None:
+        if (needs and not given) or not fits_uri(path, request.path):
             continue
         if all(any(k == key and (not v or v == value) for key, value in given) for k, v in needs):
             return name

@@ -21,12 +21,13 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import (
+    by_name,
     error_name,
     error_status,
     json_version,
     once_query,
-    placed,
     service_model,
+    unplaced,
     wire_name,
 )
 
@@ -294,10 +295,11 @@ def _rest(
         return response
     assert isinstance(shape, StructureShape)
     payload = shape.serialization.get("payload")
-    for name, member, location, wire in placed(shape):
-        value = output.get(name)
-        if value is None or name == payload:
+    members = by_name(shape)
+    for name, value in output.items():
+        if value is None or name == payload or name not in members:
             continue
+        member, location, wire = members[name]
         match location:
             case "header":
                 text = (
@@ -313,7 +315,7 @@ def _rest(
     if payload is not None:
         _payload(protocol, shape.members[payload], payload, output.get(payload), response)
         return response
-    rest = {name: m for name, m in shape.members.items() if not m.serialization.get("location")}
+    rest = unplaced(shape)
     if protocol == "rest-json":
         response.headers.setdefault("content-type", "application/json")
         if response.status != 204:

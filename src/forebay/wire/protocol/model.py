@@ -45,6 +45,32 @@ def placed(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], .
 
 
 @functools.cache
+def by_name(shape: StructureShape) -> dict[str, tuple[Shape, str | None, str]]:
+    """Of every member, by its name: its shape, where in the answer it is, and its name there."""
+    return {name: (member, location, wire) for name, member, location, wire in placed(shape)}
+
+
+@functools.cache
+def unplaced(shape: StructureShape) -> dict[str, Shape]:
+    """The members that are in the body."""
+    return {name: member for name, member, location, _ in placed(shape) if not location}
+
+
+@functools.cache
+def by_header(shape: StructureShape) -> dict[str, tuple[str, Shape]]:
+    """The members that are a header's, by that, in small letters: their name and shape."""
+    return {
+        wire.lower(): (name, member) for name, member, location, wire in placed(shape) if location == "header"
+    }
+
+
+@functools.cache
+def beside_headers(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], ...]:
+    """The others of `placed`."""
+    return tuple(each for each in placed(shape) if each[2] != "header")
+
+
+@functools.cache
 def once_query(service: str) -> bool:
     """Whether a service spoke the query protocol before, whose codes its answers name beside the errors' own."""
     return "awsQueryCompatible" in service_model(service).metadata

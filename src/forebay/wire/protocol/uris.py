@@ -18,6 +18,11 @@ def match_uri(template: str, path: str) -> dict[str, str] | None:
     return {name: unquote(text) for name, text in zip(_names(template), found.groups(), strict=True)}
 
 
+def fits_uri(template: str, path: str) -> bool:
+    """Whether `path` fits a request URI template."""
+    return _uri_pattern(template).fullmatch(path) is not None
+
+
 @functools.cache
 def _names(template: str) -> tuple[str, ...]:
     return tuple(name for name, _ in _GREEDY.findall(template.partition("?")[0]))
