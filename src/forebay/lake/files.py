@@ -83,10 +83,15 @@ class Files:
         self.sync_folders(path)
         return path, relative
 
+    @property
+    def few(self) -> bool:
+        """Whether names should be made in advance."""
+        return not self._making and len(self._ready) <= READY // 4
+
     def make_ready(self) -> None:
         """Make names in advance, if there are few."""
         with self._lock:
-            if self._making or len(self._ready) > READY // 4:
+            if not self.few:
                 return
             self._making = True
         try:

@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import hashlib
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
@@ -23,6 +24,7 @@ from forebay.lake.versions import is_version
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.system import System
+from forebay.streams.pace import Pace
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
@@ -37,6 +39,9 @@ MALFORMED = "The XML you provided was not well-formed or did not validate agains
 MAX_KEY = 1024
 THREADS = ThreadPoolExecutor(16, thread_name_prefix="s3")
 """Where files are written and read, and the catalog is asked."""
+QUICK = 0.002
+"""Seconds of the disk for a little file that the event loop may wait for."""
+_pace = Pace(QUICK)
 
 
 class S3(Service):
@@ -253,6 +258,22 @@ async def in_thread(function: Callable[..., T], /, *args: Any, **kwargs: Any) ->
     """Run what blocks outside of the event loop."""
     call = functools.partial(function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(THREADS, call)
+
+
+async def briefly(function: Callable[..., T], /, *args: Any) -> T:
+    """Run what blocks for as long as the disk needs for a little file.
+
+    While it is quick the event loop does it itself, as a thread's turn costs more; else a thread does.
+    """
+
+    def timed() -> T:
+        began = time.perf_counter()
+        try:
+            return function(*args)
+        finally:
+            _pace.took(time.perf_counter() - began, 1, 0)
+
+    return await in_thread(timed) if _pace.slow else timed()
 
 
 async def change(asked: Asked, op: str, /, **args: Any) -> Any:

@@ -23,7 +23,7 @@ from forebay.lake.files import Files
 from forebay.layout import SEALED, Layout
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
-from forebay.wire.s3.base import THREADS, in_thread, invalid
+from forebay.wire.s3.base import THREADS, briefly, in_thread, invalid
 from forebay.wire.s3.chunked import Chunked, incomplete
 from forebay.wire.s3.customer_key import Sealing
 from forebay.wire.service import Asked, Json
@@ -210,8 +210,9 @@ async def receive(
     pieces = _bounded(pieces, expected.length, exact=exact)
     if expected.length <= SMALL:
         whole = b"".join([piece async for piece in pieces])
-        received = await in_thread(_write_whole, files, expected, whole, trailers)
-        THREADS.submit(files.make_ready)
+        received = await briefly(_write_whole, files, expected, whole, trailers)
+        if files.few:
+            THREADS.submit(files.make_ready)
         return received
     return await take(asked, pieces, expected, trailers)
 

@@ -15,6 +15,7 @@ from forebay.wire.s3 import body, customer_key, sums
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
+    briefly,
     caller,
     change,
     deleted,
@@ -172,10 +173,10 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
         message = "Request specific response headers cannot be used for anonymous GET requests."
         raise AwsError("InvalidRequest", message, http=400)
     try:
-        return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
+        return await briefly(_read_now, asked, bucket, given, version, wanted)
     except OSError:  # changed or removed by hand, and not yet noticed
         await change(asked, "object_look", bucket=bucket, key=given["Key"])
-        return await in_thread(_read_now, asked, bucket, given, version, wanted=wanted)
+        return await in_thread(_read_now, asked, bucket, given, version, wanted)
 
 
 def _is_unsigned(asked: Asked) -> bool:
@@ -183,7 +184,7 @@ def _is_unsigned(asked: Asked) -> bool:
     return "authorization" not in request.headers and "Signature=" not in request.query
 
 
-def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, *, wanted: bool) -> Json:
+def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, wanted: bool) -> Json:
     """All of it in one go; a large body is left to be read as it is sent."""
     at = shelf(asked)
     found, fd = opened(at, bucket, given["Key"], version)
