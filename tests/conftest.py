@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ Running = Callable[..., System]
 
 settings.register_profile("forebay", deadline=None)  # the machine may be busy with others
 settings.load_profile("forebay")
+
+# A shell has what it runs in the background ignore SIGINT, and so would every command that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
