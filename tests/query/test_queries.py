@@ -119,6 +119,7 @@ def test_names_and_types_of_outputs(lake: World) -> None:
         ("SELECT t.nope FROM {t}", "COLUMN_NOT_FOUND", (1, 8)),
         ("SELECT x.k FROM {t}", "COLUMN_NOT_FOUND", (1, 8)),
         ("SELECT k FROM {t} WHERE nope > 1", "COLUMN_NOT_FOUND", None),
+        ("SELECT k, avg(nope) AS nope FROM {t} GROUP BY k", "COLUMN_NOT_FOUND", (1, 15)),
         ("SELECT k FROM nowhere", "TABLE_NOT_FOUND", (1, 15)),
         ("SELECT k\nFROM nodb.t", "SCHEMA_NOT_FOUND", (2, 6)),
         ("SELECT nofunction(1)", "FUNCTION_NOT_FOUND", (1, 8)),

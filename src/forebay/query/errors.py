@@ -12,7 +12,10 @@ from forebay.errors import QueryFailed
 from forebay.query.sql.normal import PREFIX
 from forebay.query.sql.parse import Statement, failed
 
-_COLUMN = re.compile(r'Referenced column "((?:[^"]|"")+)" not found')
+# The second is of a column whose name is an alias's too, as in `avg(price) AS price`.
+_COLUMN = re.compile(
+    r'(?:Referenced column|Column) "((?:[^"]|"")+)" (?:not found|referenced that exists in the SELECT clause)'
+)
 _IN_TABLE = re.compile(
     r'(?:Table|Values list|CTE|Subquery|View) "([^"]+)" does not have a column named "([^"]+)"'
 )
