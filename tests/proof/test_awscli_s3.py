@@ -67,9 +67,8 @@ def test_sync_both_ways_moves_what_differs(aws: AwsCli, bucket: str, folder: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"" if name == "empty" else name.encode())
     (here / "large").write_bytes(os.urandom(9 << 20))
-    for path in here.rglob(
-        "*"
-    ):  # S3 tells times to the second: what it gets in the second of its making is older
+    # S3 tells times to the second: what it gets in the second of its making is older.
+    for path in here.rglob("*"):
         os.utime(path, (time.time() - 2, time.time() - 2))
     assert aws("s3", "sync", str(here), f"s3://{bucket}/x").count("upload: ") == 5
     assert aws("s3", "sync", str(here), f"s3://{bucket}/x") == ""

@@ -71,6 +71,7 @@ class Store:
         self._db = open_writer(path)
         self._queue: deque[_Item] = deque()
         self._turning = threading.Lock()
+        self._slow = 0
         self._slow_until = 0.0
         self._ready = threading.Condition()
         self._closing = self._soon = False
@@ -121,7 +122,8 @@ class Store:
                 return
         finally:
             self._turning.release()
-        if time.monotonic() - begun > SLOW:
+        self._slow = self._slow + 1 if time.monotonic() - begun > SLOW else 0
+        if self._slow >= 2:  # and not only because one commit was to checkpoint, too
             self._slow_until = time.monotonic() + 1.0
         _settle(items, answers)
 
