@@ -12,10 +12,9 @@ from forebay.errors import QueryFailed
 from forebay.query.sql.normal import PREFIX
 from forebay.query.sql.parse import Statement, failed
 
-# The second is of a column whose name is an alias's too, as in `avg(price) AS price`.
-_COLUMN = re.compile(
-    r'(?:Referenced column|Column) "((?:[^"]|"")+)" (?:not found|referenced that exists in the SELECT clause)'
-)
+_COLUMN = re.compile(r'Referenced column "((?:[^"]|"")+)" not found')
+# Of a column whose name is an alias's too, as in `avg(price) AS price`.
+_ALIASED = re.compile(r'Column "((?:[^"]|"")+)" referenced that exists in the SELECT clause')
 _IN_TABLE = re.compile(
     r'(?:Table|Values list|CTE|Subquery|View) "([^"]+)" does not have a column named "([^"]+)"'
 )
@@ -61,7 +60,7 @@ def translate(error: duckdb.Error, statement: Statement, columns: Iterable[str])
         message = f"Column '{shown}' cannot be resolved"
         return failed("COLUMN_NOT_FOUND", message, place, hint=_did_you_mean(nearest(name, known)))
 
-    if found := _COLUMN.search(whole):
+    if found := _COLUMN.search(whole) or _ALIASED.search(whole):
         return column(found[1], found[1])
     if found := _IN_TABLE.search(whole):
         return column(found[2], f"{found[1]}.{found[2]}", found[1])

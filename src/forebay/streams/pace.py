@@ -1,4 +1,4 @@
-"""When an event loop makes a small commit itself: while small commits are quick, and for all that its turns bring."""
+"""What an event loop does itself while the disk is quick: small commits, for all that its turns bring, and the like."""
 
 from __future__ import annotations
 
@@ -14,19 +14,31 @@ LONELY = 4
 """Commits of one caller each that are all of late."""
 
 
-class Pace:
-    """What small commits take, of late, and what a loop is gathering for its next. `quick` is in seconds."""
+class Haste:
+    """What something takes, of late, that an event loop does by itself while that is less than `quick` seconds."""
 
     def __init__(self, quick: float) -> None:
         self._quick = quick
-        self._took = self._until = 0.0
-        self._gathered = 0
-        self._alone = 0
+        self._took = 0.0
 
     @property
     def slow(self) -> bool:
-        """Whether the log's own thread should commit."""
+        """Whether a thread should do it."""
         return self._took >= self._quick
+
+    def took(self, seconds: float) -> None:
+        """It took so long: one slow one is enough to leave them to the thread for a while."""
+        self._took += (seconds - self._took) * (0.5 if seconds > self._took else 0.1)
+
+
+class Pace(Haste):
+    """The same of a log's small commits, with what a loop is gathering for its next."""
+
+    def __init__(self, quick: float) -> None:
+        super().__init__(quick)
+        self._until = 0.0
+        self._gathered = 0
+        self._alone = 0
 
     def gathers(self, waiting: int) -> bool:
         """Whether to wait for another turn: while each brings more, and not for long, nor for one who is alone."""
@@ -45,11 +57,8 @@ class Pace:
         """The bytes that the loop may commit, while so many submissions wait for it."""
         return ALONE if self._alone >= LONELY and waiting <= 1 else LITTLE
 
-    def took(self, seconds: float, submissions: int, size: int) -> None:
-        """A commit of so many submissions and bytes took so long.
-
-        Of the small ones, a slow one is enough to leave them to the thread for a while.
-        """
+    def committed(self, submissions: int, size: int, seconds: float) -> None:
+        """So many submissions and bytes were committed, which took so long."""
         self._alone = self._alone + 1 if submissions == 1 else 0
         if size <= (ALONE if self._alone else LITTLE):
-            self._took += (seconds - self._took) * (0.5 if seconds > self._took else 0.1)
+            self.took(seconds)

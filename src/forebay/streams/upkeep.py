@@ -87,7 +87,7 @@ class Upkeep:
         self._checkpoint()
 
     def last(self) -> None:
-        """Write what is only in memory, before the log is closed."""
+        """End what is under way and write what is only in memory, before the log is closed."""
         self._aside.close()
         if self._keeper.moved:
             self._committer.transaction(self._keeper.flush_positions)

@@ -382,7 +382,7 @@ class Log:
             self.bytes += size
         except Exception as error:
             results = [(submission, self._failed(error)) for submission in group]
-        self._pace.took(time.perf_counter() - began, len(group), size)
+        self._pace.committed(len(group), size, time.perf_counter() - began)
         self._settled += size
         return results
 

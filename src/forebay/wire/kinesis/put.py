@@ -39,14 +39,17 @@ _POWERS = [10**digits for digits in (28, 29, 30, 31, 32, 57)]
 Places = Sequence[tuple[int, int, Sequence[int]]]
 
 
+_Key = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
 class _Entry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     Data: bytes
-    PartitionKey: Annotated[str, Meta(min_length=1, max_length=256)]
+    PartitionKey: _Key
 
 
 class _Hashed(msgspec.Struct, gc=False):
     Data: bytes
-    PartitionKey: Annotated[str, Meta(min_length=1, max_length=256)]
+    PartitionKey: _Key
     ExplicitHashKey: str | None = None
 
 
@@ -61,7 +64,7 @@ class _Records(msgspec.Struct, Generic[E], gc=False):
 
 class _Record(msgspec.Struct, gc=False):
     Data: bytes
-    PartitionKey: str
+    PartitionKey: _Key
     StreamName: str | None = None
     StreamARN: str | None = None
     ExplicitHashKey: str | None = None
@@ -226,7 +229,7 @@ async def quick_record(asked: Asked) -> Response | None:
     if found is None or given.ExplicitHashKey is not None or given.SequenceNumberForOrdering is not None:
         return None
     key, data = given.PartitionKey.encode(), given.Data
-    if not 0 < len(given.PartitionKey) <= 256 or len(data) + len(key) > found.max_record:
+    if len(data) + len(key) > found.max_record:
         return None
     placed = await _put(asked, found, [data], [key], size=len(data) + len(key))
     answer = _one(found, placed)

@@ -20,7 +20,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Request
-from forebay.wire.protocol.model import beside_headers, by_header, wire_name
+from forebay.wire.protocol.model import by_header, elsewhere, unplaced, wire_name
 from forebay.wire.protocol.scalars import blob, text_value, timestamp
 from forebay.wire.protocol.uris import match_uri
 
@@ -225,13 +225,12 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
     for key, text in request.parameters():
         query.setdefault(key, []).append(text)
     payload = shape.serialization.get("payload")
-    body_members: dict[str, Shape] = {}
     members = by_header(shape)
     for header, text in request.headers.items():
         if header in members:
             name, member = members[header]
             result[name] = _header(member, text)
-    for name, member, location, wire in beside_headers(shape):
+    for name, member, location, wire in elsewhere(shape):
         match location:
             case "uri":
                 if wire in uri:
@@ -251,8 +250,6 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
                     for key, text in request.headers.items()
                     if key.startswith(prefix)
                 }
-            case _:
-                body_members[name] = member
     if payload is not None:
         member = shape.members[payload]
         if member.type_name == "blob":
@@ -261,9 +258,9 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
             result[payload] = request.body.decode("utf-8", "replace")
         elif request.body.strip():
             result[payload] = _body(protocol, member, request.body)
-    elif body_members and request.body.strip():
+    elif (members_of_body := unplaced(shape)) and request.body.strip():
         parsed = _body(protocol, shape, request.body)
-        result |= {name: parsed[name] for name in body_members if name in parsed}
+        result |= {name: parsed[name] for name in members_of_body if name in parsed}
     return result
 
 

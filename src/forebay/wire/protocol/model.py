@@ -65,9 +65,9 @@ def by_header(shape: StructureShape) -> dict[str, tuple[str, Shape]]:
 
 
 @functools.cache
-def beside_headers(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], ...]:
-    """The others of `placed`."""
-    return tuple(each for each in placed(shape) if each[2] != "header")
+def elsewhere(shape: StructureShape) -> tuple[tuple[str, Shape, str | None, str], ...]:
+    """Those of `placed` that are neither a header's nor in the body."""
+    return tuple(each for each in placed(shape) if each[2] not in (None, "header"))
 
 
 @functools.cache

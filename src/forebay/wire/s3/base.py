@@ -24,7 +24,7 @@ from forebay.lake.versions import is_version
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.system import System
-from forebay.streams.pace import Pace
+from forebay.streams.pace import Haste
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
@@ -41,7 +41,7 @@ THREADS = ThreadPoolExecutor(16, thread_name_prefix="s3")
 """Where files are written and read, and the catalog is asked."""
 QUICK = 0.002
 """Seconds of the disk for a little file that the event loop may wait for."""
-_pace = Pace(QUICK)
+_haste = Haste(QUICK)
 
 
 class S3(Service):
@@ -271,9 +271,9 @@ async def briefly(function: Callable[..., T], /, *args: Any) -> T:
         try:
             return function(*args)
         finally:
-            _pace.took(time.perf_counter() - began, 1, 0)
+            _haste.took(time.perf_counter() - began)
 
-    return await in_thread(timed) if _pace.slow else timed()
+    return await in_thread(timed) if _haste.slow else timed()
 
 
 async def change(asked: Asked, op: str, /, **args: Any) -> Any:
