@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import duckdb
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from starlette.applications import Starlette
 
 from forebay.dashboards.section import DashboardSpec
 from forebay.errors import ForebayError, QueryFailed
@@ -121,21 +120,17 @@ def project(root: Path, sections: dict[str, dict[str, Spec]] | None = None, **mo
 
 
 class Site:
-    """A served console; `url` is its address. `on_loop` runs a coroutine beside the server."""
+    """A served console; `url` is its address. `on_loop` runs work beside the server, `away` takes it away."""
 
-    def __init__(
-        self,
-        app: Starlette,
-        url: str,
-        query: FakeQuery,
-        status: dict[str, Any],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.app = app
-        self.url = url
+    def __init__(self, made: Project, query: FakeQuery, status: dict[str, Any]) -> None:
         self.query = query
         self.status = status
-        self._loop = loop
+        self._made = made
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.start()
 
     @property
     def console(self) -> Any:
@@ -148,6 +143,51 @@ class Site:
         coroutine: Coroutine[Any, Any, T] = run()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody listens at `url` meanwhile; a new console does afterwards."""
+        self.stop()
+        yield
+        self.start()
+
+    def start(self) -> None:
+        """Serve in a thread, as the front process does, and wait until it answers."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
+        self._thread.start()
+        assert ready.wait(15), "the console did not start"
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._server.stop)
+        self._thread.join(15)
+
+    async def _serve(self, ready: threading.Event) -> None:
+        layout = Layout(Path(self._made.root) / ".forebay")
+        ctx = ConsoleContext(self._made, layout, self._tell, self.query, FakeFlow(), Guard())
+        self.app = console_app(ctx)
+        self._loop = asyncio.get_running_loop()
+        self._server = Server(
+            self.app,
+            address="127.0.0.1",
+            port=self._port,
+            interface=Interfaces.ASGI,
+            websockets=True,
+            log_enabled=False,
+        )
+        serving = asyncio.create_task(self._server.serve())
+        while not serving.done():
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.close()
+                break
+            await asyncio.sleep(0.02)
+        ready.set()
+        await serving
+        await self.app.state.console.close()
+
+    async def _tell(self) -> dict[str, Any]:
+        return self.status
+
 
 STATUS: dict[str, Any] = {
     "name": "restaurant", "version": "0", "processes": [], "urls": {}, "doors": {}, "resources": [],
@@ -159,44 +199,10 @@ STATUS: dict[str, Any] = {
 def served(
     made: Project, query: FakeQuery | None = None, status: dict[str, Any] | None = None
 ) -> Iterator[Site]:
-    """Serve the console of `made` on a free port, in a thread, as the front process does."""
-    query = query or FakeQuery()
-    told = status if status is not None else dict(STATUS)
-
-    async def tell() -> dict[str, Any]:
-        return told
-
-    ready: threading.Event = threading.Event()
-    found: list[tuple[Starlette, asyncio.AbstractEventLoop, Server]] = []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    async def main() -> None:
-        ctx = ConsoleContext(made, Layout(Path(made.root) / ".forebay"), tell, query, FakeFlow(), Guard())
-        app = console_app(ctx)
-        server = Server(
-            app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, websockets=True, log_enabled=False
-        )
-        serving = asyncio.create_task(server.serve())
-        found.append((app, asyncio.get_running_loop(), server))
-        while not serving.done():
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                break
-            await asyncio.sleep(0.02)
-        ready.set()
-        await serving
-        await app.state.console.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
-    thread.start()
-    assert ready.wait(15), "the console did not start"
-    app, loop, server = found[0]
+    """Serve the console of `made` on a free port."""
+    site = Site(made, query or FakeQuery(), status if status is not None else dict(STATUS))
     try:
-        yield Site(app, f"http://127.0.0.1:{port}", query, told, loop)
+        yield site
     finally:
-        loop.call_soon_threadsafe(server.stop)
-        thread.join(15)
-        query.db.close()
+        site.stop()
+        site.query.db.close()
