@@ -58,7 +58,7 @@ check: install  ## Style, types and import layers, without the tests
 test: install  ## All that must hold: style, types, layers, tests (at most 25 minutes on two cores)
 	@scripts/have tests
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -m "not proof" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proof" $(PYTEST_ARGS)
 
 proof: install  ## Everything slow or foreign (at most 80 minutes)
 	@scripts/have tests
