@@ -257,8 +257,8 @@ def _hadoop_snappy(data: bytes) -> bytes:
     ("name", "made"),
     [
         ("x.json", b"hello\n"),
-        ("x.gz", gzip.compress(b"hello\n")),
-        ("x.json.GZ", gzip.compress(b"hel") + gzip.compress(b"lo\n")),
+        ("x.gz", gzip.compress(b"hello\n", mtime=0)),
+        ("x.json.GZ", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo\n", mtime=0)),
         ("x.zst", zstandard.compress(b"hello\n")),
         ("x.snappy", _hadoop_snappy(b"hello\n")),
         ("x.snappy", bytes(pa.Codec("snappy").compress(b"hello\n"))),
