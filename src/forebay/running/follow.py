@@ -150,7 +150,7 @@ class Question:
                 elif time.monotonic() >= deadline:
                     break
                 else:
-                    self._take(self._engine.tick(now_us() // 1000))
+                    self._take(self._engine.tick(now_us() // 1000, self._reader.spans()))
                     if not self._waiting:
                         time.sleep(PAUSE)
                 if time.monotonic() >= deadline:

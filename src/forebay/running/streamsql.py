@@ -213,7 +213,7 @@ class Run:
     def _read(self) -> None:
         query = self._query
         position = self._position
-        taken, committed = 0, time.monotonic()
+        taken, committed, closed = 0, time.monotonic(), False
         while not self._stopping.is_set():
             began = time.monotonic()
             query.head = self._reader.head()
@@ -222,14 +222,15 @@ class Run:
                 self._tables.fresh(position)
                 position = self._fed(batches, position, None, quiet=False)
                 taken += self._last.taken
-            elif query.plan.source.processing:
-                if self._engine.held:
-                    self._tables.fresh(position)
-                self._last = self._engine.tick(now_us() // 1000)
+            elif self._engine.waiting:
+                self._tables.fresh(position)
+                held = self._engine.held
+                self._last = self._engine.tick(now_us() // 1000, self._reader.spans())
+                closed = closed or self._engine.held < held
             due = time.monotonic() - committed > COMMIT_EVERY
-            if self._last.records or (position > self._position and due):
+            if self._last.records or ((position > self._position or closed) and due):
                 self._commit(position, taken)
-                taken, committed = 0, time.monotonic()
+                taken, committed, closed = 0, time.monotonic(), False
             if sum(len(batch.blob) for batch in batches) < SMALL_BYTES:
                 self._stopping.wait(min(MOST, max(IDLE, (time.monotonic() - began) * (1 / SHARE - 1))))
         if position > self._position:

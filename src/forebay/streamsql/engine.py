@@ -135,13 +135,28 @@ class Engine:
                 self._out(fed, rows)
         return fed
 
-    def tick(self, now: int) -> Fed:
-        """It is `now` (milliseconds) and all events were read: windows of processing time that ended before close."""
+    @property
+    def waiting(self) -> bool:
+        """Whether time may close windows that no event does: they are of processing time, or wait for shards to be idle."""
+        if self._windows is None or not self._windows.rows:
+            return False
+        if self.plan.source.processing:
+            return True
+        return self._idle is not None and any(mark > self.marks.now for mark, _ in self.marks.shards.values())
+
+    def tick(self, now: int, shards: Sequence[ShardSpan] = ()) -> Fed:
+        """It is `now` (milliseconds) and all events were read: what ended meanwhile closes.
+
+        That is windows of processing time, and those that only waited for shards of which none had an event since.
+        """
         fed = Fed()
         if self._groups is not None:
             fed.changes = self._groups.forget(now)
-        if self._windows is not None and self.plan.source.processing and self._windows.rows:
-            self.marks.now = max(self.marks.now, now - GRACE_MS)
+        if self._windows is not None and self.waiting:
+            if self.plan.source.processing:
+                self.marks.now = max(self.marks.now, now - GRACE_MS)
+            elif self._idle is not None:
+                self.marks.waited(shards, (now - GRACE_MS) * 1000, self._idle)
             self._fire(self._windows, fed, self.marks.now)
         return fed
 
@@ -212,7 +227,7 @@ class Engine:
         """The events up to the position were fed again: count on from there."""
         self.late, self.unreadable = int(state["late"]), int(state["unreadable"])
         self.refused = int(state.get("refused", 0))
-        if self._windows is not None and self.plan.source.processing:  # what the clock closed is written
+        if self._windows is not None:  # what the clock closed is written
             self.marks.now = max(self.marks.now, int(state.get("fired", self.marks.now)))
             self._windows.fire(self.marks.now, None)
 

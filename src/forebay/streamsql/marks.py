@@ -81,6 +81,13 @@ class Marks:
         self.now = max(int(before[count - 1].as_py()), int(gone[count - 1].as_py()))
         return before
 
+    def waited(self, spans: Sequence[ShardSpan], now: int, idle: int) -> None:
+        """No event came until `now` (µs): the watermark is what it is before one that comes then, or later."""
+        open_ = [self.shards.get(span.number, (NEVER, now)) for span in spans if span.closed is None]
+        lively = [mark for mark, seen in open_ if seen >= now - idle * 1000]
+        if len(spans) > 1 and open_:
+            self.now = max(self.now, min(lively) if lively else max(mark for mark, _ in open_))
+
     def _seen(self, number: int, mark: int, arrival: int) -> None:
         old = self.shards.get(number, (NEVER, NEVER))
         self.shards[number] = (max(old[0], mark), max(old[1], arrival))

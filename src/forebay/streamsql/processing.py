@@ -12,7 +12,7 @@ from forebay.streamsql.arrow import Array, pc, whole
 from forebay.streamsql.marks import Marks, shifted
 
 GRACE_MS = 2000
-"""How long after a window's end by the clock it is closed without a later event: what was stamped before is there."""
+"""How long after a moment the clock counts it as passed where no event comes: what was stamped before is there."""
 
 
 def clocked(chunk: pa.Table, column: str, marks: Marks) -> tuple[pa.Table, Array]:
