@@ -32,8 +32,9 @@ from forebay.web.ledger import Delivered
 
 logger = logging.getLogger("forebay.front")
 
-EVERY = 1.0
 SLOW = 5
+PHASE = 0.5
+"""Where in a second it is sampled: far from both ends, so that each second has one sample whatever the timer is late."""
 WITHOUT_NEWS = frozenset({"accepted", "delivered"})
 """Counters that also say that nothing happened, as alarms on silence ask for."""
 ENDS = ("delivered", "dropped", "rejected", "expired", "erased")
@@ -94,11 +95,13 @@ class Sampler:
         return rendered(self._sampling.totals.values(), self._sampling.levels.values())
 
     async def _run(self) -> None:
-        turn = 0
+        turn = -1
         while True:
-            await asyncio.sleep(EVERY)
+            # By the clock: steps of a little more than a second would now and then leave one out, and show a dip.
+            await asyncio.sleep(until_next(time.time()))
+            before, turn = turn, int(time.time()) // SLOW
             try:
-                await self._sample(slow=turn % SLOW == 0)
+                await self._sample(slow=turn != before)
             except ForebayError as error:  # a full disk: what was counted is put when there is room
                 if self._trouble != error.code:
                     logger.warning("metrics are not kept now: %s", error)
@@ -107,7 +110,6 @@ class Sampler:
                 logger.exception("metrics could not be sampled")
             else:
                 self._trouble = None
-            turn += 1
 
     async def _sample(self, *, slow: bool) -> None:
         if self._sampling is None:
@@ -168,6 +170,11 @@ class Sampler:
         running = endpoints.read(self._layout)
         for process in running.processes if running is not None else ():
             yield Level(Named("system", process.role, "restarts"), process.restarts)
+
+
+def until_next(now: float) -> float:
+    """Seconds until the next sample is due."""
+    return 1.0 - (now - PHASE) % 1.0
 
 
 def _incoming(noun: str, name: str) -> tuple[tuple[tuple[Metric, str], ...], tuple[tuple[Metric, str], ...]]:
