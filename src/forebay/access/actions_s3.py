@@ -53,7 +53,8 @@ _NAMES = {
 }
 _OF_VERSION = {
     "GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging",
-    "GetObjectAcl", "PutObjectAcl",
+    "GetObjectAcl", "PutObjectAcl", "GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation",
+    "DeleteObjectAnnotation",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from forebay.beat import Beat
 from forebay.clock import now_us
 from forebay.crash import crash_point
 from forebay.errors import ForebayError, UsageError
-from forebay.lake import objects, uploads
+from forebay.lake import annotation, attached, objects, uploads
 from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, Notices, tell
@@ -104,7 +104,8 @@ class Lake:
     def operations(self) -> dict[str, Operation]:
         """The operations of flow.sock that change objects; arguments as the functions named here say.
 
-        object_put      `objects.put`; object_delete `objects.delete`; object_tag `objects.tag`
+        object_put      `objects.put`; object_delete `objects.delete`; object_tag `attached.tag`
+        annotation_put  `attached.annotate`; annotation_delete `attached.unannotate`
         objects_delete  {bucket, items: [{key, version?, if_match?}], caller} → per item what delete answers,
                         or {error: {code, message}}
         object_look     {bucket, key}: make the catalog say what the folder's file is now
@@ -116,7 +117,9 @@ class Lake:
         return {
             "object_put": lambda args: self._change(objects.put, args, "put"),
             "object_delete": lambda args: self._change(objects.delete, args, "delete"),
-            "object_tag": lambda args: self._change(objects.tag, args, "tag"),
+            "object_tag": lambda args: self._change(attached.tag, args, "tag"),
+            "annotation_put": lambda args: self._change(attached.annotate, args, "annotate"),
+            "annotation_delete": lambda args: self._change(attached.unannotate, args, "unannotate"),
             "objects_delete": self._delete_many,
             "object_look": self._look,
             "bucket_set": self._bucket_set,
@@ -203,7 +206,8 @@ class Lake:
             self.world.settings.drop(db, bucket)
             rows: Any = db.execute("SELECT id FROM lake_uploads WHERE bucket = ?", (bucket,)).fetchall()
             self.world.closed.add(bucket)
-            return [path for (id,) in rows for path in uploads.forget(db, id)]
+            unlink = [path for (id,) in rows for path in uploads.forget(db, id)]
+            return unlink + annotation.drop_bucket(db, bucket)
 
         self._after(await self._do(work))
 
@@ -247,6 +251,7 @@ class Lake:
                 self._after(expire(self._catalog, self.world, now_us())[1])
             if now - self._swept > SWEEP_EVERY:
                 self._swept = now
+                self._after(self._catalog.write(annotation.sweep))
                 self._shards = list(SHARDS)
             if self._shards:
                 self._sweep(self._shards.pop())
@@ -272,7 +277,7 @@ class Lake:
         if not found:
             return
         named: set[str] = set()
-        for table in ("objects", "lake_versions", "lake_parts"):
+        for table in ("objects", "lake_versions", "lake_parts", "lake_annotations"):
             rows: Any = self._catalog.reader.execute(
                 f"SELECT path FROM {table} WHERE path >= ? AND path < ?", (prefix, prefix + "~")
             )

@@ -45,7 +45,10 @@ if TYPE_CHECKING:  # it brings Arrow, which who puts objects does not need
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What is told of: `name` is `ObjectCreated:Put` and the like; `caller` may have `ip`, `principal`, `request`."""
+    """What is told of: `name` is `ObjectCreated:Put` and the like; `caller` may have `ip`, `principal`, `request`.
+
+    `annotation` is the one that came (name, size, etag) or went (name); `annotated` is whether a copy has any.
+    """
 
     name: str
     bucket: str
@@ -55,6 +58,8 @@ class Happened:
     version: str | None
     at: int
     caller: Mapping[str, str]
+    annotation: Mapping[str, Any] | None = None
+    annotated: bool | None = None
 
 
 _DETAIL = {
@@ -63,6 +68,7 @@ _DETAIL = {
     "LifecycleExpiration": ("Object Deleted", {}),
     "ObjectTagging": ("", {}),
     "ObjectAcl": ("Object ACL Updated", {}),
+    "ObjectAnnotation": ("", {"Put": "Object Annotation Created", "Delete": "Object Annotation Removed"}),
     "ObjectRestore": ("", {"Post": "Object Restore Initiated", "Completed": "Object Restore Completed"}),
 }
 
@@ -113,8 +119,10 @@ def _record(happened: Happened, rule: str) -> dict[str, Any]:
         found["eTag"] = happened.etag
     if happened.version is not None:
         found["versionId"] = happened.version
+    if happened.annotated is not None:
+        found["hasObjectAnnotation"] = happened.annotated
     request = caller.get("request", "")
-    return {
+    record: dict[str, Any] = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": REGION,
@@ -134,6 +142,12 @@ def _record(happened: Happened, rule: str) -> dict[str, Any]:
             "object": found,
         },
     }
+    if happened.annotation is not None:
+        shown = {"etag": "eTag"}
+        record["objectAnnotation"] = [
+            {shown.get(name, name): value for name, value in happened.annotation.items()}
+        ]
+    return record
 
 
 def _bus_event(happened: Happened) -> dict[str, Any]:
@@ -147,6 +161,8 @@ def _bus_event(happened: Happened) -> dict[str, Any]:
         found["etag"] = happened.etag
     if happened.version is not None:
         found["version-id"] = happened.version
+    if happened.annotated is not None:
+        found["has-object-annotation"] = happened.annotated
     detail: dict[str, Any] = {
         "version": "0",
         "bucket": {"name": happened.bucket},
@@ -164,6 +180,10 @@ def _bus_event(happened: Happened) -> dict[str, Any]:
             pass
         case "ObjectRestore":
             kind = reasons[how]
+        case "ObjectAnnotation":
+            kind = reasons[how]
+            detail["reason"] = f"{how}ObjectAnnotation"
+            detail["object-annotation"] = dict(happened.annotation or {})
         case _:
             detail["reason"] = "DeleteObject" if family == "ObjectRemoved" else "Lifecycle Expiration"
             marked = how == "DeleteMarkerCreated"

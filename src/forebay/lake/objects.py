@@ -1,4 +1,4 @@
-"""What a put, a delete or new tags are in the catalog: one transaction each, with who is told of it.
+"""What a put or a delete is in the catalog: one transaction each, with who is told of it.
 
 Every function here runs inside a transaction of the catalog's one writer. Errors are ForebayErrors whose
 codes are S3's (`NoSuchKey`, `PreconditionFailed`, ...): those are the words this noun has.
@@ -15,7 +15,7 @@ import apsw
 
 from forebay.clock import SECOND, now_us
 from forebay.errors import NotFound, UsageError
-from forebay.lake import lock, replication
+from forebay.lake import annotation, lock, replication
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, tell
 from forebay.lake.schema import GONE, ROW_OUTLIVES
@@ -94,11 +94,17 @@ class Change:
         self.current = live(db, self.bucket, self.key)
 
     def tell(
-        self, name: str, *, size: int | None = None, etag: str | None = None, version: str | None
+        self,
+        name: str,
+        *,
+        size: int | None = None,
+        etag: str | None = None,
+        version: str | None,
+        **more: Any,
     ) -> None:
-        """Add the notices of what happened."""
+        """Add the notices of what happened; `more` of it as `Happened` says."""
         caller = self.args.get("caller") or {}
-        happened = Happened(name, self.bucket, self.key, size, etag, version, self.now, caller)
+        happened = Happened(name, self.bucket, self.key, size, etag, version, self.now, caller, **more)
         tell(self.db, self.world.settings, happened)
 
     def outdated(self) -> None:
@@ -138,9 +144,11 @@ class Change:
         if keeps and version == NULL:  # there is one null version at most
             this = (self.bucket, self.key, NULL)
             where = "FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?"
-            rows: Any = self.db.execute(f"SELECT path {where}", this).fetchall()
-            self.unlink += [path for (path,) in rows if path is not None]
+            rows: Any = self.db.execute(f"SELECT path, seq {where}", this).fetchall()
+            self.unlink += [path for path, _ in rows if path is not None]
             self.db.execute(f"DELETE {where}", this)
+            for _, seq in rows:
+                self.bare(seq)
 
     def _keep(self, current: Live) -> None:
         """The current version becomes an older one; its bytes have a path of their own from now on."""
@@ -163,6 +171,7 @@ class Change:
 
         A file that has the object's own name goes at once where somebody `asked` for it, as he then sees.
         """
+        self.bare(current.modified)
         if current.path is None and asked:
             self._gone(current, GONE, ROW_OUTLIVES)
         else:
@@ -177,6 +186,10 @@ class Change:
             self.db.execute(
                 "UPDATE ledger SET removed = removed + ? WHERE consumer = ?", (current.inputs, current.source)
             )
+
+    def bare(self, seq: int) -> None:
+        """A version is no more: nor are its annotations."""
+        self.unlink += annotation.drop(self.db, self.bucket, self.key, seq)
 
     def promote(self) -> None:
         """With no current version left, the newest older one is it, unless that is a delete marker."""
@@ -215,8 +228,8 @@ def precondition_failed(condition: str) -> UsageError:
 def put(change: Change) -> Json:
     """Make an object of a file that is on disk: `path`, `size`, `etag`, `meta`.
 
-    `how` names the event, `source` who made it; `if_match` and `if_none_match` are conditions. Answers
-    {version, modified, lifecycle: the bucket's rules or None, encrypted: what `meta` has by the bucket's default}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
+    `how` names the event, `source` who made it; `if_match` and `if_none_match` are conditions; `annotated` is what
+    `annotation.check_unchanged` takes. Answers {version, modified, lifecycle: the bucket's rules or None, encrypted: what `meta` has by the bucket's default}. Raises NotFound `NoSuchBucket`, `NoSuchKey`, UsageError `PreconditionFailed`.
     """
     args = change.args
     change.check_open()
@@ -235,6 +248,12 @@ def put(change: Change) -> Json:
     replicas = [] if args.get("replica") else replication.targets(world, change.bucket, change.key, meta)
     if replicas:
         meta["replication"] = replication.DONE if all(each.open for each in replicas) else replication.FAILED
+    annotated = args.get("annotated")
+    if annotated:  # before those go that they may be copies of
+        if not args.get("replica"):
+            annotation.check_unchanged(change.db, annotated)
+        status = replication.REPLICA if args.get("replica") else meta.get("replication")
+        annotation.carry(change.db, annotated, (change.bucket, change.key, change.now), status)
     change.make_room(version)
     change.db.execute(
         "INSERT INTO objects(bucket, key, size, etag, modified, path, source, meta) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -245,7 +264,8 @@ def put(change: Change) -> Json:
     )
     change.outdated()
     name = f"ObjectCreated:{args.get('how', 'Put')}"
-    change.tell(name, size=args["size"], etag=args["etag"], version=shown)
+    more = {"annotated": bool(annotated and annotated["carried"])} if args.get("how") == "Copy" else {}
+    change.tell(name, size=args["size"], etag=args["etag"], version=shown, **more)
     for each in replicas:
         if each.open:
             _replicate(change, each, version, meta)
@@ -316,6 +336,7 @@ def _delete_version(change: Change, version: str, by: str) -> Json:
             return {"version": version, "marker": False}
         change.check_unlocked(json.loads(row[3]))
         change.drop_version(row[0])
+        change.bare(row[0])
         marker = bool(row[1])
         if row[2] is not None:
             change.unlink.append(row[2])
@@ -324,71 +345,3 @@ def _delete_version(change: Change, version: str, by: str) -> Json:
     change.outdated()
     change.tell(f"{by}:Delete", version=version if change.versioning else None)
     return {"version": version, "marker": marker}
-
-
-def tag(change: Change) -> Json:
-    """Put `tags` on an object or on `version` of it, or take them off where None. Answers {version}.
-
-    Instead of tags, what `_KEPT` names: an ACL, a legal hold (`hold`), a retention (`retain`, None for none, under
-    `bypass`), the time to which it is `restored`. Raises NotFound `NoSuchKey`, `NoSuchVersion`, UsageError `AccessDenied`.
-    """
-    version, tags = change.args.get("version"), change.args.get("tags")
-    current = change.current
-    if current is not None and version in (None, current.version):
-        found = current.version
-        change.db.execute(
-            "UPDATE objects SET meta = ? WHERE id = ?", (_told(change, current.meta), current.id)
-        )
-    else:
-        row = _version(change, version)
-        found = row[1]
-        change.db.execute(
-            "UPDATE lake_versions SET meta = ? WHERE bucket = ? AND key = ? AND seq = ?",
-            (_told(change, json.loads(row[3])), change.bucket, change.key, row[0]),
-        )
-    shown = found if change.versioning else None
-    size, etag = (current.size, current.etag) if current is not None else (None, None)
-    names = {
-        "tags": ("ObjectTagging:Put" if tags is not None else "ObjectTagging:Delete",),
-        "acl": ("ObjectAcl:Put",),
-        "restored": ("ObjectRestore:Post", "ObjectRestore:Completed"),
-    }
-    for kept, told in names.items():
-        for name in told if kept in change.args else ():
-            change.tell(name, size=size if kept == "restored" else None, etag=etag, version=shown)
-    return {"version": shown}
-
-
-def _version(change: Change, version: str | None) -> Any:
-    """(seq, version, marker, meta) of an older version, or of the newest. Raises NotFound, UsageError."""
-    row: Any = change.db.execute(
-        "SELECT seq, version, marker, meta FROM lake_versions WHERE bucket = :bucket AND key = :key"
-        " AND (version = :version OR :version IS NULL) ORDER BY seq DESC LIMIT 1",
-        {"bucket": change.bucket, "key": change.key, "version": version},
-    ).fetchone()
-    if row is None:
-        if version is not None:
-            message = "The specified version does not exist."
-            raise NotFound("NoSuchVersion", message, key=change.key, version=version)
-        raise NotFound("NoSuchKey", "The specified key does not exist.", key=change.key)
-    if row[2]:
-        message = "The specified method is not allowed against this resource."
-        raise UsageError("MethodNotAllowed", message)
-    return row
-
-
-_KEPT = ("acl", "hold", "restored")
-
-
-def _told(change: Change, meta: Json) -> str:
-    args = change.args
-    for name in _KEPT:
-        if name in args:
-            meta[name] = args[name]
-    if "retain" in args:
-        lock.retained(meta, args["retain"], change.now, bypass=bool(args.get("bypass")))
-    if args.get("tags"):
-        meta["tags"] = dict(args["tags"])
-    elif "tags" in args:
-        meta.pop("tags", None)
-    return compact(meta)

@@ -38,6 +38,13 @@ CREATE TABLE IF NOT EXISTS lake_versions(
   retired INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(bucket, key, seq)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lake_versions_path ON lake_versions(path) WHERE path IS NOT NULL;
+-- A version's annotations: `seq` is the version's. Several rows may have one file: lake/annotation.py.
+CREATE TABLE IF NOT EXISTS lake_annotations(
+  bucket TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL,
+  etag TEXT NOT NULL, modified INTEGER NOT NULL, path TEXT NOT NULL, sums TEXT NOT NULL, status TEXT,
+  PRIMARY KEY(bucket, key, seq, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lake_annotations_path ON lake_annotations(path);
 CREATE TABLE IF NOT EXISTS lake_uploads(
   id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, created INTEGER NOT NULL, doc TEXT NOT NULL
 ) WITHOUT ROWID;

@@ -17,6 +17,7 @@ import apsw
 
 from forebay.db import open_db, told
 from forebay.errors import NotFound, Unavailable
+from forebay.lake.annotation import COLUMNS, Annotation, made
 from forebay.lake.keys import above
 from forebay.lake.objects import Json
 from forebay.lake.versions import NULL
@@ -208,6 +209,35 @@ class Shelf:
             {"b": bucket, "k": key, "v": version},
         )
         return int(rows[0][0]) if rows else -1
+
+    # Annotations.
+
+    def annotations(
+        self, bucket: str, found: Object, prefix: str = "", begin: str = "", most: int = -1
+    ) -> list[Annotation]:
+        """A version's annotations, by name: those with a prefix, from the name `begin` on, at `most` so many."""
+        end = above(prefix)
+        rows = self._rows(
+            f"SELECT {COLUMNS} FROM lake_annotations WHERE bucket = :b AND key = :k AND seq = :q AND name >= :s"
+            f" {'AND name < :e' if end is not None else ''} ORDER BY name LIMIT :n",
+            {
+                "b": bucket,
+                "k": found.key,
+                "q": found.modified,
+                "e": end,
+                "n": most,
+                "s": max(prefix, begin, key=str.encode),
+            },
+        )
+        return [made(row) for row in rows]
+
+    def annotation(self, bucket: str, found: Object, name: str) -> Annotation | None:
+        """A version's annotation of this name; None if there is none."""
+        rows = self._rows(
+            f"SELECT {COLUMNS} FROM lake_annotations WHERE bucket = ? AND key = ? AND seq = ? AND name = ?",
+            (bucket, found.key, found.modified, name),
+        )
+        return made(rows[0]) if rows else None
 
     # Buckets.
 

@@ -43,6 +43,17 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
         asked.denied[need.action, key] = sentence(who, need.action, shown, explicitly=decision == "deny")
 
 
+async def also(asked: Asked, given: Json, wanted: Iterable[Need]) -> None:
+    """Raise AwsError unless the caller may do this, too: what an operation needs by what it found."""
+    if not asked.identity.bounded:
+        return
+    context = conditions(asked, given)
+    for need in wanted:
+        decision, resource = await judge(asked, asked.identity, need, context)
+        if decision != "allow":
+            raise denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
+
+
 async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
     """What the policies say of one need, and the resource's ARN as the caller names it."""
     theirs = await policy_of(asked, need.resource)

@@ -133,10 +133,14 @@ def _routes(service: str) -> Mapping[str, list[tuple[str, str, frozenset[tuple[s
     return by_method
 
 
+_NAMELESS = ("PutObjectAnnotation", "DeleteObjectAnnotation")
+"""Without the name of an annotation these are refused: they are no PutObject and no DeleteObject."""
+
+
 def _required(service: str, name: str) -> frozenset[tuple[str, str]]:
     """Parameters without which it is another operation: S3 tells UploadPart from PutObject by them only."""
     shape = service_model(service).operation_model(name).input_shape
-    if service != "s3" or shape is None:
+    if service != "s3" or shape is None or name in _NAMELESS:
         return frozenset()
     members = ((each, shape.members[each]) for each in shape.required_members)
     return frozenset(

@@ -379,6 +379,8 @@ _ROOTS = {
     "GetBucketWebsiteOutput": "WebsiteConfiguration",
     "GetBucketRequestPaymentOutput": "RequestPaymentConfiguration",
     "GetObjectAttributesOutput": "GetObjectAttributesResponse",
+    "PutObjectAnnotationOutput": "PutObjectAnnotationOutput",
+    "ListObjectAnnotationsOutput": "ListObjectAnnotationsOutput",
     "ListPartsOutput": "ListPartsResult",
     "ListMultipartUploadsOutput": "ListMultipartUploadsResult",
     "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from forebay.wire.s3 import (
     access_log,
     acl,
+    annotation,
     attributes,
     buckets,
     config,
@@ -30,6 +31,7 @@ __all__ = [
     "SERVICE",
     "access_log",
     "acl",
+    "annotation",
     "attributes",
     "buckets",
     "config",

@@ -125,6 +125,8 @@ _ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z]\w*)[\s/>]")
 
 _STATUS = {
     "AccessDenied": 403,
+    "InvalidRequest": 400,
+    "AnnotationLimitExceeded": 400,
     "NoSuchKey": 404,
     "NoSuchVersion": 404,
     "NoSuchUpload": 404,

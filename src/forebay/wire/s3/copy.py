@@ -11,7 +11,7 @@ from forebay.lake.files import Files
 from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, customer_key, sums
+from forebay.wire.s3 import annotation, body, customer_key, sums
 from forebay.wire.s3.base import (
     bucket_names,
     in_thread,
@@ -130,7 +130,7 @@ def copied(
 
 @operation("CopyObject", partial=ENCRYPTED)
 async def copy_object(asked: Asked, given: Json) -> Json:
-    """Copy an object, with its metadata and tags or with those of the request."""
+    """Copy an object, with its metadata and tags or with those of the request, with its annotations or without."""
     bucket, key = need_bucket(asked, given), given["Key"]
     conditions = write_conditions(given)
     directives: dict[str, Any] = {}
@@ -139,6 +139,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         if directives[name] not in ("COPY", "REPLACE"):
             what = "metadata" if name == "MetadataDirective" else "tagging"
             raise invalid(f"Unknown {what} directive.", f"x-amz-{what}-directive", directives[name])
+    annotated = annotation.check_directive(given)
     asked_meta = await new_meta(asked, bucket, given)
     source = await read_source(asked, given)
     try:
@@ -156,6 +157,9 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         algorithm = given.get("ChecksumAlgorithm") or next(iter(found.meta.get("sums", {})), "CRC64NVME")
         if algorithm not in sums.SIZES:
             raise invalid("Invalid checksum algorithm", "x-amz-checksum-algorithm", algorithm)
+        more: Json = {"how": "Copy", **conditions}
+        if annotated:
+            more["annotated"] = await annotation.carried(asked, given, source.bucket, found, meta)
         received = await in_thread(
             copied,
             body.files_of(asked.system.layout),
@@ -167,7 +171,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
     finally:
         source.close()
     meta = body.noted(meta, received)
-    done = await register(asked, bucket, key, received, meta, op="object_put", how="Copy", **conditions)
+    done = await register(asked, bucket, key, received, meta, op="object_put", **more)
     made = Object(key, received.size, received.etag, done["modified"], received.place, meta)
     summed = checksums(meta)
     return {

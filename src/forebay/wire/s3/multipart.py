@@ -55,7 +55,7 @@ async def create_multipart_upload(asked: Asked, given: Json) -> Json:
     algorithm, kind = given.get("ChecksumAlgorithm"), given.get("ChecksumType")
     if algorithm is not None:
         algorithm = algorithm.upper()
-        if algorithm not in sums.SIZES:
+        if algorithm not in sums.OF_PARTS:
             message = (
                 "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
                 "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"

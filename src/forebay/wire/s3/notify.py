@@ -26,7 +26,7 @@ _ARN = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)(?
 _TOPIC = re.compile(r"arn:aws:sns:[a-z0-9-]+:\d{12}:([A-Za-z0-9_.-]+)")
 _OTHER = re.compile(r"arn:aws[a-z-]*:s[nq]s:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+")
 _EVENTS = re.compile(
-    r"s3:(ObjectCreated|ObjectRemoved|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging):(\*|[A-Za-z]+)"
+    r"s3:(ObjectCreated|ObjectRemoved|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging|ObjectAnnotation):(\*|[A-Za-z]+)"
     r"|s3:(ReducedRedundancyLostObject|TestEvent|LifecycleTransition|IntelligentTiering|ObjectAcl:Put)"
 )
 

@@ -1,6 +1,6 @@
 """The checksums of S3: what they are called, how they are computed, and joined for multipart uploads.
 
-CRC32 is zlib's; CRC32C and CRC64NVME are AWS's own C library's, which is loaded when first needed.
+CRC32 is zlib's; CRC32C, CRC64NVME and the XXHASH are AWS's own C library's, which is loaded when first needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,21 @@ from typing import Any, Protocol
 
 from forebay.wire.protocol.message import AwsError
 
-SIZES = {"CRC32": 4, "CRC32C": 4, "SHA1": 20, "SHA256": 32, "CRC64NVME": 8}
+OF_PARTS = ("CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME")
+"""What multipart uploads have."""
+SIZES = {
+    "CRC32": 4,
+    "CRC32C": 4,
+    "SHA1": 20,
+    "SHA256": 32,
+    "CRC64NVME": 8,
+    "SHA512": 64,
+    "MD5": 16,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
+}
+_XXHASH = {"XXHASH64": "new_xxhash64", "XXHASH3": "new_xxhash3_64", "XXHASH128": "new_xxhash3_128"}
 _POLYNOMIALS = {"CRC32": (32, 0xEDB88320), "CRC32C": (32, 0x82F63B78), "CRC64NVME": (64, 0x9A6C9329AC4BC9B5)}
 
 
@@ -44,6 +58,18 @@ class _Crc:
         return self._value.to_bytes(self._size, "big")
 
 
+class _Xxhash:
+    def __init__(self, name: str) -> None:
+        self._state: Any = getattr(import_module("awscrt.checksums").XXHash, name)()
+
+    def update(self, data: Any, /) -> None:
+        self._state.update(data)
+
+    def digest(self) -> bytes:
+        digest: bytes = self._state.finalize()
+        return digest
+
+
 @cache
 def _awscrt(name: str) -> Callable[[Any, int], int]:
     found: Callable[[Any, int], int] = getattr(import_module("awscrt.checksums"), name)
@@ -61,6 +87,12 @@ def new(algorithm: str) -> Hash:
             return _Crc(_awscrt("crc64nvme"), 8)
         case "SHA1":
             return hashlib.sha1(usedforsecurity=False)
+        case "SHA512":
+            return hashlib.sha512()
+        case "MD5":
+            return hashlib.md5(usedforsecurity=False)
+        case "XXHASH64" | "XXHASH3" | "XXHASH128":
+            return _Xxhash(_XXHASH[algorithm])
         case _:
             return hashlib.sha256()
 
@@ -101,7 +133,7 @@ def asked_for(given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str
     if algorithm is not None and algorithm not in SIZES:
         message = (
             "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-            "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"
+            f"[{', '.join(SIZES)}]"
         )
         raise AwsError("InvalidRequest", message, http=400)
     value = stated.get(algorithm) if algorithm is not None else None
