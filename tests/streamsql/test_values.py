@@ -62,7 +62,8 @@ def test_a_value_is_read_the_same_whatever_stands_beside_it(
     type_: str, options: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(type_)
-    events = [f'{{"v": {value}}}'.encode() for value in chance.choices(TYPES[type_], k=40)]
+    events = [b"\xf3\x89\x9a\xc2\n\x02k0\x1a\x0c\x08\x00\x1a\x08W@\xb1\xfc"]  # as aggregated records begin
+    events += [f'{{"v": {value}}}'.encode() for value in chance.choices(TYPES[type_], k=40)]
     events += [b"", b"[1]", b"{", b"{}", b'{"v": "\xff"}', b'{"w": 1}']
     plan = plan_of(type_, options)
     together, alone = rows(plan, events, 1000), rows(plan, events, 1)

@@ -82,7 +82,7 @@ class Decoder:
             try:
                 found = self._db.sql(self._texts).to_arrow_table()
                 return found
-            except duckdb.Error:
+            except (duckdb.Error, UnicodeDecodeError):  # the latter where it quotes what is no UTF-8
                 self._wary = WARY
         self._wary -= 1
         found = self._db.sql(self._careful).to_arrow_table()
