@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 
 from forebay.alerts.alarm import Alarm
 from forebay.alerts.condition import read
+from forebay.running.alert_desk import waits
+from forebay.running.alert_values import looker_of
 from forebay.running.alerts import SOONEST_QUERY, Watched
 
 
@@ -32,3 +35,16 @@ def test_a_query_that_is_dear_rests_as_long_as_it_says_at_most() -> None:
     assert 3.0 < wait_after(dear, 0.001, asked=False) < 8.0  # to see whether something changed costs nothing
     wait_after(dear, 60.0)
     assert 9.0 < wait_after(dear, 60.0) <= 10.0
+
+
+def test_one_that_waits_for_its_hours_says_so() -> None:
+    """Not that nothing was seen: on its page that would read as if nothing came."""
+
+    def during(first: int, last: int) -> str | None:
+        now = dt.datetime.now(dt.UTC)
+        hours = "-".join(f"{now + dt.timedelta(hours=each):%H:%M}" for each in (first, last))
+        alarm = Alarm(name="silent", kind="sql", condition=read("= 0"), sql="select 0", during=hours)
+        return waits(Watched(alarm, looker_of(alarm, 0), None))
+
+    assert during(-2, 2) is None
+    assert "its hours are" in (during(2, 4) or "")

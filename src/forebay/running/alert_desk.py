@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from forebay.clock import now_us
 from forebay.running.alerts import Alerts, Watched
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -88,7 +89,7 @@ def _shown(watched: Watched, standing: Any) -> dict[str, Any]:
         "state": standing.state,
         "reason": standing.reason,
         "data": standing.data,
-        "told": standing.told,
+        "told": standing.told or waits(watched),
         "since": standing.since,
         "updated": standing.updated,
         "value": None if looker is None else looker.value,
@@ -97,6 +98,13 @@ def _shown(watched: Watched, standing: Any) -> dict[str, Any]:
         "error": watched.trouble,
         "members": alarm.members,
     }
+
+
+def waits(watched: Watched) -> str | None:
+    """Why it was not looked at yet, if that is for its hours."""
+    if watched.looker is None or watched.looker.within_hours(now_us()):
+        return None
+    return f"not looked at yet: its hours are {watched.alarm.during}"
 
 
 def _named(query: Any) -> str:
