@@ -39,6 +39,7 @@ def said(insert: str, *before: str) -> UsageError:
     [
         ("SELECT a.user_id, 1 FROM activity a JOIN activity b ON a.user_id = b.user_id", "a JOIN of streams"),
         ("SELECT user_id, 1 FROM activity, products", "a join by a comma"),
+        ("SELECT user_id, 1 FROM activity ORDER BY ts", "ORDER BY a time without LIMIT"),
         ("SELECT user_id, 1 FROM activity CROSS JOIN products", "CROSS"),
         ("SELECT user_id, 1 FROM activity JOIN products USING (kind)", "USING"),
         (
@@ -185,7 +186,8 @@ def test_the_place_is_that_of_the_word() -> None:
 
 def test_an_option_that_nothing_here_knows_is_refused() -> None:
     error = said(
-        "INSERT INTO x SELECT 1 FROM activity", "CREATE TABLE x (a INT) WITH ('connector' = 'kafka')"
+        "INSERT INTO x SELECT 1 FROM activity",
+        "CREATE TABLE x (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', 'properties.group.id' = 'g')",
     )
     assert error.message == "the connector 'kafka' does not run here"
 

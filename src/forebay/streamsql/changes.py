@@ -61,6 +61,10 @@ def ordered(builder: Builder, select: Select, relation: Relation) -> Relation:
     """A SELECT with ORDER BY and LIMIT, or with either."""
     at = select.order[0][0].at if select.order else select.at
     if select.limit is None:
+        if relation.origin(select.order[0][0]) in relation.rowtimes:
+            builder.problem.refuse(
+                "ORDER BY a time without LIMIT", at, "events are taken in the order of the log"
+            )
         builder.problem.fail(
             "Sort on a non-time-attribute field is not supported", at, "LIMIT it to the first rows"
         )

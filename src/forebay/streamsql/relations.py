@@ -248,9 +248,8 @@ class Builder:
             if not {"window_start", "window_end"} <= named:
                 if group:
                     self.problem.refuse("a GROUP BY without window_start and window_end", group[0].at)
-                self.problem.refuse(
-                    "a window function without GROUP BY", at, "GROUP BY window_start, window_end"
-                )
+                how = "GROUP BY window_start, window_end and a key, of which FIRST_VALUE(...) is of the first event"
+                self.problem.refuse("a window function without GROUP BY", at, how)
             group = [each for each in group if not (isinstance(each, Column) and each.name in TVF)]
             if ref.kind == "SESSION" and set(ref.keys) != {
                 each.name if isinstance(each, Column) else "" for each in group

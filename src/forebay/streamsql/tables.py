@@ -71,6 +71,7 @@ class Table:
 def declare(made: CreateTable, problem: Problem) -> Table:
     """The table of a CREATE TABLE. Raises UsageError with its place."""
     options = made.options
+    ref = _ref(made, problem)
     for key, value in options.items():
         known = _KNOWN.union(_EVENT) if options.get("connector") == _BUS else _KNOWN
         if key not in known and not key.startswith(_PASSED):
@@ -100,7 +101,7 @@ def declare(made: CreateTable, problem: Problem) -> Table:
     idle = options.get("scan.watermark.idle-timeout")
     return Table(
         made.name,
-        _ref(made, problem),
+        ref,
         made.columns,
         made.watermark,
         made.partitioned,
