@@ -20,7 +20,7 @@ from forebay.beat import Beat
 from forebay.clock import now_us
 from forebay.crash import crash_point
 from forebay.errors import ForebayError, UsageError
-from forebay.lake import annotation, attached, objects, uploads
+from forebay.lake import annotation, attached, inventory, objects, uploads
 from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
 from forebay.lake.notifications import Happened, Notices, tell
@@ -245,6 +245,7 @@ class Lake:
                 pass
             if self.watching and not self._beat.stopping:
                 self._watch.look(self._buckets)
+            self._after(inventory.write_due(self._catalog, self.world, self._buckets, now_us()))
             now = time.monotonic()
             if now - self._expired > EXPIRE_EVERY:
                 self._expired = now

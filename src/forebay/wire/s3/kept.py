@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.acl import is_owners
@@ -146,8 +147,11 @@ async def get_bucket_accelerate_configuration(asked: Asked, given: Json) -> Json
 # Configurations of which a bucket has several, by their ids.
 
 
-def _several(noun: str, member: str, name: str, partial: str) -> None:
-    """Put, get, list and delete of what is kept by id under a setting's `name`."""
+def several(noun: str, member: str, name: str, partial: str, check: Callable[[Json, str], None]) -> None:
+    """Put, get, list and delete of what is kept by id under a setting's `name`.
+
+    `check` raises AwsError for a configuration that is none, or that does not have the id which is asked for.
+    """
 
     def missing() -> AwsError:
         return AwsError("NoSuchConfiguration", "The specified configuration does not exist.", http=404)
@@ -156,9 +160,7 @@ def _several(noun: str, member: str, name: str, partial: str) -> None:
     async def put(asked: Asked, given: Json) -> Json:
         bucket = need_bucket(asked, given)
         config = given[member]
-        if config.get("Id") != given["Id"]:
-            raise malformed()
-        _refuse_export(config)
+        check(config, given["Id"])
         docs = await setting(asked, bucket, name) or {}
         if given["Id"] not in docs and len(docs) >= MOST:
             raise AwsError("TooManyConfigurations", "Too many configurations", http=400)
@@ -204,21 +206,25 @@ def _id_in(token: str) -> str:
         raise invalid("The continuation token provided is incorrect", "continuation-token") from None
 
 
-def _refuse_export(config: Json) -> None:
+def _check(config: Json, id: str) -> None:
+    if config.get("Id") != id:
+        raise malformed()
     if (config.get("StorageClassAnalysis") or {}).get("DataExport"):
         raise AwsError("NotImplemented", "forebay exports no analyses", http=501)
 
 
-_several("BucketMetricsConfiguration", "MetricsConfiguration", "metrics", KEPT_ONLY)
-_several(
+several("BucketMetricsConfiguration", "MetricsConfiguration", "metrics", KEPT_ONLY, _check)
+several(
     "BucketAnalyticsConfiguration",
     "AnalyticsConfiguration",
     "analytics",
     f"{KEPT_ONLY}; an export is refused",
+    _check,
 )
-_several(
+several(
     "BucketIntelligentTieringConfiguration",
     "IntelligentTieringConfiguration",
     "tiering",
     f"{KEPT_ONLY}, as there is one class of storage",
+    _check,
 )

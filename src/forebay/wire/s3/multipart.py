@@ -45,7 +45,10 @@ _NONCE = "nonce"
 """Beside a part's checksums: with what it is encrypted, under a key of the caller's."""
 
 
-@operation("CreateMultipartUpload", partial=ENCRYPTED)
+@operation(
+    "CreateMultipartUpload",
+    partial=f"{ENCRYPTED} Checksums are CRC32, CRC32C, CRC64NVME, SHA1 and SHA256, where single objects have all of S3's.",
+)
 async def create_multipart_upload(asked: Asked, given: Json) -> Json:
     """Begin an upload; what the object will carry is said now."""
     bucket = need_bucket(asked, given)
