@@ -39,6 +39,18 @@ def test_a_delivery_reads_or_is_put_to_not_both(folder: Folder) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "partition_key: user, sort_key: {name: user, type: number}",
+        "partition_key: user, indexes: {by: {partition_key: at, sort_key: at}}",
+    ],
+)
+def test_a_key_of_one_attribute_twice(folder: Folder, table: str) -> None:
+    finding = only(folder.check(f"keyvalue:\n  seen: {{{table}}}\n"))
+    assert said(finding) == ("SameKey", 3, "another attribute, or no sort_key")
+
+
 def test_two_routes_for_one_request(folder: Folder) -> None:
     findings = folder.check(
         f"{STREAM}ingest:\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from forebay.project.check import Check
 from forebay.project.field import WAS, Field
 from forebay.project.model import Spec
 from forebay.project.section import Section
@@ -53,6 +54,20 @@ def _retypes(old: KeyValueSpec, new: KeyValueSpec) -> list[str]:
     return [] if same else ["its items have another key"]
 
 
+def _check(check: Check) -> None:
+    for name, spec in check.entries("keyvalue", KeyValueSpec):
+        places: list[tuple[tuple[str, ...], KeyValueSpec | IndexSpec]] = [(("keyvalue", name), spec)]
+        places += [(("keyvalue", name, "indexes", each), index) for each, index in spec.indexes.items()]
+        for place, keys in places:
+            if keys.sort_key is not None and keys.sort_key.name == keys.partition_key.name:
+                check.add(
+                    "SameKey",
+                    (*place, "sort_key"),
+                    f"{keys.sort_key.name} is the partition key already",
+                    fix="another attribute, or no sort_key",
+                )
+
+
 SECTION = Section(
     noun="keyvalue",
     title="Key-value tables",
@@ -61,6 +76,7 @@ SECTION = Section(
 sessions: {partition_key: user_id, sort_key: {name: at, type: number}, ttl: expires}
 """,
     spec=KeyValueSpec,
+    check=_check,
     holds=lambda _: True,
     retypes=_retypes,
 )
