@@ -375,6 +375,7 @@ def _syntax(text: str, tokens: list[Token], error: ParseError) -> QueryFailed:
     token = next((t for t in tokens if t.line == line and t.col == column), tokens[-1])
     shown = text[token.start : token.end + 1]
     why = _first_line(str(parts.get("description") or error)).rstrip(".").replace(PREFIX, "")
+    why = why.partition(" but got <Token")[0]
     if why.startswith("Required keyword"):  # in words of the parser's own
         why = "Something is missing here"
     return failed("SYNTAX_ERROR", f"mismatched input '{shown}'. {why}", locate(text, token.start))
