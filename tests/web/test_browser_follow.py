@@ -167,3 +167,12 @@ def test_what_does_not_run_is_said_with_its_place(system: System, page: Page) ->
     page.get_by_role("switch", name="Follow").click()
     expect(alert).to_have_count(0)
     expect(page.locator(".cm-content")).to_contain_text("SELECT 1 AS one")
+
+
+def test_a_stream_that_nobody_reads_has_its_figures_once(system: System, page: Page) -> None:
+    """It is in the ledger itself, then, which says the same."""
+    page.goto(system.console + "/streams")
+    card = page.get_by_role("region", name="dear", exact=True)
+    expect(card.get_by_text("kept")).to_be_visible()
+    expect(card.get_by_text("accepted")).to_have_count(1)
+    assert card.get_by_text("events/s").count() == 1

@@ -44,19 +44,20 @@ export function Resources({ kind, console }: { kind: keyof typeof KINDS; console
           const from = console.graph.edges.filter((each) => each.to === node.id).map((each) => each.from);
           const to = console.graph.edges.filter((each) => each.from === node.id).map((each) => each.to);
           const now = rate(history, node.id);
+          const whole = noun === "streams" && known.accepted !== undefined;  // a stream says itself what came, once
           const behind = counts?.lag && counts.lag > BEHIND * Math.max(now, 1);
           return (
             <section class="card resource" key={node.id} aria-label={node.name}>
               <h2><i class={`dot ${said ? "down" : behind ? "busy" : "up"}`} aria-hidden="true" />{node.name}<span class="state">{String(known.state ?? (said ? "failing" : behind ? "catching up" : "ready"))}</span></h2>
               {(from.length > 0 || to.length > 0) && <p class="hint">{from.length > 0 && <>from {from.join(", ")} </>}{to.length > 0 && <>to {to.join(", ")}</>}</p>}
-              {counts && (
+              {counts && !whole && (
                 <dl class="counts">
                   <div><dt>events/s</dt><dd>{perSecond(now)}</dd></div>
                   {(["accepted", "delivered", "buffered", "dropped", "rejected", "lag"] as const).map((each) => <div key={each} class={counts[each] ? "" : "zero"}><dt>{each}</dt><dd>{count(counts[each])}</dd></div>)}
                 </dl>
               )}
               {noun === "functions" && known.invocations === undefined && <p class="hint">Not called since the start.</p>}
-              {noun === "streams" && known.accepted !== undefined && (
+              {whole && (
                 <dl class="counts">
                   <div><dt>events/s</dt><dd>{perSecond(now)}</dd></div>
                   <div class={known.accepted ? "" : "zero"}><dt>accepted</dt><dd>{count(known.accepted as number)}</dd></div>
