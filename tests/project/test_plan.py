@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from forebay.project.model import Project
@@ -46,6 +48,23 @@ def test_settings_change_in_place_and_say_how(folder: Folder) -> None:
         "change streams.s: shards: 2 → 3; retention: 1d → 36h",
         "change delivery.d: buffer.megabytes: 64 → 5",
     ]
+
+
+def test_of_a_text_of_many_lines_only_what_differs_is_said(folder: Folder) -> None:
+    def changed(before: str, after: str) -> str:
+        texts = [f"query:\n  q: {{sql: {json.dumps(each)}}}\n" for each in (before, after)]
+        (step,) = steps(folder, *texts)
+        return step
+
+    old = "SELECT a\nFROM t\nWHERE a > 5\nORDER BY a\n"
+    assert (
+        changed(old, old.replace("a > 5", "a > 6"))
+        == "change query.q: sql: line 3: WHERE a > 5 → WHERE a > 6"
+    )
+    assert changed(old, old.replace("ORDER BY a", "GROUP BY a\nLIMIT 3")) == (
+        "change query.q: sql: 2 lines differ, from line 4 on"
+    )
+    assert changed(old, old + "LIMIT 3\n") == "change query.q: sql: 1 line differs, from line 5 on"
 
 
 def test_what_held_data_is_parked_and_what_did_not_goes(folder: Folder) -> None:

@@ -10,6 +10,7 @@ remove   it is no longer in the project and held nothing
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
@@ -85,6 +86,8 @@ def differences(old: Spec, new: Spec) -> list[str]:
             continue
         if type(before) is type(after) and isinstance(after, Spec):
             found += [f"{field.key}.{inner}" for inner in differences(before, after)]
+        elif isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+            found.append(f"{field.key}: {_lines(before.splitlines(), after.splitlines())}")
         elif isinstance(before, int | float | str | None) and isinstance(after, int | float | str | None):
             found.append(f"{field.key}: {_short(before, field)} → {_short(after, field)}")
         else:
@@ -97,6 +100,19 @@ def _short(value: Any, field: Any) -> str:
         return "none"
     text = shown(value, field)
     return repr(text) if isinstance(value, str) and ("\n" in text or len(text) > 40) else text
+
+
+def _lines(before: list[str], after: list[str]) -> str:
+    """What differs in a text of many lines: a file of SQL is not for the terminal, twice."""
+    compared = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
+    changes = [each for each in compared.get_opcodes() if each[0] != "equal"]
+    if not changes:
+        return "the end of its last line differs"
+    _, low, high, begin, end = changes[0]
+    if len(changes) == 1 and (high - low, end - begin) == (1, 1):
+        return f"line {begin + 1}: {before[low].strip()} → {after[begin].strip()}"
+    count = sum(max(each[2] - each[1], each[4] - each[3]) for each in changes)
+    return f"{count} {'line differs' if count == 1 else 'lines differ'}, from line {begin + 1} on"
 
 
 def refused(steps: Sequence[Step], project: Project, accepted: Collection[str]) -> list[Finding]:
