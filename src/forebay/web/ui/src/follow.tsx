@@ -119,7 +119,7 @@ export function FollowResult({ followed }: { followed: Followed }) {
         {facts?.watermark != null && <span class="hint" title="No window that ends before is open any more">watermark {clock(facts.watermark)}</span>}
         {!!facts?.late && <span class="hint" title="Events that came after all their windows had closed">{count(facts.late)} late</span>}
         {!!facts?.unreadable && <span class="hint" title="Events that are no JSON, or do not fit their columns">{count(facts.unreadable)} unreadable</span>}
-        {!!facts?.lag && <span class="hint">{count(facts.lag)} events to go</span>}
+        {!!facts?.lag && <span class="hint">{count(facts.lag)} {facts.lag === 1 ? "event" : "events"} to go</span>}
         {!!facts?.left_out && <span class="hint" title="More rows at once than can be shown">{count(facts.left_out)} rows left out</span>}
       </div>
       {rows.length || !live ? <DataTable table={followed} caption={changing ? "Rows as they are now" : "Rows as they come, the newest first"} />

@@ -103,7 +103,7 @@ export function Overview({ console }: { console: Console }) {
   const detail = (id: string) => {
     const counts = ledger[id];
     const door = status?.doors?.[id];
-    if (counts) return counts.lag ? `${count(counts.lag)} behind` : `${count(counts.accepted)} events`;
+    if (counts) return counts.lag ? `${count(counts.lag)} behind` : `${count(counts.accepted)} ${counts.accepted === 1 ? "event" : "events"}`;
     return door ? `${count(door.accepted)} accepted` : "";
   };
   return (
