@@ -138,11 +138,16 @@ class Engine:
     @property
     def waiting(self) -> bool:
         """Whether time may close windows that no event does: they are of processing time, or wait for shards to be idle."""
-        if self._windows is None or not self._windows.rows:
+        if self._windows is None:
             return False
-        if self.plan.source.processing:
-            return True
-        return self._idle is not None and any(mark > self.marks.now for mark, _ in self.marks.shards.values())
+        # What is held is counted last, and only while there is something to wait for.
+        return (
+            self.plan.source.processing
+            or (
+                self._idle is not None
+                and any(mark > self.marks.now for mark, _ in self.marks.shards.values())
+            )
+        ) and self._windows.rows > 0
 
     def tick(self, now: int, shards: Sequence[ShardSpan] = ()) -> Fed:
         """It is `now` (milliseconds) and all events were read: what ended meanwhile closes.
