@@ -130,10 +130,18 @@ def test_a_second_signal_ends_it_now(running: Running, tmp_path: Path) -> None:
     front.suspend()  # it cannot drain
     assert system.process is not None
     system.process.send_signal(signal.SIGINT)
-    until(lambda: not _listens(system.ingest))
+    until(lambda: "draining" in system.errors())
     system.process.send_signal(signal.SIGINT)
     assert system.stop(patience=1.5) == 0
     assert not front.is_running()
+
+
+def test_a_signal_that_comes_as_it_ends_changes_nothing(running: Running, tmp_path: Path) -> None:
+    system = running(project(tmp_path / "p"), sql=False)
+    assert system.process is not None
+    while system.process.poll() is None:
+        system.process.send_signal(signal.SIGINT)
+    assert system.stop() == 0
 
 
 def _listens(url: str) -> bool:

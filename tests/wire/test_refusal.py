@@ -40,7 +40,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("lambda", "ListCodeSigningConfigs", {}),
     ("s3", "GetObjectTorrent", {"Bucket": "shop", "Key": "raw/a.csv"}),
     ("s3", "GetBucketMetadataConfiguration", {"Bucket": "shop"}),
-    ("s3", "ListBucketInventoryConfigurations", {"Bucket": "shop"}),
+    ("s3", "GetBucketAbac", {"Bucket": "shop"}),
     ("sqs", "ListQueues", {}),
     ("stepfunctions", "ListStateMachines", {}),
 ]

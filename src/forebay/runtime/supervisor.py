@@ -9,7 +9,8 @@ The supervisor itself holds nothing but the lock, the listening sockets and the 
 lifeline: when it dies, however it dies, its children end within a second.
 
 Of the signals: the first SIGINT or SIGTERM drains (front finishes the requests under way, flow commits
-what it has in hand; all within `DRAIN`), the second kills.
+what it has in hand; all within `DRAIN`), the second kills. One that comes when all have ended
+is ignored: there is nothing to cut short.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ DRAIN_FRONT = 2.0
 DRAIN_REST = 2.0
 DRAIN = DRAIN_FRONT + DRAIN_REST
 TICK = 0.5
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HEAD_START = 1.0
 """Seconds that the front has for itself at the start, if it takes that long."""
 
@@ -101,10 +103,8 @@ class Supervisor:
         wake_out, wake_in = os.pipe()
         os.set_blocking(wake_out, False)
         os.set_blocking(wake_in, False)
-        previous = {
-            number: signal.signal(number, self._signalled)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
-        }
+        for number in (*STOPS, signal.SIGCHLD):
+            signal.signal(number, self._signalled)
         previous_fd = signal.set_wakeup_fd(wake_in, warn_on_full_buffer=False)
         self._selector.register(wake_out, selectors.EVENT_READ)
         self._selector.register(self._ready, selectors.EVENT_READ)
@@ -117,9 +117,9 @@ class Supervisor:
             for child in self.children.values():
                 child.kill()
             self.close()
+            for number in STOPS:
+                signal.signal(number, signal.SIG_IGN)
             signal.set_wakeup_fd(previous_fd)
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             os.close(wake_out)
             os.close(wake_in)
 
