@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 ACCOUNT = "000000000000"
+CANONICAL_USER = hashlib.sha256(ACCOUNT.encode()).hexdigest()
+"""Who owns every bucket and object, as S3 names accounts."""
 REGION = "us-east-1"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from urllib.parse import quote
 
 import apsw
 
-from forebay.arn import ACCOUNT
+from forebay.arn import CANONICAL_USER
 from forebay.clock import iso
 from forebay.lake.keys import above
 from forebay.lake.lifecycle import expiry
@@ -24,7 +23,6 @@ from forebay.lake.versions import NULL
 
 BATCH = 10_000
 ENDINGS = {"CSV": ".csv.gz", "Parquet": ".parquet", "ORC": ".orc"}
-_OWNER = hashlib.sha256(ACCOUNT.encode()).hexdigest()
 _SSE = {"aws:kms": "SSE-KMS", "aws:kms:dsse": "DSSE-KMS"}
 
 Json = dict[str, Any]
@@ -105,7 +103,7 @@ _FIELDS = (
         lambda row: ",".join(row.meta.get("sums") or ()) or None,
     ),
     Column("ObjectAccessControlList", "object_access_control_list", "text", lambda row: None),
-    Column("ObjectOwner", "object_owner", "text", lambda row: _OWNER),
+    Column("ObjectOwner", "object_owner", "text", lambda row: CANONICAL_USER),
     Column("LifecycleExpirationDate", "lifecycle_expiration_date", "time", lambda row: None),
     Column("IntelligentTieringReferenceDate", "intelligent_tiering_reference_date", "time", lambda row: None),
 )

@@ -5,15 +5,13 @@ Source: "Annotating your objects" (Amazon S3 User Guide) and the model's own wor
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from pathlib import Path
 
 from forebay.access.actions import Need
 from forebay.errors import ForebayError, Unavailable
 from forebay.lake.annotation import MOST, Annotation
-from forebay.lake.shelf import Object, Shelf
+from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.rights import also
 from forebay.wire.s3 import body, sums
@@ -22,13 +20,15 @@ from forebay.wire.s3.base import (
     briefly,
     caller,
     change,
-    deleted,
+    find_version,
     in_thread,
     invalid,
     need_bucket,
     operation,
+    read_token,
     setting,
     shelf,
+    token_of,
     version_of,
 )
 from forebay.wire.s3.headers import checksums, encryption, moment, unquoted
@@ -109,10 +109,10 @@ async def list_object_annotations(asked: Asked, given: Json) -> Json:
         raise invalid(message, "max-annotation-results", most)
     if len(prefix.encode()) > MAX_NAME:
         raise AwsError("InvalidPrefix", f"The annotation prefix exceeds {MAX_NAME} bytes.", http=400)
-    begin = _name_in(token) if token is not None else ""
+    begin = read_token(token) if token is not None else ""
     most = most or MOST
     at = shelf(asked)
-    found = await in_thread(_find, asked, at, bucket, given["Key"], version)
+    found = await in_thread(find_version, asked, bucket, given["Key"], version)
     kept = await in_thread(at.annotations, bucket, found, prefix, begin, most + 1)
     answer: Json = {
         "Annotations": [_entry(each) for each in kept[:most]],
@@ -125,7 +125,7 @@ async def list_object_annotations(asked: Asked, given: Json) -> Json:
         "ContinuationToken": token,
     }
     if len(kept) > most:
-        answer["NextContinuationToken"] = base64.urlsafe_b64encode(kept[most].name.encode()).decode()
+        answer["NextContinuationToken"] = token_of(kept[most].name)
     return answer
 
 
@@ -195,19 +195,12 @@ def _target(asked: Asked, bucket: str, given: Json, version: str | None, *, bypa
     }
 
 
-def _find(asked: Asked, at: Shelf, bucket: str, key: str, version: str | None) -> Object:
-    found = at.find(bucket, key, version)
-    if found.marker:
-        raise deleted(asked, found, version)
-    return found
-
-
 def _read(
     asked: Asked, bucket: str, key: str, version: str | None, name: str
 ) -> tuple[Object, Annotation, bytes]:
     at = shelf(asked)
     for attempt in range(3):
-        found = _find(asked, at, bucket, key, version)
+        found = find_version(asked, bucket, key, version)
         kept = at.annotation(bucket, found, name)
         if kept is None:
             break
@@ -238,13 +231,6 @@ def _entry(kept: Annotation) -> Json:
         "Size": kept.size,
         "ReplicationStatus": kept.status,
     }
-
-
-def _name_in(token: str) -> str:
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise invalid("The continuation token provided is incorrect", "continuation-token") from None
 
 
 # Copies.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import functools
-import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from botocore.model import OperationModel
 
-from forebay.arn import ACCOUNT
+from forebay.arn import CANONICAL_USER
 from forebay.clock import to_datetime
 from forebay.errors import ForebayError, Unavailable
 from forebay.lake.section import buckets
@@ -32,7 +32,7 @@ from forebay.wire.service import Asked, Json, Operation, Service
 
 T = TypeVar("T")
 
-OWNER = {"ID": hashlib.sha256(ACCOUNT.encode()).hexdigest()}
+OWNER = {"ID": CANONICAL_USER}
 """Who owns every bucket and object: the canonical user of the local account. S3 gives no names any more."""
 
 MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
@@ -309,11 +309,31 @@ async def need_setting(asked: Asked, bucket: str, name: str, code: str, message:
 
 async def found_version(asked: Asked, bucket: str, given: Json) -> Object:
     """The version that is asked about, for what is kept with it. Raises AwsError for a delete marker too."""
-    version = version_of(given)
-    found = await in_thread(shelf(asked).find, bucket, given["Key"], version)
+    return await in_thread(find_version, asked, bucket, given["Key"], version_of(given))
+
+
+def find_version(asked: Asked, bucket: str, key: str, version: str | None) -> Object:
+    """The same, in a thread."""
+    found = shelf(asked).find(bucket, key, version)
     if found.marker:
         raise deleted(asked, found, version)
     return found
+
+
+# Lists that have pages.
+
+
+def token_of(name: str) -> str:
+    """The continuation token of a list that stopped at this name."""
+    return base64.b64encode(name.encode()).decode()
+
+
+def read_token(token: str) -> str:
+    """The name of which a token was made. Raises AwsError `InvalidArgument`."""
+    try:
+        return base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        raise invalid("The continuation token provided is incorrect", "continuation-token") from None
 
 
 def jsonable(value: Any) -> Any:

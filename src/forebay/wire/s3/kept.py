@@ -6,21 +6,20 @@ What of it would have to be done here and is not is refused.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.acl import is_owners
 from forebay.wire.s3.base import (
-    invalid,
     jsonable,
     malformed,
     need_bucket,
     need_setting,
     operation,
     put_setting,
+    read_token,
     setting,
+    token_of,
 )
 from forebay.wire.service import Asked, Json
 
@@ -187,7 +186,7 @@ def several(noun: str, member: str, name: str, partial: str, check: Callable[[Js
     async def find(asked: Asked, given: Json) -> Json:
         docs = await setting(asked, need_bucket(asked, given), name) or {}
         token = given.get("ContinuationToken")
-        after = _id_in(token) if token else ""
+        after = read_token(token) if token else ""
         ids = [id for id in sorted(docs) if id >= after]
         answer: Json = {
             f"{member}List": [docs[id] for id in ids[:_PAGE]],
@@ -195,15 +194,8 @@ def several(noun: str, member: str, name: str, partial: str, check: Callable[[Js
             "ContinuationToken": token,
         }
         if len(ids) > _PAGE:
-            answer["NextContinuationToken"] = base64.b64encode(ids[_PAGE].encode()).decode()
+            answer["NextContinuationToken"] = token_of(ids[_PAGE])
         return answer
-
-
-def _id_in(token: str) -> str:
-    try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise invalid("The continuation token provided is incorrect", "continuation-token") from None
 
 
 def _check(config: Json, id: str) -> None:

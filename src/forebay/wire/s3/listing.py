@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 from urllib.parse import quote
 
 from forebay.lake.shelf import Object, Page, Upload
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import OWNER, in_thread, invalid, need_bucket, operation, shelf
+from forebay.wire.s3.base import (
+    OWNER,
+    in_thread,
+    invalid,
+    need_bucket,
+    operation,
+    read_token,
+    shelf,
+    token_of,
+)
 from forebay.wire.s3.headers import moment
 from forebay.wire.service import Asked, Json
 
@@ -104,7 +111,7 @@ async def list_objects_v2(asked: Asked, given: Json) -> Json:
     if token == "":
         raise invalid("The continuation token provided is incorrect", "continuation-token")
     most = page_size(given)
-    after = _read_token(token) if token is not None else start
+    after = read_token(token) if token is not None else start
     page = await in_thread(shelf(asked).keys, bucket, prefix, delimiter, after, most, begun=token is not None)
     contents, prefixes = _split(page, named, owner=bool(given.get("FetchOwner")))
     answer: Json = {
@@ -124,15 +131,8 @@ async def list_objects_v2(asked: Asked, given: Json) -> Json:
     if start and token is None:
         answer["StartAfter"] = named(start)
     if page.truncated:
-        answer["NextContinuationToken"] = base64.b64encode(_name(page.items[-1]).encode()).decode()
+        answer["NextContinuationToken"] = token_of(_name(page.items[-1]))
     return answer
-
-
-def _read_token(token: str) -> str:
-    try:
-        return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise invalid("The continuation token provided is incorrect", "continuation-token") from None
 
 
 @operation("ListObjectVersions")
