@@ -66,11 +66,14 @@ def test_a_wal_stays_short_and_whole_while_many_write_much(
         thread.start()
     for thread in threads:
         thread.join()
-    assert (tmp_path / "log.db-wal").stat().st_size < 64 << 20
+    until(lambda: copied(tmp_path) >= SHORT_BYTES)  # while they wrote: that is what takes it out of the WAL
+    log.maintain()
+    log.append_now([b"0.%d." % own])  # the first commit after all is copied begins at the WAL's start again
+    assert (tmp_path / "log.db-wal").stat().st_size <= 64 << 20
     log.close()
     found = [tuple(map(int, each.split(b".")[:2])) for each in everything(reader)]
     for name in range(4):
-        assert [n for who, n in found if who == name] == list(range(own))
+        assert [n for who, n in found if who == name] == list(range(own + (name == 0)))
     assert apsw.Connection(str(tmp_path / "log.db")).pragma("integrity_check") == "ok"
 
 
