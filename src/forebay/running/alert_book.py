@@ -26,19 +26,22 @@ log = logging.getLogger(__name__)
 
 
 class Book:
-    """Standings and incidents. Its methods may be called from any thread. `bus`: there is a bus `default`."""
+    """Standings and incidents. Its methods may be called from any thread. `bus`: there is a bus `default`.
+
+    Who decides by a standing what it is to be holds `lock` from the look at it to the change.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.bus = False
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._standings = store.standings()
         self._incidents = store.incidents()
         self._alarms: dict[str, Alarm] = {}
 
     def standings(self) -> dict[str, Standing]:
         """Every alarm's state."""
-        with self._lock:
+        with self.lock:
             return dict(self._standings)
 
     def get(self, name: str) -> Standing | None:
@@ -47,7 +50,7 @@ class Book:
 
     def incidents(self) -> list[Incident]:
         """Those that last."""
-        with self._lock:
+        with self.lock:
             return list(self._incidents.values())
 
     def adopt(self, alarms: dict[str, Alarm], beside: set[str]) -> None:
@@ -55,7 +58,7 @@ class Book:
 
         Those that are new, changed or gone are noted in the history. Who is changed keeps its state.
         """
-        with self._lock:
+        with self.lock:
             now = now_us()
             standings, incidents = dict(self._standings), dict(self._incidents)
             with self.store.change() as db:
@@ -106,7 +109,7 @@ class Book:
         forced: bool = False,
     ) -> bool:
         """One commit of a state with all that follows from it; whether it is another state than before."""
-        with self._lock:
+        with self.lock:
             old = self._standings.get(alarm.name)
             if old is None:
                 return False
@@ -136,7 +139,7 @@ class Book:
 
     def settled(self, name: str) -> None:
         """What SetAlarmState said is what values say, too."""
-        with self._lock:
+        with self.lock:
             old = self._standings.get(name)
             if old is not None and old.forced:
                 self._standings[name] = msgspec.structs.replace(old, forced=False)
@@ -188,7 +191,7 @@ class Book:
     def close_incidents(self) -> bool:
         """Tell of incidents that have been over for long enough; whether there were any."""
         now = now_us()
-        with self._lock:
+        with self.lock:
             ended = [
                 (key, each, notice) for key, each in self._incidents.items() for notice in _ended(each, now)
             ]

@@ -198,17 +198,19 @@ class Alerts:
         ]
         treated: Missing = "missing" if alarm.missing == "zero" else alarm.missing
         verdict = evaluate(breaching, alarm.periods, alarm.datapoints, treated)
-        old = self._standing(alarm)
-        if verdict.state is None or (old.forced and verdict.state == "INSUFFICIENT_DATA"):
-            return
-        if verdict.state == old.state and old.reason != UNCHECKED:
-            if verdict.used:
-                self._book.settled(alarm.name)
-            return
-        why = reason(alarm, samples, verdict, old.state)
-        said = self._said(watched.looker, alarm, samples, verdict.state, old.state)
-        facts = orjson.dumps(data(alarm, samples, verdict, now_us())).decode()
-        self._change(alarm, verdict.state, why, facts=facts, said=said)
+        with self._book.lock:  # what is set meanwhile is not undone by what was seen before
+            old = self._standing(alarm)
+            if verdict.state is None or (old.forced and verdict.state == "INSUFFICIENT_DATA"):
+                return
+            if verdict.state == old.state and old.reason != UNCHECKED:
+                if verdict.used:
+                    self._book.settled(alarm.name)
+                return
+            why = reason(alarm, samples, verdict, old.state)
+            said = self._said(watched.looker, alarm, samples, verdict.state, old.state)
+            facts = orjson.dumps(data(alarm, samples, verdict, now_us())).decode()
+            moved = self._book.change(alarm, verdict.state, why, facts=facts, said=said)
+        self._moved(alarm, moved)
 
     def _said(self, looker: Looker, alarm: Alarm, samples: Any, state: State, before: State) -> str:
         if state == "INSUFFICIENT_DATA" and alarm.condition is not None and alarm.condition.banded:
@@ -218,15 +220,17 @@ class Alerts:
         return f"{said}: {details}" if details and state == "ALARM" else said
 
     def _judge_rule(self, rule: Rule, alarm: Alarm) -> None:
-        holds = rule.holds(lambda name: each.state if (each := self._book.get(name)) else None)
-        state: State = "ALARM" if holds else "OK"
-        old = self._standing(alarm)
-        if state == old.state and old.reason != UNCHECKED:
-            return
-        names = ", ".join(dict.fromkeys(rule.names)) or "no alarm"
-        why = f"{alarm.arn} transitioned to {state}: the rule is {str(holds).lower()} given {names}"
-        said = f"{alarm.rule} {'holds' if holds else 'does not hold'}"
-        self._change(alarm, state, why, said=said)
+        with self._book.lock:
+            holds = rule.holds(lambda name: each.state if (each := self._book.get(name)) else None)
+            state: State = "ALARM" if holds else "OK"
+            old = self._standing(alarm)
+            if state == old.state and old.reason != UNCHECKED:
+                return
+            names = ", ".join(dict.fromkeys(rule.names)) or "no alarm"
+            why = f"{alarm.arn} transitioned to {state}: the rule is {str(holds).lower()} given {names}"
+            said = f"{alarm.rule} {'holds' if holds else 'does not hold'}"
+            moved = self._book.change(alarm, state, why, said=said)
+        self._moved(alarm, moved)
 
     def _rest(self, alarm: Alarm) -> None:
         """Outside its hours nothing is held against anybody."""
