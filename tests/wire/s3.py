@@ -45,7 +45,7 @@ def raw(
     system: System, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of a request that no SDK has touched; the path goes as it is."""
-    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=60)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()

@@ -72,8 +72,9 @@ def test_gaps_are_filled(cloudwatch: Any, namespace: str, put: Put) -> None:
 
 
 def test_a_search_finds_metrics_by_their_dimensions(cloudwatch: Any, namespace: str, put: Put) -> None:
+    at = minute()
     for page, value in (("home", 1), ("basket", 2), ("help", 4)):
-        put("visits", value, Dimensions=[{"Name": "page", "Value": page}])
+        put("visits", value, at=at, Dimensions=[{"Name": "page", "Value": page}])
     text = f"SEARCH('{{{namespace},page}} MetricName=\"visits\" NOT help', 'Sum', 60)"
     found = data(cloudwatch, {"Id": "all", "Expression": text})
     assert {each["Label"]: each["Values"] for each in found} == {"home visits": [1], "basket visits": [2]}

@@ -109,8 +109,8 @@ def test_labels_tell_apart_what_differs(cloudwatch: Any, namespace: str, put: Pu
 
 
 def test_points_come_newest_first_and_in_pages(cloudwatch: Any, namespace: str, put: Put) -> None:
-    put("m", *range(20), at=minute() - dt.timedelta(minutes=19))
     now = minute()
+    put("m", *range(20), at=now - dt.timedelta(minutes=19))
     given = {
         "MetricDataQueries": [metric(namespace, "m")],
         "StartTime": now - dt.timedelta(minutes=19),
@@ -154,7 +154,7 @@ NOW = dt.datetime.now(dt.UTC)
         ({"Values": [1.0, 2.0], "Counts": [1, 2, 3]}, "InvalidParameterValue", "The parameters MetricData.member.1.Values and MetricData.member.1.Counts must be of the same size."),
         ({"Value": 1.0, "StatisticValues": {"Sum": 10.0, "Maximum": 9.0, "Minimum": 1.0, "SampleCount": 2}}, "InvalidParameterCombination", "The parameters MetricData.member.1.Value and MetricData.member.1.StatisticValues are mutually exclusive and you have specified both."),
         ({"Value": 1.0, "Timestamp": NOW - dt.timedelta(days=15)}, "InvalidParameterValue", "The parameter MetricData.member.1.Timestamp must specify a time within the past two weeks."),
-        ({"Value": 1.0, "Timestamp": NOW + dt.timedelta(hours=3)}, "InvalidParameterValue", "no more than two hours in the future."),
+        ({"Value": 1.0, "Timestamp": NOW + dt.timedelta(days=3)}, "InvalidParameterValue", "no more than two hours in the future."),
         ({}, "MissingParameter", "The parameter MetricData.member.1.Value is required."),
         ({"Values": [1.0] * 151}, "InvalidParameterValue", "The collection MetricData.member.1.Values must not have a size greater than 150."),
     ],

@@ -67,7 +67,7 @@ def test_a_replay_sends_again_what_was_archived_and_only_that(system: System, ev
     started = events.start_replay(
         ReplayName=bus,
         EventSourceArn=made["ArchiveArn"],
-        EventStartTime=now - dt.timedelta(minutes=1),
+        EventStartTime=now - dt.timedelta(minutes=10),
         EventEndTime=now + dt.timedelta(minutes=1),
         Destination={"Arn": source, "FilterArns": [arn("events", f"rule/{bus}/one")]},
     )

@@ -144,8 +144,8 @@ def test_what_comes_while_the_function_is_gone_waits_for_it(
     name = through(firehose, function)
     functions.delete_function(FunctionName=function)
     put(firehose, name, "a")
-    said = until(lambda: system.call("flow", "status")["deliveries"][name]["last_error"])
-    assert said == f"NoSuchFunction: no function is named {function}"
+    said = f"NoSuchFunction: no function is named {function}"
+    until(lambda: system.call("flow", "status")["deliveries"][name]["last_error"] == said)
     create(functions, MARK.format(mark="2"), name=function)
     assert lines(system, name) == ["a2"]
 
