@@ -14,6 +14,7 @@ from forebay.errors import ForebayError
 from forebay.functions.section import FunctionSpec
 from forebay.functions.transforms import WorkerTransform, open_transform
 from forebay.ports import Failure, Lines, Origin, Outcome
+from tests import harness
 
 ARRIVAL = 1_700_000_000_123_456
 
@@ -124,14 +125,6 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Wait for a condition, at most ten seconds."""
-    import time
-
-    def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen within ten seconds"
-            time.sleep(0.02)
-
-    return wait
+def until() -> Callable[[Callable[[], bool]], object]:
+    """Wait for a condition."""
+    return harness.until

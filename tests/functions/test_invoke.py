@@ -114,13 +114,13 @@ def test_a_timeout_says_so_in_lambdas_words(calls: Calls) -> None:
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 0.30 seconds",
     }
-    calls.make("import time\ndef handler(event, context): return 'again'", timeout=5.0)
+    calls.make("import time\ndef handler(event, context): return 'again'", timeout=20.0)
     assert said(calls.call({})) == "again"
 
 
 def test_a_function_that_passes_its_memory_is_killed(calls: Calls) -> None:
     calls.make(
-        "import time\ndef handler(event, context):\n    x = bytearray(200 << 20)\n    time.sleep(5)",
+        "import time\ndef handler(event, context):\n    x = bytearray(200 << 20)\n    time.sleep(60)",
         memory=96 << 20,
     )
     error = said(calls.call({}))
@@ -255,7 +255,7 @@ def test_calls_share_the_workers_there_are_and_no_more(calls: Calls) -> None:
 
 
 def test_a_changed_function_is_taken_up_while_a_call_of_the_old_ends(
-    calls: Calls, until: Callable[[Callable[[], bool]], None]
+    calls: Calls, until: Callable[[Callable[[], bool]], object]
 ) -> None:
     calls.make(
         """
@@ -280,12 +280,13 @@ def test_a_changed_function_is_taken_up_while_a_call_of_the_old_ends(
 
 
 def test_calls_that_wait_end_when_the_invoker_does(
-    calls: Calls, until: Callable[[Callable[[], bool]], None]
+    calls: Calls, until: Callable[[Callable[[], bool]], object]
 ) -> None:
     calls.make("import time\ndef handler(event, context): time.sleep(60)", timeout=60.0)
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(calls.call, n) for n in range(2)]
         until(lambda: len(calls.invoker.status().get("f", {}).get("pids", ())) == 1)
+        until(lambda: calls.invoker._functions["f"]._waiting == 1)
         calls.invoker.close()
         for each in waiting:
             with pytest.raises(Unavailable, match="being stopped"):

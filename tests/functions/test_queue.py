@@ -17,6 +17,7 @@ from forebay.functions.invoke import Result
 from forebay.functions.queue import Queue, enqueue
 from forebay.functions.section import FunctionSpec
 from forebay.project.model import Location, Ref
+from tests.harness import PATIENCE
 
 
 class Functions:
@@ -66,14 +67,14 @@ class World:
         return Queue(self.store, self.functions, keep)  # type: ignore[arg-type]
 
     def put(self, name: str, event: object) -> str:
-        return self.queue.put(name, json.dumps(event).encode()).result(10)
+        return self.queue.put(name, json.dumps(event).encode()).result(PATIENCE)
 
     def rows(self) -> list[Any]:
         found: Any = self.store.reader.execute("SELECT function, state, tries, reason FROM function_calls")
         return list(found.fetchall())
 
     def until(self, question: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not question():
             assert time.monotonic() < deadline, (self.functions.made, self.rows())
             time.sleep(0.01)
@@ -188,7 +189,7 @@ def test_a_function_that_hangs_holds_up_no_other(world: World) -> None:
     import threading
 
     release = threading.Event()
-    world.functions.add("slow", lambda _: release.wait(10))
+    world.functions.add("slow", lambda _: release.wait(PATIENCE))
     world.functions.add("quick", lambda event: event)
     world.queue.start()
     for n in range(20):

@@ -204,7 +204,7 @@ def test_sql_reaches_nothing_but_its_events(project: Project, expression: str) -
 def test_a_query_that_runs_for_ever_is_stopped(project: Project) -> None:
     transform = project.sql(
         "SELECT list_sum(list_transform(range(CAST(n AS BIGINT)), x -> x * 2)) AS s FROM events",
-        timeout=1.0,
+        timeout=3.0,
         memory=512 << 20,
     )
     outcome = transform.apply(events({"n": 3}, {"n": 40_000_000_000}, {"n": 4}), origins(3))

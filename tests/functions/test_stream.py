@@ -20,6 +20,7 @@ from forebay.functions.section import TriggerSpec
 from forebay.functions.shapes import KinesisRecord
 from forebay.functions.stream import StreamTrigger
 from forebay.functions.stream_parts import Move, Parts, ShardInfo
+from tests.harness import PATIENCE, until
 
 
 class Log:
@@ -139,7 +140,7 @@ class World:
 
     def ended(self, n: int) -> None:
         """Wait until so many records have their end."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while sum(move.events for move in self.place.moves) < n:
             assert time.monotonic() < deadline, (self.calls, self.place.moves)
             time.sleep(0.01)
@@ -151,7 +152,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World()
     yield made
     for trigger in made.triggers:
-        assert trigger.stop(5.0)
+        assert trigger.stop(PATIENCE)
 
 
 def failing(*bad: str) -> Handler:
@@ -285,13 +286,6 @@ def test_a_shard_that_is_stuck_holds_up_only_itself(world: World) -> None:
     until(lambda: trigger.position == 11)
 
 
-def until(question: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not question():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_children_wait_for_their_parents(world: World) -> None:
     release = threading.Event()
 
@@ -325,7 +319,7 @@ def test_a_filter_drops_what_does_not_match(world: World) -> None:
 
 def test_a_window_waits_for_a_batch_to_fill(world: World) -> None:
     world.log.put("a")
-    world.start(window=30.0, batch=3)
+    world.start(window=2 * PATIENCE, batch=3)
     world.log.put("b")
     world.log.put("c")
     world.ended(3)

@@ -3,11 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from forebay.runtime import child as module
 from forebay.runtime.child import Child, cause
+from tests.harness import until
 
 
 def ends_with(code: int) -> Child:
@@ -16,27 +18,33 @@ def ends_with(code: int) -> Child:
 
 
 def ended(child: Child) -> int:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    code = None
+
+    def over() -> bool:
+        nonlocal code
         code = child.ended()
-        if code is not None:
-            return code
-        time.sleep(0.01)
-    raise AssertionError("it did not end")
+        return code is not None
+
+    until(over)
+    assert code is not None
+    return code
 
 
 def test_the_delay_doubles_up_to_its_bound_while_a_process_keeps_ending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    now = 1000.0
     monkeypatch.setattr(module, "LONGEST_DELAY", 0.4)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     child = ends_with(3)
     child.start()
     delays = []
     for _ in range(4):
         assert ended(child) == 3
         assert child.due is not None
-        delays.append(round(child.due - time.monotonic(), 1))
-        child.due = 0.0
+        delays.append(round(child.due - now, 6))
+        assert not child.start_if_due()
+        now = child.due
         assert child.start_if_due()
     assert delays == [0.1, 0.2, 0.4, 0.4]
     assert child.restarts == 4

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from forebay.errors import ForebayError
 from forebay.layout import Layout
 from forebay.runtime.lock import Lock, alive, holder
+from tests.harness import until
 
 
 @pytest.fixture
@@ -45,21 +46,22 @@ def test_the_children_of_a_supervisor_that_was_killed_are_waited_for(layout: Lay
     program = (
         "import os, sys, subprocess, pathlib; from forebay.layout import Layout; from forebay.runtime.lock import Lock;"
         "lock = Lock(Layout(pathlib.Path(sys.argv[1]))); lock.take();"
-        "child = subprocess.Popen(['sleep', '0.5'], pass_fds=(lock.fileno(),)); os._exit(0)"
+        "child = subprocess.Popen(['cat'], stdout=subprocess.DEVNULL, pass_fds=(lock.fileno(),)); os._exit(0)"
     )
-    subprocess.run([sys.executable, "-c", program, str(layout.root)], check=True)
-    assert holder(layout) is not None
-    lock = Lock(layout)
-    lock.take()
+    command = [sys.executable, "-c", program, str(layout.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as supervisor:
+        assert supervisor.stdin is not None
+        assert supervisor.wait() == 0
+        assert holder(layout) == supervisor.pid
+        threading.Timer(0.2, supervisor.stdin.close).start()  # then its child ends, too
+        lock = Lock(layout)
+        lock.take()
     assert holder(layout) == os.getpid()
     lock.release()
 
 
 def test_a_process_that_ended_and_was_not_waited_for_does_not_run() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
-    deadline = time.monotonic() + 10
-    while alive(child.pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(child.pid)
+    until(lambda: not alive(child.pid))
     child.wait()
     assert alive(os.getpid())

@@ -60,9 +60,11 @@ def test_a_reader_does_not_keep_the_writer_from_reusing_its_wal(
     log = open_log()
     log.append_now([b"x"])
     reader.read(0, max_bytes=1)
-    for _ in range(60):
+    for n in range(60):
         log.append_now([b"x" * 1_000_000])
         reader.read(log.head - 1, max_bytes=1)
+        if n % 8 == 7:
+            log.maintain()  # which a log does itself, when its disk lets it
     assert (tmp_path / "log.db-wal").stat().st_size < 40 << 20
 
 

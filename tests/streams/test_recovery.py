@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import shutil
 import signal
@@ -205,10 +204,11 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 
 def test_a_lock_of_a_dead_process_holds_nobody_up(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
-    child = os.fork()
-    if child == 0:
-        Log(path, NAME, reserve=0).append_now([b"a"])
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    dies = (
+        "import os, pathlib, signal, sys; from forebay.streams.writer import Log;"
+        f"Log(pathlib.Path(sys.argv[1]), {NAME!r}, reserve=0).append_now([b'a']); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", dies, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
     with contextlib.closing(Log(path, NAME, reserve=0)) as log:
         assert log.head == 1

@@ -29,6 +29,9 @@ TICK = 0.05
 START_TIMEOUT = 30.0
 """Seconds for a fresh interpreter to say `ready`, on a machine under load."""
 
+LAST_WORDS = 1.0
+"""Seconds that a worker that cannot be asked any more has to end, or to write where it hangs."""
+
 _PAGE = os.sysconf("SC_PAGESIZE")
 
 
@@ -280,7 +283,7 @@ class Worker:
         """The channel broke: it died, or closed it; either way it is ended."""
         index = self._current()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.3)
+            self._process.wait(LAST_WORDS)
         code = self._process.poll()
         self.close()
         return Died(_how(code), index, killed=code == -signal.SIGKILL)
@@ -295,7 +298,7 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGABRT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)
+            self._process.wait(LAST_WORDS)
 
     def close(self) -> None:
         """End it, and what it forked."""

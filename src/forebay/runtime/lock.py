@@ -15,7 +15,7 @@ from pathlib import Path
 from forebay.errors import ForebayError
 from forebay.layout import Layout
 
-PATIENCE = 3.0
+PATIENCE = 10.0
 
 
 class Lock:
