@@ -217,7 +217,7 @@ class Delivery:
             if not sealed:
                 return []
             committed = self._parts.store.seal([one.seal for one in sealed])
-        self._writer.add(sealed, committed)
+            self._writer.add(sealed, committed)  # within the lock: who finds no open buffer finds these there
         return [one.row.id for one in sealed]
 
     # --- consuming ---
