@@ -233,6 +233,7 @@ def test_what_is_older_than_expressions_does_the_same(dynamodb: Any, name: str) 
     wanted = {"new": {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": [{"S": "y"}]}}
     answer = dynamodb.query(TableName=name, KeyConditions={**older, **stretch}, QueryFilter=wanted)
     assert answer["Count"] == 1
+    dynamodb.put_item(TableName=name, Item={"pk": {"S": "other"}, "sk": {"N": "1"}})
     absent = {"new": {"ComparisonOperator": "NULL"}, **older}
     assert dynamodb.scan(TableName=name, ScanFilter=absent)["Count"] == 0
     assert dynamodb.scan(TableName=name, ScanFilter=absent, ConditionalOperator="OR")["Count"] > 1

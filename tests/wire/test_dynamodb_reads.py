@@ -106,12 +106,13 @@ def test_pages_together_are_everything_once(dynamodb: Any, table: Any, name: str
     )
     assert [item["sk"]["N"] for page in pages for item in page["Items"]] == [str(n) for n in range(2, 60, 3)]
     pages = dynamodb.get_paginator("scan").paginate(TableName=name, PaginationConfig={"PageSize": 7})
-    assert sorted(int(item["sk"]["N"]) for page in pages for item in page["Items"]) == list(range(60))
+    found = [item for page in pages for item in page["Items"] if item["pk"]["S"] in ("p0", "p1", "p2")]
+    assert sorted(int(item["sk"]["N"]) for item in found) == list(range(60))
 
 
 def test_segments_of_a_scan_together_are_everything_once(table: Any) -> None:
-    found = [item["sk"] for at in range(4) for item in table.scan(Segment=at, TotalSegments=4)["Items"]]
-    assert sorted(found) == list(range(60))
+    found = [item for at in range(4) for item in table.scan(Segment=at, TotalSegments=4)["Items"]]
+    assert sorted(item["sk"] for item in found if item["pk"] in ("p0", "p1", "p2")) == list(range(60))
 
 
 def test_a_page_ends_past_a_megabyte(dynamodb: Any) -> None:

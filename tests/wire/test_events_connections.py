@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tests.harness import System
@@ -50,7 +51,8 @@ def test_a_connection_is_shown_without_its_secrets(system: System, events: Any) 
         Name="shown",
     )
     for file in system.layout.root.rglob("*.db*"):
-        assert b"very-secret" not in file.read_bytes()
+        with contextlib.suppress(FileNotFoundError):  # a log that was let go meanwhile
+            assert b"very-secret" not in file.read_bytes()
 
 
 def test_what_is_no_connection_is_refused(events: Any) -> None:
