@@ -42,7 +42,7 @@ def create(functions: Any, source: str = ECHO, name: str | None = None, **given:
             "Role": ROLE,
             "Handler": "index.handler",
             "Code": {"ZipFile": zipped(source)},
-            "Timeout": 20,
+            "Timeout": 60,
             **given,
         },
     )

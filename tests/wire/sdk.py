@@ -29,12 +29,15 @@ def client_at(
     url: str,
     service: str,
     *,
-    retries: int = 5,
+    retries: int = 8,
     region: str = "us-east-1",
     keys: dict[str, str] = TEST,
     **config: Any,
 ) -> Any:
-    """A client of the AWS port at this address; `keys` are as IAM and STS answer them."""
+    """A client of the AWS port at this address; `keys` are as IAM and STS answer them.
+
+    What it waits between tries is drawn by lot: with so many, it outlasts a process that is started anew.
+    """
     return boto3.client(
         service,
         endpoint_url=url,

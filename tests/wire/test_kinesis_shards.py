@@ -216,7 +216,10 @@ def test_each_keys_order_is_kept_for_a_consumer_while_shards_split_and_merge(
         stop.set()
         thread.join()
         producing.close()
-    until(lambda: reader.turn(put))
+    closed = {each["ShardId"] for each in shards(kinesis, name)} - {
+        each["ShardId"] for each in open_shards(kinesis, name)
+    }
+    until(lambda: reader.turn(put) and reader.ended == closed)
     assert reader.count == put
     assert all(numbers == sorted(numbers) for numbers in reader.seen.values())
     assert len({number for numbers in reader.seen.values() for number in numbers}) == put
@@ -258,9 +261,11 @@ def test_after_a_kill_every_acknowledged_record_is_there_and_no_number_is_used_a
                 acknowledged[each["SequenceNumber"]] = bytes(record["Data"])  # type: ignore[arg-type]
 
         at = 100_000 * life
+        put(at)
+        put(at + 20)
         kill = threading.Timer(0.4, lambda: system.kill("front"))
         kill.start()
-        _until_killed(put, at, kill)
+        _until_killed(put, at + 40, kill)
         system.kill_all()
         system.start(sql=False)
         if life == 0:

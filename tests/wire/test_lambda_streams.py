@@ -136,6 +136,7 @@ def test_a_mapping_filters_stops_goes_on_and_goes(
 
     put(0, 1, 2, 3)
     until(lambda: len(collected(place)) == 2)
+    assert ends(system, function) == {"accepted": 4, "delivered": 2, "dropped": 2, "rejected": 0}
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     assert functions.get_event_source_mapping(UUID=mapping)["State"] == "Disabled"
     put(4)
