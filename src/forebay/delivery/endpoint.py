@@ -68,13 +68,13 @@ class Sender:
         self._thread = threading.Thread(target=self._run, name=f"post {source}", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run this when those before it are done. After `close` it is run at once, and finds it closed."""
+    def submit(self, job: Callable[[], None]) -> bool:
+        """Run this when those before it are done; after `close` it is not taken. Whether it is."""
         with self._submitting:
-            if not self._closed.is_set():
-                self._jobs.put(job)
-                return
-        job()
+            if self._closed.is_set():
+                return False
+            self._jobs.put(job)
+            return True
 
     def close(self) -> None:
         """Stop trying; a request under way is cut."""

@@ -77,13 +77,13 @@ class Writer:
             self._changed.notify_all()
 
     def _start(self, some: list[Sealed]) -> None:
-        """Have it done: by the endpoint's own thread where that is waited for."""
+        """Have it done: by the endpoint's own thread where that is waited for. This may be the store's, which waits for nobody."""
         job = partial(self._write, some)
         sender = self.sender
-        if sender is not None and _is_posted(some[0]):
-            sender.submit(job)
-        else:
+        if sender is None or not _is_posted(some[0]):
             self._enqueue(job)
+        elif not sender.submit(job):
+            self._fail(some, None)
 
     def tick(self) -> None:
         """Try again what failed, when its time has come."""
