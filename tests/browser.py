@@ -13,7 +13,7 @@ _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE = 5_000
+PATIENCE = 30_000
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 FOREBAY = [sys.executable, "-P", "-m", "forebay.cli"]
 PATIENCE = 30.0
+DOORS = ("ingest", "aws", "console")
 
 
 def until(question: Callable[[], T], *, patience: float = PATIENCE, every: float = 0.02) -> T:
@@ -50,6 +52,22 @@ def until(question: Callable[[], T], *, patience: float = PATIENCE, every: float
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience:g} s; the last answer was {last!r}")
         time.sleep(every)
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs: one that has ended and is not reaped yet does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def held_port() -> socket.socket:
+    """A free port that no other process is given while this is open, and that a server can listen at all the same."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 class Answer:
@@ -73,14 +91,15 @@ def request(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     *,
-    timeout: float = 10.0,
+    timeout: float = PATIENCE,
 ) -> Answer:
     """One HTTP request over a connection of its own."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, body, dict(headers or {}))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before it was read whole
+            connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
         return Answer(response.status, dict(response.getheaders()), response.read())
     finally:
@@ -100,14 +119,17 @@ class System:
         self.process: subprocess.Popen[str] | None = None
         self.urls: dict[str, str] = {}
         self.said = state.with_name(state.name + ".stderr")
-        self._ports = ["--ingest-port", "0", "--aws-port", "0", "--console-port", "0"]
+        self._held = [held_port() for _ in DOORS]
+        self._ports: list[str] = []
+        for name, held in zip(DOORS, self._held, strict=True):
+            self._ports += [f"--{name}-port", str(held.getsockname()[1])]
 
     # Its life.
 
     def start(self, *, sql: bool = True) -> System:
         """Start it and wait until it takes events and moves them, and with `sql` until it answers queries too.
 
-        A second start keeps the ports.
+        A second start has the same ports, which are nobody else's in between.
         """
         self.launch()
         until(lambda: request(self.ingest + "/healthz").status == 200)
@@ -129,12 +151,9 @@ class System:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if '"urls"' not in line:
-            code = self._ended(10)
+            code = self._ended(PATIENCE)
             raise AssertionError(f"forebay run ended with {code}: {line}\n{self.errors()}")
         self.urls = json.loads(line)["urls"]
-        self._ports = []
-        for name, url in self.urls.items():
-            self._ports += [f"--{name}-port", str(urlsplit(url).port)]
 
     def _command(self) -> list[str]:
         return [
@@ -147,7 +166,7 @@ class System:
             *self._arguments,
         ]
 
-    def stop(self, *, number: int = signal.SIGTERM, patience: float = 10.0) -> int:
+    def stop(self, *, number: int = signal.SIGTERM, patience: float = PATIENCE) -> int:
         """End it in good order; its exit code."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -155,10 +174,12 @@ class System:
         return self._ended(patience)
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> int:
-        """Send SIGKILL to one process: front, flow, query or supervisor. Its pid."""
+        """Send SIGKILL to one process: front, flow, query or supervisor. Its pid, once it answers no more."""
         pid = self.pid(role)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+        if number == signal.SIGKILL:
+            until(lambda: not _alive(pid))
         return pid
 
     def kill_all(self) -> None:
@@ -170,8 +191,8 @@ class System:
         for process in everything:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(everything, timeout=10)
-        self._ended(10)
+        psutil.wait_procs(everything, timeout=PATIENCE)
+        self._ended(PATIENCE)
 
     def _ended(self, patience: float) -> int:
         assert self.process is not None
@@ -184,12 +205,14 @@ class System:
 
     def end(self) -> None:
         """Whatever state it is in, it is gone afterwards."""
+        for held in self._held:
+            held.close()
         if self.process is not None and self.process.poll() is None:
             try:
                 self.stop()
             except subprocess.TimeoutExpired:
                 self.kill_all()
-                raise AssertionError(f"it did not end within 10 s\n{self.errors()}") from None
+                raise AssertionError(f"it did not end within {PATIENCE:g} s\n{self.errors()}") from None
 
     def errors(self) -> str:
         """What it said on stderr."""
@@ -211,7 +234,7 @@ class System:
         def find() -> int:
             found = endpoints.read(self.layout)
             for process in found.processes if found else []:
-                if process.role == role and psutil.pid_exists(process.pid):
+                if process.role == role and _alive(process.pid):
                     return process.pid
             return 0
 
@@ -222,7 +245,7 @@ class System:
         return next((each.restarts for each in found.processes if each.role == role), 0) if found else 0
 
     def post(
-        self, path: str, body: Any, headers: Mapping[str, str] | None = None, *, timeout: float = 10.0
+        self, path: str, body: Any, headers: Mapping[str, str] | None = None, *, timeout: float = PATIENCE
     ) -> Answer:
         """POST to the ingest port; what is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -302,4 +325,4 @@ def forebay(
     )
 
 
-__all__ = ["Answer", "Result", "System", "Unavailable", "forebay", "request", "until"]
+__all__ = ["Answer", "Result", "System", "Unavailable", "forebay", "held_port", "request", "until"]

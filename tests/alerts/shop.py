@@ -53,7 +53,8 @@ def told(system: System, name: str | None = None) -> list[dict[str, Any]]:
     path = system.folder / "told.ndjson"
     if not path.exists():
         return []
-    events = [json.loads(line) for line in path.read_text().splitlines()]
+    whole, _, _ = path.read_text().rpartition("\n")  # the line behind it is being written
+    events = [json.loads(line) for line in whole.splitlines()]
     return [each for each in events if name in (None, each["alarmData"]["alarmName"])]
 
 
@@ -61,6 +62,13 @@ def alarm(system: System, name: str) -> dict[str, Any]:
     """An alarm as the flow tells of it."""
     (found,) = system.call("flow", "alarms", names=[name])["alarms"]
     return dict(found)
+
+
+def done(system: System) -> bool:
+    """Whether nothing more is to be told of what was told: after a kill now, nobody is told again."""
+    waiting = system.call("flow", "status")["functions"].get("told", {}).get("calls")
+    actions = system.call("flow", "alarm_history", item="Action")["history"]
+    return not waiting and len(actions) == len(told(system))
 
 
 def put(system: System, name: str, value: float) -> None:

@@ -27,7 +27,7 @@ def guard(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Itera
 
 
 def test_a_burst_is_told_once_its_window_is_over(guard: System, endpoint: Endpoint) -> None:
-    attack.send(guard, *[attack.event(f"u{n % 7}", n / 10) for n in range(100)])
+    attack.send(guard, *[attack.event(f"u{n % 14}", n / 10) for n in range(100)])
     attack.send(guard, *attack.burst("bot", 12))
     until(lambda: alarm(guard, "burst")["state"] != "ALARM")
     attack.send(
@@ -44,4 +44,5 @@ def test_a_burst_is_told_once_its_window_is_over(guard: System, endpoint: Endpoi
 def test_the_same_alarm_is_no_second_message(guard: System, endpoint: Endpoint) -> None:
     attack.send(guard, *attack.burst("bot", 42, 40), attack.event("u1", 62))
     until(lambda: alarm(guard, "burst")["value"] == 40)
+    until(lambda: endpoint.of("/ops"))
     assert len(endpoint.of("/ops")) == 1

@@ -84,11 +84,11 @@ def served(make: Callable[[], Any]) -> Iterator[Client]:
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    assert up.wait(10)
+    assert up.wait(60)
     try:
         yield Client(listening.getsockname()[1])
     finally:
         holder["loop"].call_soon_threadsafe(holder["server"].stop)
-        thread.join(10)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive()

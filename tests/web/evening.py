@@ -49,7 +49,7 @@ class Talk:
     def say(self, **message: Any) -> None:
         self.socket.send(json.dumps(message))
 
-    def until(self, wanted: Callable[[dict[str, Any]], object], seconds: float = 10) -> dict[str, Any]:
+    def until(self, wanted: Callable[[dict[str, Any]], object], seconds: float = 30) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             message: dict[str, Any] = json.loads(self.socket.recv(left))

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import decimal
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -27,6 +26,7 @@ from forebay.project.model import Project, Spec
 from forebay.query.section import NamedQuerySpec
 from forebay.web.console import ConsoleContext, console_app
 from forebay.web.guard import Guard
+from tests.harness import held_port
 
 T = TypeVar("T")
 TYPES = {"VARCHAR": "varchar", "BIGINT": "bigint", "INTEGER": "integer", "DOUBLE": "double", "HUGEINT": "bigint",
@@ -126,9 +126,8 @@ class Site:
         self.query = query
         self.status = status
         self._made = made
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._held = held_port()
+        self._port = self._held.getsockname()[1]
         self.url = f"http://127.0.0.1:{self._port}"
         self.start()
 
@@ -141,7 +140,7 @@ class Site:
             return work()
 
         coroutine: Coroutine[Any, Any, T] = run()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
@@ -155,11 +154,17 @@ class Site:
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
-        assert ready.wait(15), "the console did not start"
+        assert ready.wait(60), "the console did not start"
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._server.stop)
-        self._thread.join(15)
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the console did not end"
+
+    def end(self) -> None:
+        """Stop for good."""
+        self._held.close()
+        self.stop()
 
     async def _serve(self, ready: threading.Event) -> None:
         layout = Layout(Path(self._made.root) / ".forebay")
@@ -204,5 +209,5 @@ def served(
     try:
         yield site
     finally:
-        site.stop()
+        site.end()
         site.query.db.close()
