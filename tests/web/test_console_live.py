@@ -203,7 +203,7 @@ def test_a_failing_tile_says_so_on_itself_and_recovers_when_its_table_comes(tmp_
         hub.watch(
             eyes, board(tmp_path, tiles("select count(*) as n from later", "select 1 as fine")), "today", {}
         )
-        await until(lambda: len(eyes.news) == 2)
+        await until(lambda: eyes.last("t0") and eyes.last("t1"))
         failed = eyes.last("t0")["shown"]
         assert (failed["state"], failed["error"]["code"]) == ("error", "QueryFailed")
         assert eyes.last("t1")["shown"]["state"] == "ok"
@@ -330,7 +330,7 @@ def test_a_bug_in_one_tile_is_said_there_and_the_rest_goes_on(tmp_path: Path) ->
         query.broken = {"odd": QueryFailed("Odd", "odd", line=1, column=8)}
         eyes = Eyes()
         hub.watch(eyes, board(tmp_path, tiles("select 1 as odd", "select 1 as fine")), "today", {})
-        await until(lambda: len(eyes.news) == 2)
+        await until(lambda: eyes.last("t0") and eyes.last("t1"))
         assert eyes.last("t0")["shown"]["error"] == {"code": "Odd", "message": "odd", "line": 1, "column": 8}
         assert eyes.last("t1")["shown"]["state"] == "ok"
 

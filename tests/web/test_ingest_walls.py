@@ -23,7 +23,7 @@ def test_a_key_opens_its_routes_and_nothing_else(port: Make) -> None:
 
 
 def test_past_its_rate_a_route_answers_429_and_when_to_come_back(port: Make) -> None:
-    here = port(clicks=clicks(limit=0.5))
+    here = port(clicks=clicks(limit=0.01))
     assert here.ask.post("/clicks", b"{}").status == 200
     answer = here.ask.post("/clicks", b"{}")
     assert (answer.status, answer.json["error"]["code"]) == (429, "RateLimit")
@@ -32,7 +32,7 @@ def test_past_its_rate_a_route_answers_429_and_when_to_come_back(port: Make) -> 
 
 
 def test_each_key_has_a_rate_of_its_own(port: Make) -> None:
-    here = port(clicks=clicks(limit=0.5, key="required"))
+    here = port(clicks=clicks(limit=0.01, key="required"))
     secrets = [here.keys.create(name)[1] for name in "ab"]
     assert [here.ask.post("/clicks", b"{}", x_api_key=s).status for s in secrets] == [200, 200]
     assert here.ask.post("/clicks", b"{}", x_api_key=secrets[0]).status == 429

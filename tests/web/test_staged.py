@@ -19,7 +19,7 @@ ingest:
   clicks: {route: POST /clicks, to: delivery.clicks, cors: ["https://shop.example"]}
   checked: {route: POST /checked, to: delivery.clicks, schema: click.json}
   small: {route: POST /small, to: delivery.clicks, max_body: 100B}
-  slow: {route: POST /slow, to: delivery.clicks, limit: 1/s}
+  slow: {route: POST /slow, to: delivery.clicks, limit: 1/h}
   keyed: {route: POST /keyed, to: delivery.clicks, key: required, api: http}
   raw: {route: POST /raw, to: streams.raw, api: rest, data: "$util.base64Encode($input.body)"}
   things: {route: "POST /things/{kind}", to: streams.things, partition_key: "$request.path.kind"}
