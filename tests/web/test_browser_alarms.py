@@ -60,7 +60,7 @@ def test_a_person_sees_an_alarm_go_off_and_gets_to_its_page(chromium: Browser, s
         expect(every.locator('[data-alarm="busy"]')).to_have_attribute("data-state", "ALARM")
         expect(every.locator('[data-alarm="busy"]')).to_contain_text("who u7")
         expect(every.locator("li").first).to_have_attribute("data-state", "ALARM")  # what holds comes first
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
     shop.call("flow", "alarm_set", name="refunds", state="ALARM", reason="a drill")
     expect(wide.locator('[data-tile="attacks"] li')).to_have_count(1)
@@ -76,7 +76,13 @@ def test_a_person_sees_an_alarm_go_off_and_gets_to_its_page(chromium: Browser, s
 
 def test_the_states_can_be_downloaded(shop: System) -> None:
     shop.call("flow", "alarm_set", name="orders", state="ALARM", reason="a drill")
-    answer = request(f"{shop.console}/api/dashboards/watch/tiles/attacks.csv")
-    header, *lines = answer.body.decode().splitlines()
-    assert header == "alarm,state,since,reason"
-    assert any(line.startswith("orders,ALARM,20") and line.endswith(",a drill") for line in lines)
+
+    def lines() -> list[str]:
+        answer = request(f"{shop.console}/api/dashboards/watch/tiles/attacks.csv")
+        header, *found = answer.body.decode().splitlines()
+        assert header == "alarm,state,since,reason"
+        return found
+
+    shop.until(
+        lambda: any(each.startswith("orders,ALARM,20") and each.endswith(",a drill") for each in lines())
+    )

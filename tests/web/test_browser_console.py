@@ -15,6 +15,7 @@ from forebay.delivery.section import DeliverySpec
 from forebay.errors import QueryFailed
 from forebay.ingest.section import RouteSpec
 from forebay.project.model import Location, Ref, Spec
+from tests.harness import until
 from tests.web.fake_system import STATUS, FakeQuery, Site, project, served
 
 EVENING = """\
@@ -119,7 +120,7 @@ class Watched:
 
 def opened(chromium: Browser, site: Site, width: int = 1400, scheme: Any = "light") -> Watched:
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     return Watched(context.new_page(), site)
 
 
@@ -213,7 +214,7 @@ def test_pause_stops_the_page_and_resume_catches_up(watched: Watched) -> None:
     expect(number).to_have_text("90")
     page.get_by_role("button", name="Pause live updates").click()
     expect(page.get_by_role("button", name="Resume live updates")).to_be_visible()
-    page.wait_for_function("() => true")
+    until(lambda: not watched.site.console.hub.watched)  # the server has heard it
     watched.site.query.run("insert into clicks values ('bar', 5, now()::timestamp)")
     page.wait_for_timeout(800)
     expect(number).to_have_text("90")
@@ -244,8 +245,8 @@ def test_no_page_is_wider_than_the_screen(
     expect(page.locator("h1")).to_be_visible()
     if path == "/dashboards/evening":
         painted(page, "pie")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+    expect(page.locator("html")).to_have_attribute("data-theme", scheme)
     assert watched.trouble == []
     page.context.close()
 
@@ -255,11 +256,11 @@ def test_the_colours_follow_the_choice_and_stay(watched: Watched) -> None:
     painted(page, "pie")
     page.get_by_role("button", name="Colours").click()
     page.get_by_role("button", name="Colours: light").click()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     painted(page, "pie")
     page.reload()
     expect(page.locator("h1")).to_be_visible()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_the_ledger_is_shown_with_its_sum(watched: Watched) -> None:
