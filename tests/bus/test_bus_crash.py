@@ -53,7 +53,7 @@ class Producer(threading.Thread):
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 4}, connect_timeout=2, read_timeout=5),
+            config=Config(retries={"max_attempts": 4}, connect_timeout=20, read_timeout=20),
         )
 
     def run(self) -> None:

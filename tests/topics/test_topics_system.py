@@ -144,12 +144,18 @@ def test_who_is_refused_is_kept_with_the_reason_and_counted(system: System, sns:
     assert any(entry["rejected"] for entry in ledger.values())
 
 
+def told(endpoint: Endpoint) -> list[str]:
+    """The messages that the hook of `high` was given."""
+    return [post.json()["message"] for post in endpoint.of("/high")]
+
+
 def test_a_filter_keeps_out_what_it_does_not_match(system: System, sns: Any, endpoint: Endpoint) -> None:
     high = OPS.replace(":ops", ":high")
     level = {"level": {"DataType": "String", "StringValue": "high"}}
     sns.publish(TopicArn=high, Message="low one")
     sns.publish(TopicArn=high, Message="high one", MessageAttributes=level)
-    until(lambda: [post.json()["message"] for post in endpoint.of("/high")] == ["high one"])
+    until(lambda: "high one" in told(endpoint))
+    assert "low one" not in told(endpoint)
     id = sns.publish(TopicArn=OPS, Message="loud", MessageAttributes=level)["MessageId"]
     s3 = client(system, "s3")
     until(lambda: s3.list_objects_v2(Bucket="raw", Prefix=f"loud/{id}").get("KeyCount"))
@@ -177,12 +183,8 @@ def test_a_record_that_another_process_appends_is_told_once(system: System, endp
     system.call(
         "front", "append", target="topics.high", records=[encode("last", attributes={"level": "high"})]
     )
-
-    def told() -> list[str]:
-        return [post.json()["message"] for post in endpoint.of("/high")]
-
-    until(lambda: "last" in told())
-    assert told().count("burst") == 1
+    until(lambda: "last" in told(endpoint))
+    assert told(endpoint).count("burst") == 1
 
 
 def test_the_projects_own_are_seen_over_the_wire_and_changed_in_the_file_only(sns: Any) -> None:
@@ -198,7 +200,7 @@ def test_the_projects_own_are_seen_over_the_wire_and_changed_in_the_file_only(sn
 
 def test_the_console_shows_who_is_told_and_sends_a_test(system: System, endpoint: Endpoint) -> None:
     topics = {each["name"]: each for each in request(system.console + "/api/topics").json()["topics"]}
-    assert set(topics) == {"ops", "high"}
+    assert {"ops", "high"} <= set(topics)
     states = {each["endpoint"]: each for each in topics["ops"]["subscriptions"]}
     assert len(states) == 7
     answer = request(
