@@ -83,10 +83,11 @@ def test_errors_below_the_data_have_a_name_that_tables_pass_over(tmp_path: Path)
 
 def test_code_that_cannot_run_now_is_asked_again_and_nothing_is_lost(world: World) -> None:
     code = world.transforms["clicks"] = Code()
-    code.down = 2
+    code.down = 1000
     with world.flow() as flow:
         world.send("delivery.clicks", b"one")
         eventually(lambda: flow.status()["deliveries"]["clicks"]["last_error"], "the reason")
+        code.down = 1
         eventually(lambda: world.hot() == [b"ONE"], "the row")
         eventually(lambda: flow.status()["deliveries"]["clicks"]["last_error"] is None, "no reason")
 

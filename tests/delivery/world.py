@@ -21,7 +21,7 @@ from forebay.project.model import Location, Project
 from forebay.streams.writer import Log
 
 
-def eventually(true: Callable[[], Any], what: str = "it", seconds: float = 20.0) -> Any:
+def eventually(true: Callable[[], Any], what: str = "it", seconds: float = 30.0) -> Any:
     """Wait until `true()` is, and give it."""
     deadline = time.monotonic() + seconds
     while True:

@@ -189,10 +189,10 @@ class Storm:
         self.kills.many(kills, roles)
         self._end()
 
-    def calm(self, seconds: float) -> None:
-        """Run clients and sampler for so long without killing anything."""
+    def calm(self, enough: Callable[[], bool]) -> None:
+        """Run clients and sampler until it is enough, without killing anything."""
         self._begin()
-        time.sleep(seconds)  # how long is what is asked for
+        until(enough, patience=90)
         self._end()
 
     def _begin(self) -> None:

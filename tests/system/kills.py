@@ -52,7 +52,7 @@ class Kills:
                     os.kill(process.pid, signal.SIGKILL)
         else:
             if self.random.random() < AT_WORK:
-                until(lambda: self.system.call(role, "status"))
+                until(lambda: self.system.call(role, "status"), patience=90)
                 time.sleep(self.random.uniform(0.0, 0.5))
             self.system.kill(role)
 

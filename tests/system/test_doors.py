@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,6 +89,11 @@ def test_the_proxy_is_answered(running: Running, tmp_path: Path) -> None:
     assert system.post("/events", {"id": "1"}).status == 200
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_request_under_way_is_answered_while_the_system_drains(running: Running, tmp_path: Path) -> None:
     system = running(project(tmp_path / "p"), sql=False)
     port = urlsplit(system.ingest).port or 0
@@ -97,10 +101,11 @@ def test_a_request_under_way_is_answered_while_the_system_drains(running: Runnin
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         head = f"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         connection.sendall(head + body[:3])
-        time.sleep(0.3)  # the front is in the middle of the request now
+        # Who came later was answered: the front is in the middle of the request now.
+        assert request(system.ingest + "/healthz").status == 200
         stopping = threading.Thread(target=system.stop)
         stopping.start()
-        time.sleep(0.3)
+        until(lambda: not listens(port))
         connection.sendall(body[3:])
         answer = connection.recv(4096)
         stopping.join()

@@ -46,11 +46,11 @@ def test_the_five_real_bodies_are_five_rows_and_still_five_after_everything_was_
 ) -> None:
     system = running(restaurant)
     post_the_five(system, real_data)
-    system.until(lambda: len(clicks(system)) == 5, patience=10)
+    system.until(lambda: len(clicks(system)) == 5)
     assert sorted(clicks(system), key=str) == EXPECTED
     system.kill_all()
     system.start()
-    system.until(lambda: len(clicks(system)) == 5, patience=10)
+    system.until(lambda: len(clicks(system)) == 5)
     assert sorted(clicks(system), key=str) == EXPECTED
 
 
@@ -94,7 +94,6 @@ def test_count_never_decreases_and_never_exceeds_what_was_sent_while_buffers_are
     running: Running, tmp_path: Path
 ) -> None:
     storm = Storm(running(storm_project(tmp_path / "p")), seed=0, pause=0.02)
-    storm.calm(6.0)
+    delivered = storm.system.layout.lake / "storm" / "events"
+    storm.calm(lambda: storm.sampler.samples >= 50 and len(list(delivered.rglob("*.gz"))) >= 5)
     storm.verify()
-    assert storm.sampler.samples >= 20
-    assert len(list((storm.system.layout.lake / "storm" / "events").rglob("*.gz"))) >= 3

@@ -33,7 +33,7 @@ functions:
     on:
       - {bucket: lake.files/raw/, suffix: .csv}
       - {bucket: lake.files/delivered/}
-      - {schedule: rate(1 minute)}
+      - {schedule: rate(1 hour)}
   count:
     handler: functions/watch.py:each
     environment: {PLACE: "%(place)s/count"}

@@ -26,7 +26,7 @@ COUNT = "select count(*) from events"
 
 def test_a_running_system_goes_back_to_where_it_was(running: Running, tmp_path: Path) -> None:
     """Events, objects, resources made over the wire and log groups; the ports stay the same."""
-    system = running(project(tmp_path / "p"))
+    system = running(project(tmp_path / "p", PLAIN.replace("seconds: 60", "seconds: 900")))
     system.post("/events", {"id": "a", "n": 1})
     system.until(lambda: system.query(COUNT) == [[1]])
     system.flush()
@@ -129,7 +129,7 @@ def test_an_ephemeral_system_leaves_nothing_and_needs_no_project() -> None:
     assert (state / "state.db").exists()
     assert request(said["urls"]["aws"] + "/_forebay/health").status == 200
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(30) == 0
     assert not state.exists()
     assert "TwoMinds" in forebay("run", "--ephemeral", "--project-less", "--state", str(state)).err
 
