@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.harness import System, until
 
@@ -62,7 +62,7 @@ def once(browser: Browser, name: str, here: Path, *, patience: float = 60.0, who
         until(lambda: opened(page, f"{system.console}/dashboards/{FIRST[name]}"))
         seen.note("the page is open")
         until(lambda: seen.look(page) and time.perf_counter() - began >= whole, patience=patience)
-        assert page.locator(".problem").count() == 0
+        expect(page.locator(".problem")).to_have_count(0)
         return seen
     finally:
         page.close()

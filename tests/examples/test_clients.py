@@ -53,7 +53,7 @@ def script(system: System, name: str, *arguments: str) -> str:
         env=environment(system),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_the_page_s_query_that_is_wrong_says_why(orders: System) -> None:
         env=environment(orders),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert failed.returncode == 1

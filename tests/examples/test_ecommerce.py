@@ -199,7 +199,7 @@ def test_a_burst_is_found_written_down_counted_and_told_once(shop: System, told:
     put(shop, [action("500777", again + dt.timedelta(milliseconds=500 * n)) for n in range(15)])
     pass_by(shop, again + dt.timedelta(seconds=25))
     shop.until(lambda: [each for each in told if "500777" in each.get("Message", "")])
-    assert len(shop.query(sql)) == 2
+    shop.until(lambda: len(shop.query(sql)) == 2)  # the table is fed beside who is told
     assert [each for each in told if '"500123"' in each.get("Message", "")] == [message]
 
 

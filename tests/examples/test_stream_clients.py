@@ -223,7 +223,7 @@ def test_each_of_the_records_that_the_producer_library_packed_is_handled(
         input="\n".join(map(json.dumps, rows)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -231,15 +231,19 @@ def test_each_of_the_records_that_the_producer_library_packed_is_handled(
     assert sum(packed) == 60
     assert 1 < len(packed) < 10
 
-    def written() -> bool:
-        return all(items(shop, str(row["user_id"])) for row in rows)
+    missing = [str(row["user_id"]) for row in rows]
 
-    until(written)
+    def written() -> bool:
+        while missing and items(shop, missing[-1]):  # who is there stays
+            missing.pop()
+        return not missing
+
+    until(written, patience=60)
     (one,) = items(shop, "700000059")
     assert one["num_actions"] == {"N": "59"}
     assert one["partition_key"] == {"S": "700000059"}  # the user record's own, not that of the one it came in
     until(lambda: len(endpoint.messages("/ops")) == before + 49)
-    assert maximum(shop, "700000059") == 59
+    until(lambda: maximum(shop, "700000059") == 59)
 
 
 def test_the_game_s_template_becomes_athena_s_answers(tmp_path: Path) -> None:
@@ -250,7 +254,8 @@ def test_the_game_s_template_becomes_athena_s_answers(tmp_path: Path) -> None:
     try:
         made = system.cli("simulate", "arena", "--rate", "100", "--for", "7s", "--json")
         assert made.code == 0, made
-        until(lambda: system.query("SELECT count(*) FROM kill_ratio")[0][0] > 0)
+        # The first window that closes may have few of them in it.
+        until(lambda: system.query("SELECT count(DISTINCT player) FROM kill_ratio") == [[12]])
         until(lambda: not any(line.get("lag") for line in system.status()["ledger"].values()))
         system.flush()
         glue = client(system, "glue")

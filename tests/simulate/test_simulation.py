@@ -301,4 +301,4 @@ def test_the_generators_process_ends_with_who_started_it(tmp_path: Path) -> None
         process.stdin.flush()
         assert process.stderr.readline() == b"running\n"
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
