@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.harness import System
 
 Running = Callable[..., System]
 
-settings.register_profile("forebay", deadline=None)  # the machine may be busy with others
+# The machine may be busy with others.
+settings.register_profile("forebay", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("forebay")
 
 # A shell has what it runs in the background ignore SIGINT, and so would every command that a test starts.
@@ -29,6 +31,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     the query process.
     """
     started: list[System] = []
+    ended = contextlib.ExitStack()
 
     def start(
         folder: Path,
@@ -40,11 +43,11 @@ def running(tmp_path: Path) -> Iterator[Running]:
         state = state or tmp_path / f"state{len(started)}"
         system = System(folder, state, list(arguments), environment or {})
         started.append(system)
+        ended.callback(system.end)
         return system.start(sql=sql)
 
-    yield start
-    for system in started:
-        system.end()
+    with ended:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 FOREBAY = [sys.executable, "-P", "-m", "forebay.cli"]
 PATIENCE = 30.0
+SLOWLY = 120.0
+"""Seconds for what takes several where nothing else runs."""
 DOORS = ("ingest", "aws", "console")
 
 
@@ -132,10 +134,14 @@ class System:
         A second start has the same ports, which are nobody else's in between.
         """
         self.launch()
-        until(lambda: request(self.ingest + "/healthz").status == 200)
-        until(lambda: self.call("flow", "status"))
-        if sql:
-            until(lambda: self.query("select 1") == [[1]])
+        try:
+            until(lambda: request(self.ingest + "/healthz").status == 200, patience=SLOWLY)
+            until(lambda: self.call("flow", "status"), patience=SLOWLY)
+            if sql:
+                until(lambda: self.query("select 1") == [[1]], patience=SLOWLY)
+        except BaseException:  # it would be in the way of every test after this one
+            self.kill_all()
+            raise
         return self
 
     def launch(self) -> None:
@@ -284,7 +290,7 @@ class System:
         found: list[dict[str, Any]] = self.call("flow", "flush", timeout=60, name=name)["objects"]
         return found
 
-    def cli(self, *arguments: str, stdin: bytes | None = None, timeout: float = 60) -> Result:
+    def cli(self, *arguments: str, stdin: bytes | None = None, timeout: float = SLOWLY) -> Result:
         """Run a forebay command about this system."""
         return forebay(
             *arguments, "--state", str(self.layout.root), cwd=self.folder, stdin=stdin, timeout=timeout
@@ -310,7 +316,7 @@ class Result:
 
 
 def forebay(
-    *arguments: str, cwd: Path | None = None, stdin: bytes | None = None, timeout: float = 60
+    *arguments: str, cwd: Path | None = None, stdin: bytes | None = None, timeout: float = SLOWLY
 ) -> Result:
     """Run `forebay ARGUMENTS` to its end."""
     return Result(

@@ -196,7 +196,7 @@ def test_a_foreign_host_or_origin_gets_nothing(site: Site, path: str) -> None:
 
 def test_a_foreign_page_s_query_is_refused_before_its_body_is_read(site: Site) -> None:
     """The body is announced and never sent: an answer can only come from the headers."""
-    connection = HTTPConnection(site.url.removeprefix("http://"), timeout=10)
+    connection = HTTPConnection(site.url.removeprefix("http://"), timeout=30)
     connection.putrequest("POST", "/api/query")
     for name, value in (
         ("Origin", "http://evil.example"),
@@ -215,7 +215,7 @@ def test_a_foreign_page_s_socket_is_refused_before_it_opens(site: Site, headers:
     host = site.url.removeprefix("http://").partition(":")
     port = int(host[2])
     request = {"Host": f"127.0.0.1:{port}", **headers}
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("GET", "/api/live", skip_host=True)
     for name, value in {**request, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
                         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}.items():  # fmt: skip

@@ -37,7 +37,7 @@ from forebay.streamsql.section import StreamSqlSpec
 
 PATIENCE = 30.0
 FOLLOWED = 15.0
-"""Seconds in which crawlers, functions and windows have followed what arrived."""
+"""Seconds in which crawlers, functions and windows begin to follow what arrived; those that are at it are waited for."""
 
 
 @click.command()
@@ -151,8 +151,12 @@ def _run_case(project: Project, system: _System, case: Case) -> list[str]:
 
 def _compared(project: Project, system: _System, case: Case, query: str, expect: list[Any]) -> list[str]:
     """How the rows differ; where something goes on working after all was read, it is given time to."""
-    deadline = time.monotonic() + (FOLLOWED if _follows(project) else 0)
+    follows = _follows(project)
+    deadline = time.monotonic() + (FOLLOWED if follows else 0)
+    last = deadline + PATIENCE
     while True:
+        if follows and system.busy():
+            deadline = min(time.monotonic() + FOLLOWED, last)
         try:
             columns, rows = system.query(project, query)
         except QueryFailed:
@@ -277,6 +281,18 @@ class _System:
                     why=self._last_words(),
                 )
             time.sleep(0.02)
+
+    def busy(self) -> bool:
+        """Whether a crawler looks, a function is called, or anything is still to be read."""
+        try:
+            flow, ledger = self._flow.call("status"), self._front.call("status")["ledger"]
+        except Unavailable:  # it is starting again
+            return True
+        return (
+            any(each["state"] != "READY" for each in flow["crawlers"].values())
+            or any(each.get("calls", {}).get("waiting") for each in flow["functions"].values())
+            or any(each.get("lag") for each in ledger.values())
+        )
 
     def query(self, project: Project, text: str) -> tuple[list[str], list[list[Any]]]:
         """Column names and rows of SQL, or of a query by its name."""
