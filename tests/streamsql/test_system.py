@@ -116,14 +116,20 @@ def test_who_acts_too_often_in_ten_seconds_is_found(shop: System) -> None:
     shop.until(lambda: shop.query(said) == totals)
 
 
+def figures(system: System) -> dict[str, Any]:
+    """What the flow says of a query."""
+    found: dict[str, Any] = system.call("flow", "status")["streamsql"]["streamsql.bots/streams.suspicious"]
+    return found
+
+
 def test_what_is_late_or_unreadable_is_counted_and_every_event_has_its_end(shop: System) -> None:
     client = kinesis(shop)
-    before = shop.status()["flow"]["streamsql"]["streamsql.bots/streams.suspicious"]
+    before = figures(shop)
     data = [event(5, 300), event(5, 100), b"no json", event(5, 301, price="dear"), event(5, 302)]
     client.put_records(StreamName="activity", Records=[{"Data": each, "PartitionKey": "1"} for each in data])
 
     def counted() -> Any:
-        now = shop.status()["flow"]["streamsql"]["streamsql.bots/streams.suspicious"]
+        now = figures(shop)
         return now if now["position"] >= before["position"] + len(data) and now["lag"] == 0 else None
 
     now = until(counted)
@@ -144,7 +150,11 @@ def test_what_is_late_or_unreadable_is_counted_and_every_event_has_its_end(shop:
 
 
 def test_status_says_how_far_each_query_is(shop: System) -> None:
-    lines = shop.cli("status").out.splitlines()
+    def said() -> list[str]:
+        lines = shop.cli("status").out.splitlines()
+        return lines if any("stream SQL" in line for line in lines) else []
+
+    lines = until(said)
     (head,) = [line.split() for line in lines if "stream SQL" in line]
     assert head == ["stream", "SQL", "lag", "late", "unreadable", "held", "watermark"]
     assert len([line for line in lines if line.split()[:1] == ["streamsql.bots/streams.suspicious"]]) == 2
