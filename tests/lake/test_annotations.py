@@ -54,7 +54,7 @@ def test_a_version_has_a_thousand_at_most(tmp_path: Path) -> None:
 
 
 def test_a_text_is_removed_with_the_last_that_has_it(tmp_path: Path) -> None:
-    world = World(tmp_path)
+    world = World(tmp_path, start=False)
     try:
         world.put("k", b"x")
         text = annotate(world, "k", b"text")

@@ -35,7 +35,7 @@ world = World(Path(sys.argv[1]), start=False)
 rule = {"id": "r", "kind": "function", "target": "f", "events": ["s3:ObjectCreated:*"]}
 world.call("bucket_set", bucket="shop", name="notification", doc={"rules": [rule]})
 world.lake.start()
-for n in range(40):
+for n in range(400):
     world.put("a/k", b"%d " % n * 5000)
     print("put", n, flush=True)
     if n % 3 == 2:

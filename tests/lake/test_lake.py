@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,7 +138,9 @@ def test_a_bucket_that_is_being_removed_takes_nothing(world: World) -> None:
     world.put("k", b"x")
 
 
-def test_an_object_of_a_delivery_that_is_replaced_is_counted_out(world: World) -> None:
+def test_an_object_of_a_delivery_that_is_replaced_is_counted_out(tmp_path: Path) -> None:
+    world = World(tmp_path, start=False)
+
     def deliver(db: object) -> None:
         db.execute(  # type: ignore[attr-defined]
             "INSERT INTO objects(bucket, key, size, etag, modified, rows, inputs, source)"
@@ -153,7 +156,9 @@ def test_an_object_of_a_delivery_that_is_replaced_is_counted_out(world: World) -
     world.put("clicks/1", b"other")
     query = "SELECT removed FROM ledger WHERE consumer = 'delivery.clicks'"
     assert world.store.reader.execute(query).get == 5
+    world.lake.start()
     until(lambda: path.read_bytes() == b"other")
+    world.close()
 
 
 def test_lifecycle_rules_act(world: World) -> None:
@@ -217,3 +222,25 @@ def test_a_buckets_own_expiry_deletes_what_is_older_and_says_so(world: World) ->
     until(lambda: names(world.folder()) == ["new"])
     (told,) = world.lake.notices.read("function")
     assert told["event"]["Records"][0]["eventName"] == "LifecycleExpiration:Delete"
+
+
+def test_a_file_that_two_come_upon_at_the_same_time_is_put_once(tmp_path: Path) -> None:
+    world = World(tmp_path, start=False)
+    rule = {"id": "r", "kind": "function", "target": "f", "events": ["s3:ObjectCreated:*"]}
+    world.call("bucket_set", bucket="shop", name="notification", doc={"rules": [rule]})
+    world.folder().mkdir()
+    (world.folder() / "k").write_bytes(b"by hand")
+    together = threading.Barrier(2)
+
+    def come() -> None:
+        together.wait()
+        world.call("object_look", bucket="shop", key="k")
+
+    others = [threading.Thread(target=come) for _ in range(2)]
+    for each in others:
+        each.start()
+    for each in others:
+        each.join()
+    assert world.read("k") == b"by hand"
+    assert len(world.lake.notices.read("function")) == 1
+    world.close()

@@ -13,6 +13,7 @@ import logging
 import mimetypes
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Folder:
 
 
 class Watch:
-    """Looks at the folders of buckets. One thread uses it.
+    """Looks at the folders of buckets. One thread looks; others may `settle` what they come upon.
 
     `put` and `delete` are told (bucket, key, ...) of what is to be registered or is gone.
     """
@@ -70,6 +71,7 @@ class Watch:
         self._looks = 0
         self._folders: dict[Path, int] = {}
         self._next = 0.0
+        self._registering = threading.Lock()
 
     def look(self, buckets: list[str]) -> None:
         """Look, if it is time to."""
@@ -114,7 +116,7 @@ class Watch:
         self.register(bucket, key)
 
     def register(self, bucket: str, key: str) -> None:
-        """Make an object of the file, as it is now."""
+        """Make an object of the file, as it is now; once, also where two come upon it at the same time."""
         path = self._files.at(bucket, key, None)
         digest = hashlib.md5(usedforsecurity=False)
         try:
@@ -136,11 +138,14 @@ class Watch:
             meta["type"] = kind
         elif encoding == "gzip":
             meta["type"] = "application/gzip"
-        try:
-            self._put(bucket, key, {"size": after.st_size, "etag": digest.hexdigest(), "meta": meta})
-            log.info("%s/%s was put into its folder by hand", bucket, key)
-        except ForebayError as error:
-            log.warning("%s/%s could not be registered: %s", bucket, key, error.message)
+        with self._registering:
+            if self._known(bucket, key, after):
+                return
+            try:
+                self._put(bucket, key, {"size": after.st_size, "etag": digest.hexdigest(), "meta": meta})
+                log.info("%s/%s was put into its folder by hand", bucket, key)
+            except ForebayError as error:
+                log.warning("%s/%s could not be registered: %s", bucket, key, error.message)
 
     def settle(self, bucket: str, key: str) -> None:
         """Make the catalog say at once what the file of this key is, or that it is gone."""
