@@ -55,6 +55,7 @@ class Endpoint:
 def listening() -> Iterator[Endpoint]:
     """An endpoint on a free port."""
     endpoint = Endpoint("")
+    taking = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -66,13 +67,15 @@ def listening() -> Iterator[Endpoint]:
                 self.close_connection = True
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            endpoint.posts.append(Post(self.path, headers, body))
+            with taking:  # the first that came has the first status
+                endpoint.posts.append(Post(self.path, headers, body))
+                statuses = endpoint.answers.get(self.path)
+                status = statuses.pop(0) if statuses else 200
             if self.path in endpoint.hanging:
-                endpoint.gone.wait(30)
+                endpoint.gone.wait(120)
                 self.close_connection = True
                 return
-            statuses = endpoint.answers.get(self.path)
-            self.send_response(statuses.pop(0) if statuses else 200)
+            self.send_response(status)
             self.send_header("content-length", "0")
             self.end_headers()
 

@@ -17,6 +17,8 @@ from tests.wire.sdk import client
 
 KEYS = 6
 KILLS = 5
+PATIENCE = 120.0
+"""For one put: the SDK may wait half a minute by itself before it tries again."""
 
 
 def body(key: str, n: int) -> bytes:
@@ -54,17 +56,18 @@ class Putter(threading.Thread):
 
 def test_kills_leave_whole_objects_only(running: Running, tmp_path: Path) -> None:
     system = running(project(tmp_path / "p", "name: kills\nlake:\n  shop: {}\n"), sql=False)
-    s3 = client(system, "s3", connect_timeout=5, read_timeout=20)
+    s3 = client(system, "s3", connect_timeout=20, read_timeout=20)
     stop = threading.Event()
     putter = Putter(s3, stop)
     putter.start()
     draw = random.Random(7)
     for _ in range(KILLS):
         before = putter.done
-        until(lambda before=before: putter.done > before + draw.randrange(3, 12))  # type: ignore[misc]
+        wanted = before + draw.randrange(3, 12)
+        until(lambda wanted=wanted: putter.done > wanted, patience=PATIENCE)  # type: ignore[misc]
         system.kill(draw.choice(["flow", "front"]))
     before = putter.done
-    until(lambda: putter.done > before)
+    until(lambda: putter.done > before, patience=PATIENCE)
     stop.set()
     putter.join()
 

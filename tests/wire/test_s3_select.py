@@ -18,7 +18,7 @@ from tests.harness import System, until
 from tests.wire.s3 import new_bucket, refused
 from tests.wire.sdk import serving
 
-system = serving("name: selected\n")
+system = serving("name: selected\n", sql=True)
 
 PEOPLE = b'name,age,city\n"Ann ""A"", I",31,Oslo\nBob,7,\n#gone,1,x\nCid,120,Rome\n'
 DOCUMENT = json.dumps(
