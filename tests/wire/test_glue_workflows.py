@@ -129,7 +129,7 @@ def test_a_schedule_is_started_and_stopped(glue: Any, crawler: str) -> None:
 
 @pytest.mark.proof
 def test_a_schedule_starts_its_crawler_also_after_a_kill(system: System, glue: Any, crawler: str) -> None:
-    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=75)
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=120)  # a minute at least, which a start may take
     schedule = f"cron({soon.minute} {soon.hour} * * ? *)"
     name = scheduled(glue, crawler, schedule, StartOnCreation=True)
     stopped = scheduled(glue, crawler, StartOnCreation=True)
@@ -137,7 +137,7 @@ def test_a_schedule_starts_its_crawler_also_after_a_kill(system: System, glue: A
     system.kill_all()
     system.start(sql=False)
     assert f"{crawler.replace('-', '_')}orders" not in tables(glue)
-    until(lambda: f"{crawler.replace('-', '_')}orders" in tables(glue), patience=120)
+    until(lambda: f"{crawler.replace('-', '_')}orders" in tables(glue), patience=180)
     glue.delete_trigger(Name=name)
 
 
