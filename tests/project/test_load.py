@@ -232,7 +232,11 @@ def test_a_folder_without_a_project_says_how_to_make_one(tmp_path: Path) -> None
 VALID = EVERYTHING.encode()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     at=st.integers(0, len(VALID) - 1),
     cut=st.integers(0, 12),

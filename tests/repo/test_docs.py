@@ -72,7 +72,7 @@ def test_the_commands_of_a_page_do_what_it_shows(page: str, tmp_path: Path) -> N
 
 def patiently(shell: Shell, step: Step) -> str:
     """The output of a step. A question may be asked again: what was posted is seen a moment later."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while True:
         patient = ASKS.match(step.command) and time.monotonic() < until
         try:

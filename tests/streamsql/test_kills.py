@@ -129,6 +129,7 @@ def written(system: System, stream: str) -> collections.Counter[str]:
     return collections.Counter(rows)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("rounds", [2, pytest.param(7, marks=pytest.mark.proof)])
 def test_the_rows_are_those_of_an_undisturbed_run_whatever_is_killed(
     running: Running, tmp_path: Path, rounds: int

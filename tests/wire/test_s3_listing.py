@@ -81,7 +81,11 @@ def test_pages_together_are_the_whole(s3: Any, bucket: str, size: int, given_: d
 _NAMES = st.lists(st.text("ab/é", min_size=1, max_size=5), min_size=1, max_size=12, unique=True)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(names=_NAMES, prefix=st.text("ab/", max_size=2), size=st.integers(1, 5))
 def test_any_bucket_lists_as_its_keys_say(s3: Any, names: list[str], prefix: str, size: int) -> None:
     bucket = new_bucket(s3)
