@@ -22,7 +22,9 @@ def browsing(patience: int = PATIENCE) -> Iterator[Browser]:
     assert (STATIC / "index.html").exists(), "the front end is not built: run `make install`"
     with sync_playwright() as playwright:
         expect.set_options(timeout=patience)
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(_FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=list(_FLAGS), timeout=4 * PATIENCE
+        )
         yield browser
         browser.close()
         expect.set_options(timeout=PATIENCE)
