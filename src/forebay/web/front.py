@@ -42,7 +42,7 @@ from forebay.web.logs import Logs
 from forebay.web.metrics import MetricOperations
 from forebay.web.rates import Rates
 from forebay.web.sampler import Sampler
-from forebay.web.serve import Door
+from forebay.web.serve import AnyDoor, Door, sdk_door
 from forebay.web.state import Doors, added, open_state, read_doors, save_doors
 from forebay.web.tables import conform
 from forebay.web.tail import Tail
@@ -128,7 +128,7 @@ class Front:
             flow=self._status.ask_flow,
         )
         self._tail = Tail(layout, self.logs)
-        self._doors: dict[str, Door] = {}
+        self._doors: dict[str, AnyDoor] = {}
         self._console: Any = None
         self._following = asyncio.Lock()
         self._draining = asyncio.Event()
@@ -193,8 +193,10 @@ class Front:
         self, name: str, fds: Mapping[str, int], app: Any, kind: Any, *, websockets: bool = False
     ) -> None:
         if name in fds:
-            http2 = name == "aws"  # what the JavaScript SDK speaks to Kinesis
-            door = Door(fds[name], app, kind, self._options, websockets=websockets, http2=http2)
+            if name == "aws":
+                door: AnyDoor = sdk_door(fds[name], app, self._options)
+            else:
+                door = Door(fds[name], app, kind, self._options, websockets=websockets)
             door.start()
             os.close(fds[name])
             self._doors[name] = door

@@ -1,4 +1,4 @@
-"""Granian's embedded server on a socket that is open already; several live in one event loop."""
+"""The servers of the ports, each on a socket that is open already; several live in one event loop."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import os
 import socket
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # not in its stubs
@@ -15,6 +16,8 @@ from granian.server.embed import Server
 
 from forebay.runtime.doors import BACKLOG
 from forebay.runtime.options import Options
+from forebay.web.http1 import Listener
+from forebay.web.relay import Relays
 
 CONNECTIONS = 4096
 """Requests that one door works on at once; more wait in their sockets."""
@@ -93,6 +96,35 @@ class Door:
         if self._task is None or not self._task.done() or self._task.cancelled():
             return None
         return self._task.exception()
+
+
+class AnyDoor(Protocol):
+    """A server of one port, whichever it is."""
+
+    def start(self) -> None:
+        """Serve from now on."""
+
+    async def stop(self, patience: float) -> bool:
+        """Accept nothing more; whether what was under way finished within `patience` seconds."""
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why the server ended by itself, or None."""
+
+
+def sdk_door(fd: int, app: Any, options: Options) -> AnyDoor:
+    """The server of a port that SDKs ask: an RSGI application, over HTTP/1.1 and 2."""
+
+    if options.tls_cert:
+        return Door(fd, app, "rsgi", options, websockets=False, http2=True)
+    if options.behind_proxy:
+        app = _only_rsgi(app, options)
+    open_to_us = msgspec.structs.replace(options, behind_proxy=[])
+
+    def http2(inner: int, application: Any) -> Door:
+        return Door(inner, application, "rsgi", open_to_us, websockets=False, http2=True)
+
+    return Listener(fd, app, relays=Relays(app, http2))
 
 
 _REFUSED = b'{"code":"NotTheProxy","message":"this port answers its proxy only"}'
