@@ -3,7 +3,9 @@
     python -m benchmarks.clients [--seconds 1] [--rounds 3]
 
 The ceiling is what the same client reaches against a server that writes and fdatasyncs the same bytes, answers
-and does nothing else. moto's server and ministack keep everything in memory. All are asked in turn, in one run.
+and does nothing else. It answers with the headers that AWS has: reading them (a time, a checksum to be held against
+the bytes) is the client's work, whoever answers. moto's server and ministack keep everything in memory. All are asked
+in turn, in one run.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import json
 import os
 import statistics
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32 as crc
 
 from tests.proof.environments import made
 
@@ -107,6 +111,8 @@ def serve(folder: Path) -> None:
     """The ceiling: keeps what it is sent, and answers as AWS would."""
     file = os.open(folder / "ceiling", os.O_RDWR | os.O_CREAT)
     os.pwrite(file, bytes(LARGE), 0)
+    zeros = os.open(folder / "zeros", os.O_RDWR | os.O_CREAT)
+    os.pwrite(zeros, bytes(LARGE), 0)
     one = {"ShardId": "shardId-000000000000", "SequenceNumber": SEQUENCE}
     batch = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": [{"RecordId": SEQUENCE * 4}] * 500}
     made_of: dict[str, tuple[int, Any]] = {
@@ -118,7 +124,19 @@ def serve(folder: Path) -> None:
     answers = {
         name: (os.urandom(size), json.dumps(answer).encode()) for name, (size, answer) in made_of.items()
     }
-    etag = ("etag", '"d41d8cd98f00b204e9800998ecf8427e"')
+    always = [
+        ("x-amz-request-id", "01B6575BF1464910"),
+        ("x-amz-id-2", "a" * 76),
+        ("etag", '"d41d8cd98f00b204e9800998ecf8427e"'),
+        ("x-amz-server-side-encryption", "AES256"),
+        ("x-amz-checksum-type", "FULL_OBJECT"),
+    ]
+    bytes_of = [
+        ("accept-ranges", "bytes"),
+        ("content-type", "binary/octet-stream"),
+        ("last-modified", "Mon, 01 Jun 2026 07:45:54 GMT"),
+    ]
+    crc32 = {size: b64encode(crc(bytes(size)).to_bytes(4, "big")).decode() for size in (SMALL, LARGE)}
 
     class Ceiling:
         async def __rsgi__(self, scope: Any, proto: Any) -> None:
@@ -128,10 +146,12 @@ def serve(folder: Path) -> None:
                 kept, answer = answers[target.rpartition(".")[2]]
                 headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-requestid", "-")]
             elif scope.method == "PUT":
-                kept, answer, headers = body, b"", [etag]
+                sent = ("x-amz-checksum-crc32", scope.headers.get("x-amz-checksum-crc32", ""))
+                kept, answer, headers = body, b"", [*always, sent]
             else:
                 size = LARGE if scope.path.endswith("large") else SMALL
-                proto.response_bytes(200, [etag, ("content-length", str(size))], os.pread(file, size, 0))
+                headers = [*always, *bytes_of, ("x-amz-checksum-crc32", crc32[size])]
+                proto.response_bytes(200, [*headers, ("content-length", str(size))], os.pread(zeros, size, 0))
                 return
             os.pwrite(file, kept, 0)
             os.fdatasync(file)

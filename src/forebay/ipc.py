@@ -16,7 +16,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -48,6 +48,61 @@ def _unpack(answer: dict[str, Any]) -> Any:
     return answer.get("ok")
 
 
+class _Link(asyncio.Protocol):
+    """A connection: `got` is told of each message that came, `lost` of the end.
+
+    A reader that is a task of its own would cost each message a turn of the loop more.
+    """
+
+    def __init__(self, got: Callable[[_Link, dict[str, Any]], None], lost: Callable[[_Link], None]) -> None:
+        self._got = got
+        self._lost = lost
+        self._buffer = bytearray()
+        self._wanted = _LENGTH.size
+        self._room = asyncio.Event()
+        self._room.set()
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed."""
+        self._room.set()
+        self._lost(self)
+
+    def pause_writing(self) -> None:
+        """The other side does not keep up."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._room.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of messages."""
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= self._wanted:
+            end = _LENGTH.size + _LENGTH.unpack_from(buffer)[0]
+            if len(buffer) < end:
+                self._wanted = end
+                return
+            message = _decode(bytes(buffer[_LENGTH.size : end]))
+            del buffer[:end]
+            self._wanted = _LENGTH.size
+            self._got(self, message)
+
+    async def send(self, frame: bytes) -> None:
+        """Send, and return when there is room for more. Raises ConnectionError where nobody is there."""
+        if self.transport.is_closing():
+            raise ConnectionResetError("closed")
+        self.transport.write(frame)
+        if not self._room.is_set():
+            await self._room.wait()
+
+
 class Server:
     """Serves `handlers` (op → coroutine function of its args) on a Unix socket of mode 0600."""
 
@@ -59,13 +114,13 @@ class Server:
         self._on_error = on_error
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._connections: set[asyncio.Task[Any]] = set()
+        self._links: set[_Link] = set()
+        self._gone = asyncio.Event()
 
     async def start(self) -> None:
         """Listen; a socket file that a killed process left behind is replaced."""
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._connection, self._path, limit=1 << 20)
+        self._server = await asyncio.get_running_loop().create_unix_server(self._accepted, self._path)
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
@@ -74,32 +129,30 @@ class Server:
             self._server.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
-        for writer in list(self._writers):
-            writer.close()
-        if self._connections:  # each ends by itself now that it is closed
-            await asyncio.wait(self._connections, timeout=1)
+        for link in tuple(self._links):
+            link.transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while self._links:
+                    self._gone.clear()
+                    await self._gone.wait()
         self._path.unlink(missing_ok=True)
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        own = asyncio.current_task()
-        assert own is not None
-        self._connections.add(own)
-        own.add_done_callback(self._connections.discard)
-        try:
-            while True:
-                head = await reader.readexactly(_LENGTH.size)
-                request = _decode(await reader.readexactly(_LENGTH.unpack(head)[0]))
-                task = asyncio.create_task(self._answer(request, writer))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    def _accepted(self) -> _Link:
+        link = _Link(self._asked, self._left)
+        self._links.add(link)
+        return link
 
-    async def _answer(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    def _left(self, link: _Link) -> None:
+        self._links.discard(link)
+        self._gone.set()
+
+    def _asked(self, link: _Link, request: dict[str, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(request, link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: dict[str, Any], link: _Link) -> None:
         answer: dict[str, Any] = {"id": request["id"]}
         try:
             handler = self._handlers.get(request["op"])
@@ -114,8 +167,7 @@ class Server:
             parts = {"kind": "ForebayError", "code": "Internal", "message": f"{request['op']}: {error!r}"}
             frame = _frame({"id": request["id"], "error": parts})
         with contextlib.suppress(ConnectionError):
-            writer.write(frame)
-            await writer.drain()
+            await link.send(frame)
 
 
 def _give_up(future: asyncio.Future[Any]) -> None:
@@ -136,21 +188,19 @@ class AsyncClient:
         self._patience = patience
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._link: _Link | None = None
         self._connecting = asyncio.Lock()
 
     async def call(self, op: str, /, timeout: float = 30.0, **args: Any) -> Any:
         """The answer of `op`. Raises what it raised, or Unavailable if the process is down or silent."""
-        writer = await self._connect()
+        link = await self._connect()
         request_id = next(self._ids)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting[request_id] = future
         patience = loop.call_later(timeout, _give_up, future)
         try:
-            writer.write(_frame({"id": request_id, "op": op, "args": args}))
-            await writer.drain()
+            await link.send(_frame({"id": request_id, "op": op, "args": args}))
             answer = await future
         except TimeoutError:
             raise Unavailable("Timeout", f"{self._name} did not answer {op} within {timeout:g} s") from None
@@ -166,7 +216,7 @@ class AsyncClient:
             "ProcessDown", f"{self._name} is not running", fix="it is restarted by itself; try again"
         )
 
-    async def _connect(self) -> asyncio.StreamWriter:
+    async def _connect(self) -> _Link:
         deadline = time.monotonic() + self._patience
         while True:
             try:
@@ -176,39 +226,37 @@ class AsyncClient:
                     raise
             await asyncio.sleep(_AGAIN)
 
-    async def _connected(self) -> asyncio.StreamWriter:
+    async def _connected(self) -> _Link:
+        link = self._link
+        if link is not None and not link.transport.is_closing():
+            return link
         async with self._connecting:
-            if self._writer is not None and not self._writer.is_closing():
-                return self._writer
+            if self._link is not None and not self._link.transport.is_closing():
+                return self._link
+            loop = asyncio.get_running_loop()
             try:
-                reader, self._writer = await asyncio.open_unix_connection(self._path, limit=1 << 20)
+                _, self._link = await loop.create_unix_connection(
+                    lambda: _Link(self._got, self._lost), str(self._path)
+                )
             except OSError:
                 raise self._down() from None
-            self._reading = asyncio.create_task(self._read(reader, self._writer))
-            return self._writer
+            return self._link
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readexactly(_LENGTH.size)
-                answer = _decode(await reader.readexactly(_LENGTH.unpack(head)[0]))
-                future = self._waiting.get(answer["id"])
-                if future is not None and not future.done():
-                    future.set_result(answer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    def _got(self, _: _Link, answer: dict[str, Any]) -> None:
+        future = self._waiting.get(answer["id"])
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def _lost(self, link: _Link) -> None:
+        if link is self._link:
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(ConnectionError(self._name))
 
     async def close(self) -> None:
         """Hang up."""
-        if self._writer is not None:
-            self._writer.close()
-        if self._reading is not None:
-            self._reading.cancel()
+        if self._link is not None:
+            self._link.transport.close()
 
 
 class Client:

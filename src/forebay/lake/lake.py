@@ -136,7 +136,7 @@ class Lake:
         await asyncio.sleep(0)  # what was asked at the same time shares the commit
         if not future.done():
             self._catalog.hurry()
-        return await asyncio.wrap_future(future)
+        return future.result() if future.done() else await asyncio.wrap_future(future)
 
     async def _change(self, function: Callable[[Change], Json], args: Json, name: str) -> Json:
         def work(db: apsw.Connection) -> tuple[Json, list[str]]:
