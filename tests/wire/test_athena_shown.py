@@ -55,6 +55,12 @@ def columns(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["Name"], each["Type"]) for each in info]
 
 
+TO_DROP = {
+    "DROP_VIEW": "CREATE OR REPLACE VIEW shop.v AS SELECT 1 AS one",
+    "DROP_DATABASE": "CREATE SCHEMA IF NOT EXISTS other",
+}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def people(athena: Any) -> None:
     finished(athena, PEOPLE)
@@ -164,6 +170,8 @@ def test_show_create_table_makes_the_table_again(athena: Any) -> None:
 )
 def test_statements_that_change_have_athenas_kind_and_no_count(athena: Any, sql: str, kind: str) -> None:
     finished(athena, PEOPLE.replace("EXTERNAL TABLE shop.people", "EXTERNAL TABLE IF NOT EXISTS shop.kinds"))
+    if kind in TO_DROP:
+        finished(athena, TO_DROP[kind])
     # A database in backticks is what the catalog's clients give for MSCK and DESCRIBE.
     execution = finished(athena, sql, QueryExecutionContext={"Database": "`shop`"})
     assert (execution["StatementType"], execution["SubstatementType"]) == ("DDL", kind)
