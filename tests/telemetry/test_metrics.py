@@ -161,6 +161,15 @@ def test_a_counter_is_counted_once_over_restarts() -> None:
     assert [point.values for point in points] == [((2.0, 1.0),)]
 
 
+def test_what_comes_after_a_crash_is_counted_where_the_crash_lost_the_last_of_a_counter() -> None:
+    name = Named("ingest", "clicks", "accepted")
+    sampling = Sampling({name.text: 13.0})
+    sampling.begin([Total(name, 10)])
+    points, moved = sampling.points([Total(name, 11)], [], 60)
+    assert [point.values for point in points] == [((1.0, 1.0),)]
+    assert moved == {name.text: 11}
+
+
 def test_a_counter_says_that_nothing_happened_and_a_level_what_it_is() -> None:
     sampling, minute = Sampling(None), 6_000
     loud, quiet = Named("ingest", "a", "accepted"), Named("ingest", "a", "refused")

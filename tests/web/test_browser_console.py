@@ -120,7 +120,7 @@ class Watched:
 
 def opened(chromium: Browser, site: Site, width: int = 1400, scheme: Any = "light") -> Watched:
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     return Watched(context.new_page(), site)
 
 

@@ -32,7 +32,7 @@ def restaurant(running: Running, tmp_path: Path) -> System:
 
 def opened(chromium: Browser, system: System) -> tuple[Page, list[str]]:
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     left: list[str] = []
 
     def note(asked: Request) -> None:

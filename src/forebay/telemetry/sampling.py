@@ -75,11 +75,15 @@ class Sampling:
         self.levels: dict[str, Level] = {}
 
     def begin(self, totals: Iterable[Total]) -> None:
-        """What is there before anything is counted: where nothing was kept yet, it is where counting begins."""
+        """What is there before anything is counted: where nothing was kept yet, it is where counting begins.
+
+        So it is where a crash has lost the last of a count whose points are kept.
+        """
         for total in totals:
-            self.totals[total.named.text] = total
-            if self._first and not total.since_start:
-                self._known.setdefault(total.named.text, total.value)
+            key = total.named.text
+            self.totals[key] = total
+            if not total.since_start and (self._first or total.value < self._known.get(key, 0.0)):
+                self._known[key] = min(total.value, self._known.get(key, total.value))
 
     def points(
         self, totals: Iterable[Total], levels: Iterable[Level], now: int
