@@ -35,14 +35,19 @@ FOREBAY = [sys.executable, "-P", "-m", "forebay.cli"]
 PATIENCE = 30.0
 SLOWLY = 120.0
 """Seconds for what takes several where nothing else runs."""
+TURN = 5.0
 DOORS = ("ingest", "aws", "console")
 
 
 def until(question: Callable[[], T], *, patience: float = PATIENCE, every: float = 0.02) -> T:
-    """The first truthy answer; errors of a system that is starting count as none. Fails after `patience` s."""
-    deadline = time.monotonic() + patience
+    """The first truthy answer; errors of a system that is starting count as none. Fails after `patience` s.
+
+    Of a turn that took longer than `TURN`, no more counts: the whole machine may have stood still.
+    """
+    waited = 0.0
     last: object = None
     while True:
+        began = time.monotonic()
         try:
             answer = question()
         except (ForebayError, OSError, http.client.HTTPException) as error:
@@ -51,9 +56,10 @@ def until(question: Callable[[], T], *, patience: float = PATIENCE, every: float
             if answer:
                 return answer
             last = answer
-        if time.monotonic() > deadline:
+        if waited > patience:
             raise AssertionError(f"not within {patience:g} s; the last answer was {last!r}")
         time.sleep(every)
+        waited += min(time.monotonic() - began, TURN)
 
 
 def _alive(pid: int) -> bool:
@@ -202,11 +208,14 @@ class System:
 
     def _ended(self, patience: float) -> int:
         assert self.process is not None
+        process = self.process
         try:
-            code = self.process.wait(patience)
+            with contextlib.suppress(AssertionError):
+                until(lambda: process.poll() is not None, patience=patience)
+            code = process.wait(0)
         finally:
-            if self.process.stdout is not None:
-                self.process.stdout.close()
+            if process.stdout is not None:
+                process.stdout.close()
         return code
 
     def end(self) -> None:
