@@ -12,6 +12,7 @@ from typing import Any
 import cbor2
 import pytest
 
+from forebay.wire.kinesis import throttle
 from forebay.wire.protocol import cbor11
 from tests.harness import Answer, System, request, until
 from tests.wire.kinesis import arn, call, data, everything, iterator, new_stream, read, refused, shards
@@ -278,6 +279,15 @@ def test_a_consumer_is_subscribed_to_a_shard_once_in_five_seconds(kinesis: Any) 
     assert taken
     for each in taken:
         each["EventStream"].close()
+
+
+def test_a_seconds_budget_is_of_calls_and_of_bytes() -> None:
+    now = [0.0]
+    budget = throttle.Second(2, 10, lambda: now[0])
+    assert [budget.take(4), budget.take(4), budget.take(1)] == [True, True, False]
+    now[0] = 1.5
+    assert [budget.take(8), budget.take(3), budget.take(2)] == [True, False, True]
+    assert (throttle.RECORDS, throttle.WRITTEN, throttle.CALLS, throttle.READ) == (1000, MIB, 5, 2 * MIB)
 
 
 def test_a_stream_is_held_to_a_shards_throughput_only_if_it_asks(kinesis: Any, system: System) -> None:

@@ -90,13 +90,28 @@ def test_an_asynchronous_call_is_made_retried_and_told(
 
 
 def test_an_asynchronous_call_survives_kills(functions: Any, system: System, tmp_path: Path) -> None:
-    name = create(functions, "import pathlib\ndef handler(event, context): pathlib.Path(event).touch()")
-    place = tmp_path / "done"
+    name = create(
+        functions,
+        """
+        import pathlib, time
+
+        def handler(event, context):
+            place = pathlib.Path(event)
+            with (place / "begun").open("a") as file:
+                file.write(".")
+            while not (place / "go").exists():
+                time.sleep(0.02)
+            (place / "done").touch()
+        """,
+    )
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
-    functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(str(place)))
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(str(tmp_path)))
+    until(lambda: (tmp_path / "begun").read_text() == ".")
     system.kill("flow")
-    until(place.exists)
-    until(lambda: invoke(functions, name, str(tmp_path / "after")) is None)
+    until(lambda: (tmp_path / "begun").read_text() == "..")
+    (tmp_path / "go").touch()
+    until((tmp_path / "done").exists)
+    until(lambda: invoke(functions, name, str(tmp_path)) is None)
 
 
 def test_a_call_that_cannot_be_is_refused(functions: Any, system: System) -> None:
