@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from forebay.crash import crash_point
+from forebay.durable import begin
 from forebay.lake.files import Files
 from forebay.layout import SEALED, Layout
 from forebay.wire.protocol.message import AwsError
@@ -59,6 +60,11 @@ class Received:
         return self.tail or self.md5.hex()
 
 
+def _update(hash: Any, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        hash.update(piece)
+
+
 class Sink:
     """A new file of the lake, and the hashes of what is written to it. Its methods block."""
 
@@ -73,23 +79,27 @@ class Sink:
         self.stamp = 0
         self._hashing: Future[None] | None = None
 
-    def write(self, block: bytes) -> None:
-        """Take more; a large block's MD5, the slowest of all, is computed beside the rest."""
+    def write(self, *pieces: bytes) -> None:
+        """Take more; the MD5 of much, the slowest of all, is computed beside the rest."""
+        size = sum(map(len, pieces))
         if self._hashing is not None:
             self._hashing.result()
             self._hashing = None
-        if len(block) > SMALL:
-            self._hashing = _HASHING.submit(self.md5.update, block)
+        if size > SMALL:
+            self._hashing = _HASHING.submit(_update, self.md5, pieces)
         else:
-            self.md5.update(block)
-        view = memoryview(block if self._cipher is None else self._cipher.update(block))
-        while view:
-            view = view[os.write(self._fd, view) :]
+            _update(self.md5, pieces)
+        for piece in pieces:
+            view = memoryview(piece if self._cipher is None else self._cipher.update(piece))
+            while view:
+                view = view[os.write(self._fd, view) :]
+        if size > SMALL:
+            begin(self._fd, self.size, size)
         for each in self.hashes.values():
-            each.update(block)
+            _update(each, pieces)
         if self.sha256 is not None:
-            self.sha256.update(block)
-        self.size += len(block)
+            _update(self.sha256, pieces)
+        self.size += size
 
     def finish(self) -> None:
         """Be on disk; the name is already."""
@@ -102,9 +112,9 @@ class Sink:
         if self._hashing is not None:
             self._hashing.result()
 
-    def end(self, block: bytes) -> None:
+    def end(self, *pieces: bytes) -> None:
         """Take the last of it."""
-        self.write(block)
+        self.write(*pieces)
         self.finish()
 
     def discard(self) -> None:
@@ -298,7 +308,7 @@ async def _fill(sink: Sink, pieces: AsyncIterator[bytes]) -> None:
             if size >= BLOCK:
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(in_thread(sink.write, b"".join(block)))
+                writing = asyncio.ensure_future(in_thread(sink.write, *block))
                 block, size = [], 0
     except BaseException:
         if writing is not None:
@@ -306,7 +316,7 @@ async def _fill(sink: Sink, pieces: AsyncIterator[bytes]) -> None:
         raise
     if writing is not None:
         await writing
-    await in_thread(sink.end, b"".join(block))
+    await in_thread(sink.end, *block)
 
 
 def noted(meta: Json, received: Received) -> Json:
