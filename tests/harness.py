@@ -284,6 +284,8 @@ class System:
         """The rows of a query, as Python values. Raises Unavailable while the query process is not up."""
         import pyarrow.ipc
 
+        with contextlib.suppress(ForebayError):
+            self.call("front", "settle")
         project = json.loads(self.layout.applied.read_bytes())["name"]
         answer = self.call("query", "query", timeout=timeout, sql=sql, database=project, max_rows=20_000_000)
         assert not answer["truncated"]

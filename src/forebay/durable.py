@@ -27,6 +27,14 @@ def sync_folder(path: Path) -> None:
         os.close(fd)
 
 
+def sync_data(fd: int) -> None:
+    """Wait until the bytes of a file are on disk, and of what is said of it no more than it takes to read them."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:  # macOS
+        os.fsync(fd)
+
+
 _WRITE = 2  # SYNC_FILE_RANGE_WRITE
 
 
@@ -46,6 +54,30 @@ def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
         call = ctypes.CDLL(None).sync_file_range
         call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
         found: Callable[[int, int, int, int], int] = call
+        return found
+    return None
+
+
+def sync_system(path: Path) -> None:
+    """Wait until all is on disk that was written to the file system which has the folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        call = _syncfs()
+        if call is None:
+            os.sync()
+        elif call(fd):
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error), str(path))
+    finally:
+        os.close(fd)
+
+
+@cache
+def _syncfs() -> Callable[[int], int] | None:
+    with contextlib.suppress(OSError, AttributeError):
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+        call.argtypes = (ctypes.c_int,)
+        found: Callable[[int], int] = call
         return found
     return None
 

@@ -140,6 +140,7 @@ class Flow:
         recover(self._files, self._catalog.all_seals())
         self._catalog.forget_intents()
         self._files.clear_temporary()
+        self.lake.recover(self.layout.puts)
         for name in self._catalog.owners():
             self._writer(name).add([Sealed(*sealed) for sealed in self._catalog.seals(name)])
         self.apply(self.project)

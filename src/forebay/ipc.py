@@ -179,13 +179,21 @@ class AsyncClient:
     """Calls another process from an event loop; connects when needed, again after the other restarted.
 
     `patience` is how long, in seconds, one that is down is waited for. What was sent is never sent again: who
-    goes down with a call in hand may have done it.
+    goes down with a call in hand may have done it. `before` is what every call waits for, if anything.
     """
 
-    def __init__(self, path: Path, name: str, *, patience: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        *,
+        patience: float = 0.0,
+        before: Callable[[], Awaitable[None] | None] | None = None,
+    ) -> None:
         self._path = path
         self._name = name
         self._patience = patience
+        self._before = before
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._link: _Link | None = None
@@ -193,6 +201,8 @@ class AsyncClient:
 
     async def call(self, op: str, /, timeout: float = 30.0, **args: Any) -> Any:
         """The answer of `op`. Raises what it raised, or Unavailable if the process is down or silent."""
+        if self._before is not None and (first := self._before()) is not None:
+            await first
         link = await self._connect()
         request_id = next(self._ids)
         loop = asyncio.get_running_loop()

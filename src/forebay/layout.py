@@ -58,6 +58,11 @@ class Layout:
         return self.lake / ".keys"
 
     @property
+    def puts(self) -> Path:
+        """Small objects that were put and acknowledged, and are not yet in the catalog; front owns it."""
+        return self.root / "puts"
+
+    @property
     def cache(self) -> Path:
         """What can be rebuilt from the rest: hidden Parquet copies of JSON and CSV objects."""
         return self.root / "cache"

@@ -46,7 +46,8 @@ class Forebay:
         return boto3.client(service, **{**given, **more})
 
     def settle(self, patience: float = PATIENCE) -> None:
-        """Wait until everything that was accepted has been read by those who consume it."""
+        """Wait until everything that was accepted has been read by those who consume it, and objects can be queried."""
+        _until(lambda: self._call("front", "settle") is None, patience)
         _until(lambda: all(not each.get("lag") for each in self._ledger().values()), patience)
 
     def flush(self, name: str | None = None) -> list[dict[str, Any]]:

@@ -88,6 +88,17 @@ def front(layout: Layout) -> Client:
     return Client(layout.socket("front"), "front")
 
 
+def settle(layout: Layout) -> None:
+    """Wait until what was acknowledged is where others look for it. Raises Unavailable where that takes long."""
+    client = front(layout)
+    try:
+        client.call("settle")
+    except NoServer:
+        pass  # starting, or just gone: there is nobody to wait for
+    finally:
+        client.close()
+
+
 def flow(layout: Layout) -> Client:
     """Speaks to the flow of the system."""
     return Client(layout.socket("flow"), "flow")

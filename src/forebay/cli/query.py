@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forebay.cli.find import find_layout, json_option, project_folder, state_option
+from forebay.cli.find import find_layout, json_option, project_folder, settle, state_option
 from forebay.cli.follow import following
 from forebay.errors import NoServer, QueryFailed, UsageError
 from forebay.ipc import Client
@@ -154,6 +154,7 @@ def _ask(layout: Layout, sql: str, database: str | None, timeout: float) -> Answ
 
 
 def _remote(layout: Layout, sql: str, database: str | None, timeout: float) -> Answer:
+    settle(layout)
     client = Client(layout.socket("query"), "query")
     try:
         args: dict[str, Any] = {"sql": sql, "database": database, "seconds": timeout, "max_rows": MOST_ROWS}

@@ -268,6 +268,7 @@ class _System:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
+                self._front.call("settle")
                 ledger = self._front.call("status")["ledger"]
             except Unavailable:
                 ledger = None

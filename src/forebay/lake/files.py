@@ -67,6 +67,38 @@ class Files:
         path = folder / name[2:]
         return path, str(path.relative_to(self.lake.parent))
 
+    def name(self) -> tuple[Path, str]:
+        """As `fresh`, of a file that somebody else is to make, with `put`."""
+        name = uuid.uuid4().hex
+        path = f"{self.lake.name}/{STORE}/{name[:2]}/{name[2:]}"
+        return self.lake.parent / path, path
+
+    def put(self, path: str, body: bytes, stamp: int | None = None) -> int:
+        """Have these bytes at an `objects.path`, in no file that is on disk yet; its mtime (ns), `stamp` if said."""
+        place = self.lake.parent / path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        try:
+            fd = os.open(place, flags, 0o600)
+        except FileNotFoundError:
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(place, flags, 0o600)
+        try:
+            view = memoryview(body)
+            while view:
+                view = view[os.write(fd, view) :]
+            if stamp is not None:
+                os.utime(fd, ns=(stamp, stamp))
+            return os.fstat(fd).st_mtime_ns
+        finally:
+            os.close(fd)
+
+    def holds(self, path: str, body: bytes) -> bool:
+        """Whether these bytes are at an `objects.path`."""
+        try:
+            return (self.lake.parent / path).read_bytes() == body
+        except FileNotFoundError:
+            return False
+
     def ready(self, ending: str = "") -> tuple[Path, str]:
         """As `fresh`, but the file is there, empty, and its name is on disk where names were made in advance.
 

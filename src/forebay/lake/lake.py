@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
@@ -23,6 +24,7 @@ from forebay.errors import ForebayError, UsageError
 from forebay.lake import annotation, attached, inventory, objects, uploads
 from forebay.lake.expire import expire, expire_older
 from forebay.lake.files import Files
+from forebay.lake.journaled import Journaled, restore
 from forebay.lake.notifications import Happened, Notices, tell
 from forebay.lake.objects import Change, Json, World
 from forebay.lake.schema import STORE, make
@@ -57,6 +59,7 @@ class Lake:
         catalog.write(make)
         self.world = World(Settings(catalog.reader), files)
         self.notices = Notices(catalog)
+        self._journaled = Journaled(catalog, self.world, self._do, self._after)
         self._view = View(catalog, files)
         self._watch = Watch(catalog, files, put=self._by_hand, delete=self._by_hand_deleted)
         self._buckets: list[str] = []
@@ -66,6 +69,10 @@ class Lake:
         self._swept = -SWEEP_EVERY
         self._shards: list[str] = []
         self._beat = Beat("the lake's folders", self._look_after, retry=RETRY)
+
+    def recover(self, folder: Path) -> None:
+        """Have on disk what the front's journal there says, before anybody looks. Raises OSError as the disk does."""
+        restore(self._catalog, self._files, folder)
 
     def start(self) -> None:
         """Begin to look after the folders."""
@@ -104,6 +111,7 @@ class Lake:
     def operations(self) -> dict[str, Operation]:
         """The operations of flow.sock that change objects; arguments as the functions named here say.
 
+        objects_put     `Journaled.take`
         object_put      `objects.put`; object_delete `objects.delete`; object_tag `attached.tag`
         annotation_put  `attached.annotate`; annotation_delete `attached.unannotate`
         objects_delete  {bucket, items: [{key, version?, if_match?}], caller} → per item what delete answers,
@@ -115,6 +123,7 @@ class Lake:
         upload_*        begin, part, complete, abort: `uploads`
         """
         return {
+            "objects_put": self._journaled.take,
             "object_put": lambda args: self._change(objects.put, args, "put"),
             "object_delete": lambda args: self._change(objects.delete, args, "delete"),
             "object_tag": lambda args: self._change(attached.tag, args, "tag"),

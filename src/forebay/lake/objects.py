@@ -273,6 +273,12 @@ def put(change: Change) -> Json:
     return {"version": shown, "modified": change.now, "lifecycle": lifecycle, "encrypted": encrypted}
 
 
+def overwritten(change: Change) -> None:
+    """Tell of an object that was put, and overwritten before anybody saw it. Raises NotFound `NoSuchBucket`."""
+    change.check_open()
+    change.tell("ObjectCreated:Put", size=change.args["size"], etag=change.args["etag"], version=None)
+
+
 def _replicate(change: Change, to: replication.Target, version: str, meta: Json) -> None:
     """Make the version that was just put a version of another bucket, too."""
     files, args = change.world.files, change.args

@@ -19,7 +19,9 @@ from forebay.db import open_db, told
 from forebay.errors import NotFound, Unavailable
 from forebay.lake.annotation import COLUMNS, Annotation, made
 from forebay.lake.keys import above
+from forebay.lake.lock import LOCK
 from forebay.lake.objects import Json
+from forebay.lake.settings import ENCRYPTION, LIFECYCLE, REPLICATION, VERSIONING
 from forebay.lake.versions import NULL
 
 BATCH = 1000
@@ -245,6 +247,18 @@ class Shelf:
         """A bucket's setting; None if there is none."""
         rows = self._rows("SELECT doc FROM lake_settings WHERE bucket = ? AND name = ?", (bucket, name))
         return json.loads(rows[0][0]) if rows else None
+
+    def plain(self, bucket: str) -> dict[str, Any] | None:
+        """What a put's answer says of a bucket's settings, where an object is only put; None where there is more to it.
+
+        More: versions, locks and replicas. {lifecycle, default_encryption} otherwise, those that there are.
+        """
+        rows = self._rows(
+            "SELECT name, doc FROM lake_settings WHERE bucket = ? AND name IN (?, ?, ?, ?, ?)",
+            (bucket, VERSIONING, LOCK, REPLICATION, LIFECYCLE, ENCRYPTION),
+        )
+        found = {name: json.loads(doc) for name, doc in rows}
+        return None if found.keys() - {LIFECYCLE, ENCRYPTION} else found
 
     def settings(self, bucket: str) -> dict[str, Any]:
         """A bucket's settings that its objects depend on: versioning and lifecycle, where there are any."""

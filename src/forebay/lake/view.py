@@ -85,6 +85,9 @@ class View:
         except FileNotFoundError:
             pass
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # nothing is there: one step instead of two
+            os.link(source, path)
+            return
         temporary = self._files.temporary()
         try:
             try:

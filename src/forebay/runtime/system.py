@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from forebay.ipc import AsyncClient
 from forebay.keyvalue.store import Tables
+from forebay.lake.puts import Puts
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents
@@ -32,6 +33,7 @@ class System:
     tables: Tables
     metrics: Metrics
     meter: Meter
+    puts: Puts
     declared: Callable[[], Project]
     project: Callable[[], Project]
     apply: Callable[[], Awaitable[None]]

@@ -30,13 +30,13 @@ import apsw
 from forebay.clock import now_us
 from forebay.db import told
 from forebay.errors import ForebayError, Unavailable
+from forebay.pace import Pace
 from forebay.streams.commit import Committer, Receipt, Result, Submission
 from forebay.streams.dedup import Deduplicator, Once, Unique
 from forebay.streams.disk import Disk
 from forebay.streams.inbox import Inbox
 from forebay.streams.keep import Keeper, Subscription
 from forebay.streams.owner import own
-from forebay.streams.pace import Pace
 from forebay.streams.schema import open_log
 from forebay.streams.settle import again, deliver, settle
 from forebay.streams.shards import ShardMap

@@ -25,6 +25,7 @@ from forebay.clock import now_us
 from forebay.errors import ForebayError, Unavailable
 from forebay.ipc import AsyncClient, Server
 from forebay.keyvalue.store import Tables
+from forebay.lake.puts import Puts
 from forebay.layout import Layout
 from forebay.project.model import Project
 from forebay.runtime.documents import Documents, effective
@@ -98,9 +99,13 @@ class Front:
         self.logs = Logs(layout)
         self.logs.open(self.project)
         self._flow = AsyncClient(layout.socket("flow"), "flow")
-        self._query = AsyncClient(layout.socket("query"), "query")
+        self._puts = Puts(layout, self._flow)
+        self._query = AsyncClient(layout.socket("query"), "query", before=self._puts.settled)
         # Who asks over the wire waits for what is starting, as not every client tries again.
-        self._wire = [AsyncClient(layout.socket(role), role, patience=PATIENCE) for role in ("flow", "query")]
+        self._wire = [
+            AsyncClient(layout.socket(role), role, patience=PATIENCE, before=self._puts.settled)
+            for role in ("flow", "query")
+        ]
         self._guard = _guard(self.project, options)
         self._meter = Meter()
         self._groups = LogGroups(layout, self._meter)
@@ -144,6 +149,7 @@ class Front:
             layout.socket("front"),
             {
                 "status": lambda _: self._status(),
+                "settle": self._settle,
                 "append": appends.append,
                 "attach": appends.attach,
                 "logs_put": self._groups.put,
@@ -159,6 +165,7 @@ class Front:
 
     async def start(self, fds: Mapping[str, int], wire: Callable[[Guard, System], Any]) -> None:
         """Serve: events first, then the rest."""
+        self._puts.start()
         self._open("ingest", fds, self._ingest, "rsgi")
         self._open("aws", fds, wire(self._guard, self._system()), "rsgi")
         await self._socket.start()
@@ -226,6 +233,7 @@ class Front:
             logger.warning("some requests were cut off after %.1f s", DRAIN)
         await self._socket.stop()
         await self._sampler.close()
+        await self._puts.close()
         await self._flow.close()
         await self._query.close()
         for client in self._wire:
@@ -276,6 +284,11 @@ class Front:
     async def _trim(self, args: dict[str, Any]) -> None:
         self.logs.advance(args["log"], args["consumer"], args["position"])
 
+    async def _settle(self, _: dict[str, Any]) -> None:
+        """For who is about to look at the catalog by himself: all that was acknowledged is there when it returns."""
+        if (settled := self._puts.settled()) is not None:
+            await settled
+
     async def _reload(self, _: dict[str, Any]) -> None:
         follow(self._layout.applied)
         await self._follow(Project.decode(self._layout.applied.read_bytes(), SECTIONS))
@@ -303,6 +316,7 @@ class Front:
             tables=self._tables,
             metrics=self._metrics.metrics,
             meter=self._meter,
+            puts=self._puts,
             declared=lambda: self._declared,
             project=lambda: self.project,
             apply=self._apply,

@@ -83,6 +83,10 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
     bare = service.bare.get(name) if service is not None else None
     if service is None or (bare is None and name not in service.streaming):
         await request.load()
+    if service is not None and service.sees_objects and name not in service.quick:
+        settled = asked.system.puts.settled()
+        if settled is not None:
+            await settled
     if bare is not None:
         return await bare(asked)
     if service is not None and not name:

@@ -64,7 +64,8 @@ class Service:
 
     `validation` is the error code for broken constraints of the model; `partial` says, per operation,
     what differs from AWS, for the generated docs. Operations in `streaming` read their body themselves
-    (`Request.pieces`), of any size. `answered` is told of each answer, also of refusals, and the seconds it took.
+    (`Request.pieces`), of any size. A service that `sees_objects` reads the catalog by itself: its calls wait until that
+    has what was put, but for those in `quick`, which see to it. `answered` is told of each answer, also of refusals, and the seconds it took.
     """
 
     def __init__(self, name: str, *, validation: str = "ValidationException") -> None:
@@ -76,6 +77,8 @@ class Service:
         self.streaming: set[str] = set()
         self.bare: dict[str, Bare] = {}
         self.answered: Answered | None = None
+        self.sees_objects = False
+        self.quick: set[str] = set()
 
     def has(self, asked: Asked) -> bool:
         """Whether what is asked is offered."""

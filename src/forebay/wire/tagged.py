@@ -32,6 +32,8 @@ async def _of_object(asked: Asked, place: str) -> dict[str, Any]:
         return {}
     from forebay.wire.s3.base import in_thread, shelf  # noqa: PLC0415 - only who asks S3 needs it
 
+    if (settled := asked.system.puts.key_settled(bucket, name)) is not None:
+        await settled
     try:
         found = await in_thread(shelf(asked).find, bucket, name)
     except NotFound:

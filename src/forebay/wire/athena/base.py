@@ -9,6 +9,7 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json, Service
 
 SERVICE = Service("athena", validation="InvalidRequestException")
+SERVICE.sees_objects = True
 
 EXECUTION = "athena.execution"
 GROUP = "athena.workgroup"

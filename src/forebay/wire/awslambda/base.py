@@ -50,6 +50,7 @@ class Lambda(Service):
 
 
 SERVICE = Lambda("lambda")
+SERVICE.sees_objects = True
 
 
 def error(code: str, message: str, http: int, kind: str = "User", **members: Any) -> AwsError:

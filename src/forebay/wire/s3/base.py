@@ -22,9 +22,9 @@ from forebay.lake.section import buckets
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.layout import Layout
+from forebay.pace import Haste
 from forebay.project.model import Project
 from forebay.runtime.system import System
-from forebay.streams.pace import Haste
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
@@ -89,6 +89,7 @@ _OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration", "Website
 """Documents with values of which S3 says itself what is wrong with them."""
 
 SERVICE = S3("s3")
+SERVICE.sees_objects = True
 
 
 def malformed(message: str = MALFORMED) -> AwsError:
@@ -280,7 +281,13 @@ async def briefly(function: Callable[..., T], /, *args: Any) -> T:
 
 async def change(asked: Asked, op: str, /, **args: Any) -> Any:
     """Have the flow change the lake."""
-    return await asked.system.flow.call(op, timeout=60.0, **args)
+    if not op.startswith("bucket_"):
+        return await asked.system.flow.call(op, timeout=60.0, **args)
+    asked.system.puts.changed()
+    try:
+        return await asked.system.flow.call(op, timeout=60.0, **args)
+    finally:
+        asked.system.puts.changed()
 
 
 def caller(asked: Asked) -> dict[str, str]:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +43,10 @@ def files_of(layout: Layout) -> Files:
 
 @dataclass(slots=True)
 class Received:
-    """A body on disk. `path` as in `objects.path`; `stamp` is the file's mtime in ns; `nonce` if it is encrypted."""
+    """A body on disk. `path` as in `objects.path`; `stamp` is the file's mtime in ns; `nonce` if it is encrypted.
+
+    One that is `held` is these bytes, and no file yet.
+    """
 
     place: Path
     path: str
@@ -53,6 +56,7 @@ class Received:
     stamp: int
     tail: str | None = None
     nonce: str | None = None
+    held: bytes | None = None
 
     @property
     def etag(self) -> str:
@@ -65,15 +69,34 @@ def _update(hash: Any, pieces: Iterable[bytes]) -> None:
         hash.update(piece)
 
 
-class Sink:
-    """A new file of the lake, and the hashes of what is written to it. Its methods block."""
+class Hashes:
+    """The hashes of a body."""
 
-    def __init__(self, files: Files, expected: Expected) -> None:
-        self.place, self.path = files.ready(SEALED if expected.sealing is not None else "")
-        self._fd = os.open(self.place, os.O_WRONLY | os.O_CLOEXEC)
+    def __init__(self, expected: Expected) -> None:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.hashes = {name: sums.new(name) for name in expected.algorithms}
         self.sha256 = hashlib.sha256() if expected.sha256 is not None else None
+
+    def update(self, pieces: Iterable[bytes]) -> None:
+        """Take more."""
+        _update(self.md5, pieces)
+        self.update_quick(pieces)
+
+    def update_quick(self, pieces: Iterable[bytes]) -> None:
+        """Take more of all but the MD5, the slowest."""
+        for each in self.hashes.values():
+            _update(each, pieces)
+        if self.sha256 is not None:
+            _update(self.sha256, pieces)
+
+
+class Sink(Hashes):
+    """A new file of the lake, and the hashes of what is written to it. Its methods block."""
+
+    def __init__(self, files: Files, expected: Expected) -> None:
+        super().__init__(expected)
+        self.place, self.path = files.ready(SEALED if expected.sealing is not None else "")
+        self._fd = os.open(self.place, os.O_WRONLY | os.O_CLOEXEC)
         self._cipher = expected.sealing.context if expected.sealing is not None else None
         self.size = 0
         self.stamp = 0
@@ -95,10 +118,7 @@ class Sink:
                 view = view[os.write(self._fd, view) :]
         if size > SMALL:
             begin(self._fd, self.size, size)
-        for each in self.hashes.values():
-            _update(each, pieces)
-        if self.sha256 is not None:
-            _update(self.sha256, pieces)
+        self.update_quick(pieces)
         self.size += size
 
     def finish(self) -> None:
@@ -141,7 +161,7 @@ class Expected:
     algorithms: list[str]
     sealing: Sealing | None = None
 
-    def check(self, sink: Sink, trailers: Mapping[str, str]) -> dict[str, str]:
+    def check(self, sink: Hashes, trailers: Mapping[str, str]) -> dict[str, str]:
         """Hold all of it against what was written. The checksums that were computed. Raises AwsError."""
         stated = self.stated
         if self.algorithm is not None and stated is None:
@@ -199,11 +219,16 @@ def _expected(asked: Asked, given: Json, more: tuple[str, ...], sealing: Sealing
 
 
 async def receive(
-    asked: Asked, given: Json, more: tuple[str, ...] = (), sealing: Sealing | None = None
+    asked: Asked,
+    given: Json,
+    more: tuple[str, ...] = (),
+    sealing: Sealing | None = None,
+    holds: Callable[[int], bool] | None = None,
 ) -> Received:
     """The request's body on disk, held against every length, hash and checksum that came with it.
 
     With `sealing` the file has it encrypted; the hashes are of what came. Without a checksum asked for CRC64NVME is computed, as S3 does; beside it, those of `more`.
+    A little one of so many bytes is only held where `holds` says so, and nothing is awaited from then on.
     """
     request = asked.request
     expected = _expected(asked, given, more, sealing)
@@ -220,6 +245,8 @@ async def receive(
     pieces = _bounded(pieces, expected.length, exact=exact)
     if expected.length <= SMALL:
         whole = b"".join([piece async for piece in pieces])
+        if holds is not None and holds(len(whole)):
+            return _hold(files, expected, whole, trailers)
         received = await briefly(_write_whole, files, expected, whole, trailers)
         if files.few:
             THREADS.submit(files.make_ready)
@@ -238,6 +265,14 @@ async def take(
     except BaseException:
         await asyncio.shield(in_thread(sink.discard))
         raise
+
+
+def _hold(files: Files, expected: Expected, body: bytes, trailers: Mapping[str, str]) -> Received:
+    hashes = Hashes(expected)
+    hashes.update([body])
+    found = expected.check(hashes, trailers)
+    place, path = files.name()
+    return Received(place, path, len(body), hashes.md5.digest(), found, 0, held=body)
 
 
 def _write_whole(files: Files, expected: Expected, body: bytes, trailers: Mapping[str, str]) -> Received:

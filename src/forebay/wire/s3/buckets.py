@@ -184,10 +184,11 @@ async def delete_bucket(asked: Asked, given: Json) -> Json:
     if doc is None:
         message = f"{name} is written to by the project in forebay.yaml and is removed with what does so"
         raise AwsError("InvalidBucketState", message, http=409, BucketName=name)
-    await change(asked, "bucket_close", bucket=name)
-    documents.delete("lake", name)
-    documents.delete("s3.bucket", name)
-    await asked.system.apply()
+    async with asked.system.puts.closed(name):
+        await change(asked, "bucket_close", bucket=name)
+        documents.delete("lake", name)
+        documents.delete("s3.bucket", name)
+        await asked.system.apply()
     return {"_status": 204}
 
 

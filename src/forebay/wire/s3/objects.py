@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from forebay.errors import ForebayError, Unavailable
@@ -11,7 +12,7 @@ from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, customer_key, sums
+from forebay.wire.s3 import body, customer_key, held, sums
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
@@ -53,6 +54,7 @@ ENCRYPTED = (
 FOR_DIRECTORIES = "A header you provided implies functionality that is not implemented"
 
 SERVICE.streaming |= {"PutObject", "UploadPart"}
+SERVICE.quick |= {"PutObject", "GetObject", "HeadObject"}
 
 
 @operation("PutObject", partial=ENCRYPTED)
@@ -61,11 +63,16 @@ async def put_object(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     meta = await new_meta(asked, bucket, given)
     conditions = write_conditions(given)
-    received = await body.receive(asked, given, sealing=customer_key.sealing(given, meta))
+    sealing = customer_key.sealing(given, meta)
+    holds = None if sealing is not None or conditions else partial(held.takes, asked, bucket)
+    received = await body.receive(asked, given, sealing=sealing, holds=holds)
     meta = body.noted(meta, received)
-    done = await register(
-        asked, bucket, given["Key"], received, meta, op="object_put", how="Put", **conditions
-    )
+    if received.held is not None:
+        done = await held.keep(asked, bucket, given["Key"], received, meta)
+    else:
+        done = await register(
+            asked, bucket, given["Key"], received, meta, op="object_put", how="Put", **conditions
+        )
     found = made(given["Key"], received, done, meta)
     return {
         "ETag": f'"{received.etag}"',
@@ -165,6 +172,8 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     """What is answered to who reads an object; `wanted` with its bytes. Raises ForebayError, AwsError among them."""
     bucket = need_bucket(asked, given)
     version = version_of(given)
+    if (settled := asked.system.puts.key_settled(bucket, given["Key"])) is not None:
+        await settled
     header = "x-amz-server-side-encryption"
     if header in asked.request.headers:
         message = f"{header} header is not supported for this operation."
