@@ -18,6 +18,7 @@ from forebay.lake import journal, keeper, puts
 from forebay.lake.journal import Put, pack, unpack
 from forebay.lake.puts import Puts
 from forebay.layout import Layout
+from tests.harness import until
 from tests.lake.world import World
 
 
@@ -236,6 +237,12 @@ def test_files_that_a_power_cut_took_are_restored_and_what_came_later_stays(desk
         shutil.rmtree(desk.layout.lake / "shop", ignore_errors=True)
         desk.crash()
         world.lake.recover(desk.layout.puts)  # as the flow does before it serves
+        again: Any = world.store.reader.execute(
+            "SELECT key FROM lake_views ORDER BY id DESC LIMIT 2"
+        ).fetchall()
+        assert sorted(again) == [("emptied",), ("gone",)], (
+            "their names in the bucket's folder are looked after"
+        )
         for key, stamp in stamps.items():
             found = world.shelf.find("shop", key)
             assert found.path.read_bytes() == key.encode() * 100
@@ -246,6 +253,39 @@ def test_files_that_a_power_cut_took_are_restored_and_what_came_later_stays(desk
         assert world.listed() == ["emptied", "gone", "overwritten", "whole"]
 
     desk.run(work)
+
+
+def test_who_looks_for_files_by_hand_takes_no_restored_one_for_such(desk: Desk) -> None:
+    async def work() -> None:
+        world = desk.world
+        world.lake.start()
+        await desk.open()
+        keys = ["emptied", "gone", "whole"]
+        for key in keys:
+            await desk.put(key, key.encode())
+        await desk.settled()
+        await asyncio.to_thread(until, lambda: all((world.folder() / key).exists() for key in keys))
+        await asyncio.to_thread(world.lake.stop)
+        os.truncate(world.shelf.find("shop", "emptied").path, 0)
+        world.shelf.find("shop", "gone").path.unlink()
+        desk.crash()
+        world.close()
+        desk.world = desk.flow.world = world = World(desk.layout.root, start=False)
+        world.lake.recover(desk.layout.puts)
+        world.lake.start()
+        await desk.open()
+        await asyncio.to_thread(until, lambda: world.lake._watch._looks >= 4)
+        rows: Any = world.store.reader.execute(
+            "SELECT key, source FROM objects WHERE state = 'live' ORDER BY key"
+        )
+        assert list(rows) == [(key, "wire") for key in keys]
+        for key in keys:
+            assert (world.folder() / key).read_bytes() == world.read(key) == key.encode()
+
+    try:
+        desk.run(work)
+    finally:
+        desk.world.lake.stop()
 
 
 def test_more_than_the_journal_holds_goes_through_it(desk: Desk) -> None:

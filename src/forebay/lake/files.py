@@ -142,6 +142,8 @@ class Files:
     def keep(self, path: Path) -> str:
         """Another name below `.objects` for the file at `path`, durably; its `objects.path`."""
         target, relative = self.fresh()
+        with path.open("rb") as file:
+            os.fsync(file.fileno())  # of a small object the journal of puts has the bytes, under one name
         try:
             os.link(path, target)
         except OSError as error:

@@ -102,15 +102,17 @@ def known_of(catalog: Catalog, name: str) -> int:
 
 def restore(catalog: Catalog, files: Files, folder: Path) -> int:
     """Give objects their files again that a crash took before they were on disk; how many. Raises OSError."""
-    count = 0
+    restored: list[tuple[str, str]] = []
     for left in journal.left(folder):
         known = known_of(catalog, left.journal)
         for entry in left.entries:
             if entry.number <= known and _restore(catalog, files, entry.put):
-                count += 1
-    if count:
-        log.warning("%d files of objects were not on disk, and are again", count)
-    return count
+                restored.append((entry.put.bucket, entry.put.key))
+    if restored:
+        log.warning("%d files of objects were not on disk, and are again", len(restored))
+        names = "INSERT INTO lake_views(bucket, key) VALUES (?, ?)"  # which are of other files, or of none
+        catalog.write(lambda db: db.executemany(names, restored))
+    return len(restored)
 
 
 def _restore(catalog: Catalog, files: Files, put: journal.Put) -> bool:
