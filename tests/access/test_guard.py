@@ -18,6 +18,7 @@ GOOD = [
     "[::1]:4566",
     "a.b.localhost:1",
     "events.example:443",
+    "http://localhost:4566",
 ]
 BAD = [
     "",

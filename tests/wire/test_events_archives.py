@@ -38,6 +38,8 @@ def test_an_archive_counts_what_matches_it(events: Any, bus: str) -> None:
     events.update_archive(ArchiveName=f"{bus}-a", Description="new", RetentionDays=5, KmsKeyIdentifier=key)
     shown = events.describe_archive(ArchiveName=f"{bus}-a")
     assert (shown["RetentionDays"], shown["KmsKeyIdentifier"]) == (5, key)
+    events.update_archive(ArchiveName=f"{bus}-a", KmsKeyIdentifier="")
+    assert "KmsKeyIdentifier" not in events.describe_archive(ArchiveName=f"{bus}-a")
     events.delete_archive(ArchiveName=f"{bus}-a")
     refused(
         "ResourceNotFoundException",
@@ -91,6 +93,19 @@ def test_a_replay_sends_again_what_was_archived_and_only_that(system: System, ev
         EventEndTime=now,
         Destination={"Arn": source},
     )
+    times = "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime."
+    elsewhere = "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted."
+    for end, words in ((now - dt.timedelta(minutes=1), times), (now, elsewhere)):
+        refused(
+            "ValidationException",
+            words,
+            events.start_replay,
+            ReplayName=f"{bus}-other",
+            EventSourceArn=made["ArchiveArn"],
+            EventStartTime=now - dt.timedelta(minutes=1),
+            EventEndTime=end,
+            Destination={"Arn": arn("events", "event-bus/default")},
+        )
     refused(
         "IllegalStatusException",
         f"Replay {bus} is not in a valid state for this operation.",

@@ -88,7 +88,7 @@ def test_permissions_are_statements_of_the_policy(events: Any, bus: str) -> None
     events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
     refused(
         "ResourceNotFoundException",
-        "EventBus does not have a policy.",
+        "Statement with the provided id does not exist.",
         events.remove_permission,
         EventBusName=bus,
         StatementId="one",

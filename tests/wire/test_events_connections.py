@@ -65,6 +65,27 @@ def test_what_is_no_connection_is_refused(events: Any) -> None:
         AuthorizationType="NONE",
         AuthParameters=BASIC,
     )
+    long = "no such name " * 5
+    refused(
+        "ValidationException",
+        f"2 validation errors detected: Value '{long}' at 'name' failed to satisfy constraint: Member must satisfy"
+        f" regular expression pattern: [\\.\\-_A-Za-z0-9]+; Value '{long}' at 'name' failed to satisfy constraint:"
+        " Member must have length less than or equal to 64",
+        events.create_connection,
+        Name=long,
+        AuthorizationType="BASIC",
+        AuthParameters=BASIC,
+    )
+    refused(
+        "ValidationException",
+        "1 validation error detected: Value 'PAINT' at 'httpMethod' failed to satisfy constraint: Member must"
+        " satisfy enum value set: [HEAD, POST, PATCH, DELETE, PUT, GET, OPTIONS]",
+        events.create_api_destination,
+        Name="n",
+        ConnectionArn=arn("events", "connection/n/0f4ee1a1-1b2f-4b71-a8f8-2bd5d3c2d2c1"),
+        InvocationEndpoint="https://example.com/api",
+        HttpMethod="PAINT",
+    )
     refused(
         "ValidationException",
         "Parameter(s) AuthParameters.ApiKeyAuthParameters must be specified.",

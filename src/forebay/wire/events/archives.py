@@ -125,6 +125,7 @@ async def describe_archive(asked: Asked, given: Json) -> Json:
     bus, doc = archive(asked, name)
     names = ("Description", "EventPattern", "KmsKeyIdentifier")
     more = {member: doc["meta"].get(_KEPT[member]) for member in names}
+    more["KmsKeyIdentifier"] = more["KmsKeyIdentifier"] or None  # "" is the service's own key
     return present(
         {**await _shown(asked, bus, name, doc), "ArchiveArn": asked.arn(f"archive/{name}"), **more}
     )

@@ -35,6 +35,11 @@ MOST = 100
 STARTING = 10.0
 """Seconds that a flow may take to come up again."""
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/")
+_METHODS = (
+    "[POST, GET, HEAD, OPTIONS, PUT, PATCH, DELETE]",
+    "[HEAD, POST, PATCH, DELETE, PUT, GET, OPTIONS]",
+)
+"""HTTP's methods as the model lists them, and as the service does where it refuses one."""
 _ENTRY = ("time", "source", "resources", "detailType", "detail", "eventBusName", "traceHeader")
 
 
@@ -58,7 +63,10 @@ class Events(Service):
                 f"1 validation error detected: Value '[{shown}]' at 'entries' failed to satisfy constraint:"
                 " Member must have length less than or equal to 10",
             )
-        super().check(model, given, asked)
+        try:
+            super().check(model, given, asked)
+        except AwsError as error:
+            raise AwsError(error.code, error.message.replace(*_METHODS)) from None
 
 
 def _shown(entry: Json) -> str:

@@ -75,7 +75,7 @@ async def create_event_bus(asked: Asked, given: Json) -> Json:
 def _kept(meta: Json) -> Json:
     return {
         "Description": meta.get("description"),
-        "KmsKeyIdentifier": meta.get("kms"),
+        "KmsKeyIdentifier": meta.get("kms") or None,
         "DeadLetterConfig": meta.get("dead"),
         "LogConfig": meta.get("log"),
     }
@@ -189,8 +189,6 @@ async def remove_permission(asked: Asked, given: Json) -> Json:
     policy = bus.meta.get("policy") or {"Statement": []}
     if given.get("RemoveAllPermissions"):
         left: list[Json] = []
-    elif not policy["Statement"]:
-        raise missing("EventBus does not have a policy.")
     else:
         wanted = given.get("StatementId")
         left = [each for each in policy["Statement"] if each.get("Sid") != wanted]

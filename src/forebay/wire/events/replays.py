@@ -37,14 +37,14 @@ async def start_replay(asked: Asked, given: Json) -> Json:
         raise invalid(
             f"Parameter EventSourceArn is not valid. Reason: Archive {archive_name} does not exist."
         )
-    if found[0] != bus.name:
-        raise invalid(
-            "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted."
-        )
     start, end = _us(given["EventStartTime"]), _us(given["EventEndTime"])
     if start >= end:
         raise invalid(
             "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime."
+        )
+    if found[0] != bus.name:
+        raise invalid(
+            "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted."
         )
     if any(doc["name"] == name for doc in await flow(asked, "replay_list")):
         raise exists(f"Replay {name} already exists.")

@@ -38,14 +38,6 @@ _SPELLED = (
         re.compile(r"\[AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST, AT_TIMESTAMP\]"),
         "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
     ),
-    # Of a value that is too short or long, and of the wrong characters, the characters are told first.
-    (
-        re.compile(
-            r"(Value ('[^']*' at '[^']*') failed to satisfy constraint: Member must have length [^;]*); "
-            r"(Value \2 failed to satisfy constraint: Member must satisfy regular expression pattern: [^;]*)"
-        ),
-        r"\3; \1",
-    ),
 )
 
 

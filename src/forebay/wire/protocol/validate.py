@@ -66,9 +66,10 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         for key, item in value.items():
             yield from _problems(shape.value, item, f"{path}.{key}.member")
     elif isinstance(value, str):
-        yield from _sized(limits, len(value), value, path)
+        # The characters before the length: what Kinesis and EventBridge are known to say first.
         if "pattern" in limits and not _fits(limits["pattern"], value):
             yield _said(value, path, f"Member must satisfy regular expression pattern: {limits['pattern']}")
+        yield from _sized(limits, len(value), value, path)
         if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
             yield _said(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     elif isinstance(value, bytes):
