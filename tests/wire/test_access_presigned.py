@@ -50,6 +50,11 @@ def test_it_ends_when_it_says_so(system: System, keys: dict[str, str]) -> None:
         answer = asked(late)
         assert answer.status == 403
         assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in answer.body
+        assert (b"<X-Amz-Expires>1<" in answer.body) == ("X-Amz-Expires" in late)
+        assert re.search(rb"<Expires>\d{4}-\d\d-\d\dT[\d:]{8}Z</Expires><ServerTime>\d{4}-", answer.body)
+    twice = presigned(system, TEST, "get_object").replace("%2F", "%252F")
+    if "X-Amz-Credential" in twice:
+        assert b"the Credential is mal-formed; expecting" in asked(twice).body
 
 
 def test_what_is_altered_is_refused(system: System, keys: dict[str, str]) -> None:

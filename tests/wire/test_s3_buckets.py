@@ -166,6 +166,8 @@ def test_lifecycle_rules(s3: Any, bucket: str) -> None:
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [rule]
     done = s3.put_object(Bucket=bucket, Key="logs/a", Body=b"")
     assert 'rule-id="old"' in done["Expiration"]
+    told = [s3.head_object(Bucket=bucket, Key="logs/a", **more) for more in ({}, {"VersionId": "null"})]
+    assert ["Expiration" in each for each in told] == [True, False]
     assert "Expiration" not in s3.put_object(Bucket=bucket, Key="data/a", Body=b"")
     day = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     put(s3, bucket, "now/a", "now/b", "later/a")

@@ -235,6 +235,11 @@ def test_a_copy_and_tags_of_a_version(s3: Any) -> None:
     done = s3.copy_object(Bucket=bucket, Key="k", CopySource=source)
     assert done["CopySourceVersionId"] == old
     assert read(s3, bucket, "k") == b"old"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    done = s3.copy_object(Bucket=bucket, Key="k2", CopySource=source)
+    assert (done["VersionId"], done["CopySourceVersionId"]) == ("null", old)
+    again = s3.copy_object(Bucket=bucket, Key="k3", CopySource={"Bucket": bucket, "Key": "k2"})
+    assert (again["VersionId"], "CopySourceVersionId" in again) == ("null", False)
     tags = [{"Key": "a", "Value": "1"}]
     s3.put_object_tagging(Bucket=bucket, Key="k", VersionId=old, Tagging={"TagSet": tags})
     assert s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=old)["TagSet"] == tags

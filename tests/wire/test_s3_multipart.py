@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness import System, until
-from tests.wire.s3 import new_bucket, put, read, refused
+from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import serving, speaking
 
 MIB = 1 << 20
@@ -118,7 +118,7 @@ def test_an_aborted_upload_leaves_nothing(s3: Any, system: System) -> None:
     s3.delete_bucket(Bucket=bucket)
 
 
-def test_uploads_and_parts_are_listed_in_pages(s3: Any) -> None:
+def test_uploads_and_parts_are_listed_in_pages(s3: Any, system: System) -> None:
     bucket = new_bucket(s3)
     uploads = [Upload(s3, bucket, key) for key in ("a", "b/1", "b/2", "c", "c")]
     listed = s3.list_multipart_uploads(Bucket=bucket)
@@ -126,6 +126,19 @@ def test_uploads_and_parts_are_listed_in_pages(s3: Any) -> None:
     rolled = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
     assert [each["Key"] for each in rolled["Uploads"]] == ["a", "c", "c"]
     assert rolled["CommonPrefixes"] == [{"Prefix": "b/"}]
+    for marker in ("b/", "b/1"):
+        behind = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", KeyMarker=marker)
+        assert ([each["Key"] for each in behind["Uploads"]], "CommonPrefixes" in behind) == (
+            ["c", "c"],
+            False,
+        )
+    within = s3.list_multipart_uploads(Bucket=bucket, Prefix="b", Delimiter="/")
+    assert (within["NextKeyMarker"], within["IsTruncated"]) == ("", False)
+    other = uploads[0].this["UploadId"]
+    wrong = refused(
+        "InvalidArgument", s3.list_multipart_uploads, 400, Bucket=bucket, KeyMarker="c", UploadIdMarker=other
+    )
+    assert (wrong["Message"], wrong["ArgumentValue"]) == ("Invalid uploadId marker", other)
     found = []
     for page in s3.get_paginator("list_multipart_uploads").paginate(
         Bucket=bucket, PaginationConfig={"PageSize": 2}
@@ -139,6 +152,14 @@ def test_uploads_and_parts_are_listed_in_pages(s3: Any) -> None:
     assert (page["IsTruncated"], page["NextPartNumberMarker"]) == (True, 2)
     rest = s3.list_parts(**uploads[0].this, PartNumberMarker=2)
     assert [each["PartNumber"] for each in rest["Parts"]] == [3]
+    status, _, body = raw(
+        system, "GET", f"/{bucket}/a?uploadId={other}&part-number-marker=&max-parts=", headers={}
+    )
+    assert (status, body.count(b"<PartNumber>")) == (200, 3), "numbers that are not given are passed over"
+    md5 = base64.b64encode(hashlib.md5(b"y", usedforsecurity=False).digest()).decode()
+    given = {"content-md5": md5}
+    status, _, body = raw(system, "PUT", f"/{bucket}/a?partNumber=1&uploadId={other}", b"x", given)
+    assert (status, f"<ExpectedDigest>{md5}</ExpectedDigest>" in body.decode()) == (400, True)
 
 
 def test_parts_copied_from_an_object(s3: Any, bucket: str) -> None:

@@ -80,6 +80,17 @@ def test_a_presigned_post_is_an_object(system: System, s3: Any, bucket: str) -> 
     assert headers["location"].endswith(f"/{bucket}/in%2Fa.txt")
 
 
+def test_a_file_that_is_a_field_has_no_name_and_headers_are_kept(
+    system: System, s3: Any, bucket: str
+) -> None:
+    end = "Thu, 01 Jan 2037 00:00:00 GMT"
+    made = s3.generate_presigned_post(
+        bucket, "field-${filename}", Fields={"Expires": end}, Conditions=[{"Expires": end}]
+    )
+    assert posted(system, bucket, {**made["fields"], "file": "hello"}, None)[0] == 204
+    assert s3.head_object(Bucket=bucket, Key="field-${filename}")["ExpiresString"] == end
+
+
 def test_a_large_file_comes_through_whole(system: System, s3: Any, bucket: str) -> None:
     data = bytes(range(256)) * 20_000 + b"\r\n--not the end"
     made = s3.generate_presigned_post(bucket, "large")

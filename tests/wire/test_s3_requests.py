@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.harness import System
+from tests.wire import s3 as sent
 from tests.wire.s3 import new_bucket, raw
 from tests.wire.sdk import serving
 
@@ -112,3 +113,43 @@ def test_names_and_rules_that_s3_does_not_take(s3: Any, bucket: str) -> None:
     rule = {"ID": "a", "Filter": {"Prefix": "x"}, "Status": "Enabled", "Transitions": [transition]}
     with pytest.raises(ClientError, match="must be greater than or equal to 30 for storageClass"):
         s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+
+
+def test_lists_stand_last_and_both_names_of_a_request_are_told(s3: Any, system: System, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    _, headers, body = raw(system, "GET", "/")
+    assert body.index(b"<Owner>") < body.index(b"<Buckets>")
+    assert headers["x-amz-id-2"] not in ("", headers["x-amz-request-id"])
+    for query in ("", "?list-type=2"):
+        _, _, body = raw(system, "GET", f"/{bucket}{query}")
+        assert body.endswith(b"</Contents></ListBucketResult>")
+    _, headers, body = raw(system, "GET", f"/{bucket}/none")
+    assert f"<HostId>{headers['x-amz-id-2']}</HostId>" in body.decode()
+
+
+def test_what_is_missing_is_said_before_what_is_malformed(s3: Any, bucket: str) -> None:
+    nothing: dict[str, Any] = {"ServerSideEncryptionConfiguration": {"Rules": []}}
+    sent.refused("NoSuchBucket", s3.put_bucket_encryption, 404, Bucket="no-such-bucket", **nothing)
+    sent.refused("MalformedXML", s3.put_bucket_encryption, 400, Bucket=bucket, **nothing)
+    for owner in ("0000", "abcd"):
+        told = sent.refused(
+            "InvalidBucketOwnerAWSAccountID",
+            s3.list_objects_v2,
+            400,
+            Bucket=bucket,
+            ExpectedBucketOwner=owner,
+        )["Message"]
+        assert (
+            told == f"The value of the expected bucket owner parameter must be an AWS Account ID... [{owner}]"
+        )
+    unlocked = {"Bucket": bucket, "Key": "k", "BypassGovernanceRetention": True}
+    assert "ArgumentValue" not in sent.refused("InvalidArgument", s3.delete_object, 400, **unlocked)
+
+
+def test_a_copys_source_may_be_an_address_and_have_a_plus_for_a_space(
+    s3: Any, system: System, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="a b+c", Body=b"x", ChecksumAlgorithm="SHA256")
+    for source in (f"{bucket}/a+b%2Bc", f"{system.urls['aws']}/{bucket}/a%20b%2Bc"):
+        assert raw(system, "PUT", f"/{bucket}/copied", b"", {"x-amz-copy-source": source})[0] == 200
+    assert "ChecksumSHA256" in s3.get_object(Bucket=bucket, Key="copied", ChecksumMode="enabled")

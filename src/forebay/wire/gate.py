@@ -238,4 +238,20 @@ def _refuse(asked: Asked, key_id: str, why: Why, detail: str) -> AwsError:
         client=asked.request.client,
         why=why,
     )
-    return refusal(words(asked), why, detail, key_id)
+    refused = refusal(words(asked), why, detail, key_id)
+    if why == "expired" and asked.service == "s3":
+        refused.members |= _times(asked)
+    return refused
+
+
+def _times(asked: Asked) -> dict[str, str]:
+    """When a presigned URL ended, and what time it is, as S3 shows both."""
+    given = dict(asked.request.parameters())
+    shown, now = "%Y-%m-%dT%H:%M:%SZ", dt.datetime.now(dt.UTC)
+    if "X-Amz-Date" in given:
+        begin = dt.datetime.strptime(given["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+        end = begin + dt.timedelta(seconds=int(given["X-Amz-Expires"]))
+        lasts = {"X-Amz-Expires": given["X-Amz-Expires"]}
+    else:
+        end, lasts = dt.datetime.fromtimestamp(int(given["Expires"]), dt.UTC), {}
+    return {**lasts, "Expires": end.strftime(shown), "ServerTime": now.strftime(shown)}

@@ -79,10 +79,18 @@ _S3: dict[str, tuple[str, int, str]] = {
 }
 
 
+_CREDENTIAL = (
+    "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting"
+    ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+)
+
+
 def refusal(protocol: str, why: Why, detail: str, key_id: str = "") -> AwsError:
     """The answer to a request that is not who it says it is; `detail` where the service itself says no more."""
     if protocol == "rest-xml":
         code, http, message = _S3[why]
+        if why == "query" and detail.startswith("Credential must"):
+            detail = _CREDENTIAL
         members = {"AWSAccessKeyId": key_id} if why in ("unknown_key", "mismatch") and key_id else {}
         return AwsError(code, message or detail, http=http, **members)
     words = _QUERY if protocol == "query" else _JSON

@@ -238,7 +238,7 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
             case "querystring":
                 if isinstance(member, MapShape):
                     result[name] = {key: texts[0] for key, texts in query.items()}
-                elif wire in query:
+                elif wire in query and not _passed_over(protocol, shape, name, query[wire][0]):
                     if isinstance(member, ListShape):
                         result[name] = [text_value(member.member, text) for text in query[wire]]
                     else:
@@ -262,6 +262,12 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
         parsed = _body(protocol, shape, request.body)
         result |= {name: parsed[name] for name in members_of_body if name in parsed}
     return result
+
+
+def _passed_over(protocol: str, shape: StructureShape, name: str, text: str) -> bool:
+    """Whether S3 takes no notice of a parameter: of a number that is not given and need not be."""
+    number = protocol == "rest-xml" and not text and shape.members[name].type_name == "integer"
+    return number and name not in shape.required_members
 
 
 def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:

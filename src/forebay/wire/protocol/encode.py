@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import functools
 import zlib
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -19,7 +20,7 @@ import orjson
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from forebay.wire.protocol import cbor11
-from forebay.wire.protocol.message import AwsError, Response
+from forebay.wire.protocol.message import AwsError, Response, s3_ids
 from forebay.wire.protocol.model import (
     by_name,
     error_name,
@@ -128,9 +129,9 @@ def _json_headers(service: str, request_id: str, body: bytes) -> dict[str, str]:
 
 
 def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
-    headers = {"content-type": "application/xml", "x-amz-request-id": request_id, "x-amz-id-2": request_id}
+    headers = {"content-type": "application/xml", **s3_ids(request_id)}
     members = {"Code": error.code, "Message": error.message, **error.members}
-    members |= {"RequestId": request_id, "HostId": request_id}
+    members |= {"RequestId": request_id, "HostId": headers["x-amz-id-2"]}
     inner = "".join(
         f"<{name}>{escape(_xml_text(str(value)))}</{name}>"
         for name, value in members.items()
@@ -243,10 +244,16 @@ def _entry(shape: MapShape, key: Any, value: Any, name: str) -> str:
     return f"<{name}>{xml(shape.key, key, str(key_name))}{xml(shape.value, value, str(value_name))}</{name}>"
 
 
-def _members(shape: Shape, value: Mapping[str, Any]) -> str:
+@functools.cache
+def _in_order(shape: Shape) -> list[tuple[str, Shape]]:
+    """A structure's members, its lists behind all else as S3 writes them: some clients read once through."""
     assert isinstance(shape, StructureShape)
+    return sorted(shape.members.items(), key=lambda item: isinstance(item[1], ListShape))
+
+
+def _members(shape: Shape, value: Mapping[str, Any]) -> str:
     parts = []
-    for name, member in shape.members.items():
+    for name, member in _in_order(shape):
         found = value.get(name)
         if found is None or member.serialization.get("xmlAttribute") or member.serialization.get("location"):
             continue
@@ -285,8 +292,8 @@ def _rest(
     service: str, protocol: str, operation: OperationModel, output: Mapping[str, Any], request_id: str
 ) -> Response:
     status = int(output.get("_status") or operation.http.get("responseCode", 200))
-    key = "x-amz-request-id" if service == "s3" else "x-amzn-requestid"
-    response = Response(status, {key: request_id, **output.get("_headers", {})})
+    own = s3_ids(request_id) if service == "s3" else {"x-amzn-requestid": request_id}
+    response = Response(status, {**own, **output.get("_headers", {})})
     shape = operation.output_shape
     if shape is None:
         return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -157,3 +158,8 @@ class AwsError(ForebayError):
 def not_offered(service: str, operation: str) -> AwsError:
     """What an operation that forebay does not have answers: 501, and its name."""
     return AwsError("NotImplemented", f"forebay does not offer {service}.{operation}", http=501)
+
+
+def s3_ids(request_id: str) -> dict[str, str]:
+    """The headers by which S3 names a request, which has two names there."""
+    return {"x-amz-request-id": request_id, "x-amz-id-2": base64.b64encode(request_id.encode()).decode()}

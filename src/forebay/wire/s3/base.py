@@ -81,6 +81,8 @@ class S3(Service):
         except AwsError as error:
             values = error.message.count("Member must satisfy enum value set")
             if payload not in _OWN_WORDS or values < error.message.count("failed to satisfy constraint"):
+                if model.name != "CreateBucket":
+                    need_bucket(asked, given)  # which S3 misses first
                 raise malformed() from None
 
 
@@ -98,8 +100,9 @@ def malformed(message: str = MALFORMED) -> AwsError:
 
 
 def invalid(message: str, name: str | None = None, value: Any = None) -> AwsError:
-    """The refusal of an argument."""
-    members = {} if name is None else {"ArgumentName": name, "ArgumentValue": "" if value is None else value}
+    """The refusal of an argument; S3 shows no value where none is at fault."""
+    shown = {"ArgumentName": name, "ArgumentValue": value}
+    members = {each: text for each, text in shown.items() if text is not None}
     return AwsError("InvalidArgument", message, http=400, **members)
 
 
@@ -238,7 +241,7 @@ def need_bucket(asked: Asked, given: Json) -> str:
     owner = given.get("ExpectedBucketOwner")
     if owner is not None and owner != asked.account:
         if not re.fullmatch(r"\d{12}", owner):
-            message = "The value of the expected bucket owner parameter must be an AWS account ID"
+            message = "The value of the expected bucket owner parameter must be an AWS Account ID"
             raise AwsError("InvalidBucketOwnerAWSAccountID", f"{message}... [{owner}]", http=400)
         raise AwsError("AccessDenied", "Access Denied", http=403)
     return name

@@ -160,6 +160,7 @@ class Expected:
     sha256: str | None
     algorithms: list[str]
     sealing: Sealing | None = None
+    part: bool = False
 
     def check(self, sink: Hashes, trailers: Mapping[str, str]) -> dict[str, str]:
         """Hold all of it against what was written. The checksums that were computed. Raises AwsError."""
@@ -171,7 +172,7 @@ class Expected:
         found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
         if stated is not None and self.algorithm is not None and found[self.algorithm] != stated:
             raise sums.mismatch(self.algorithm)
-        sums.check_md5(self.md5, sink.md5.digest())
+        sums.check_md5(self.md5, sink.md5.digest(), part=self.part)
         if sink.sha256 is not None and sink.sha256.hexdigest() != self.sha256:
             raise AwsError(
                 "XAmzContentSHA256Mismatch",
@@ -215,6 +216,7 @@ def _expected(asked: Asked, given: Json, more: tuple[str, ...], sealing: Sealing
         payload if len(payload) == 64 else None,
         list(dict.fromkeys([algorithm or "CRC64NVME", *more])),
         sealing,
+        asked.operation == "UploadPart",
     )
 
 

@@ -17,6 +17,7 @@ from forebay.wire.s3.base import (
     bucket_names,
     change,
     invalid,
+    malformed,
     need_bucket,
     no_such_bucket,
     operation,
@@ -72,6 +73,8 @@ async def create_bucket(asked: Asked, given: Json) -> Json:
     signed = _SCOPE.search(asked.request.headers.get("authorization", ""))
     region = signed[1] if signed else asked.region
     constraint = (given.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
+    if constraint == "":
+        raise malformed()
     acl = acl_of(given)
     owned = given.get("ObjectOwnership")
     if owned is not None and owned not in OWNERSHIPS:

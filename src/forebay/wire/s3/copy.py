@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from forebay.lake.files import Files
 from forebay.lake.sealed import Opened
@@ -57,15 +58,20 @@ class Source:
         os.close(self.fd)
 
     def shown(self) -> Json:
-        """The member that names the version that was copied."""
-        return {"CopySourceVersionId": self.found.version} if self.versioned else {}
+        """The member that names the version that was copied, if it has a name."""
+        named = self.versioned and self.found.version != "null"
+        return {"CopySourceVersionId": self.found.version} if named else {}
+
+
+_URL = re.compile(r"\Ahttps?://[^/]+/")
+"""What S3 passes over in front of the bucket of a copy's source."""
 
 
 async def read_source(asked: Asked, given: Json) -> Source:
     """The object that `x-amz-copy-source` names, under the request's conditions on it."""
     text = given["CopySource"]
     path, _, query = text.partition("?")
-    bucket, slash, key = unquote(path).removeprefix("/").partition("/")
+    bucket, slash, key = unquote_plus(_URL.sub("/", path)).removeprefix("/").partition("/")
     version = None
     if query:
         name, _, version = query.partition("=")
@@ -180,11 +186,16 @@ async def copy_object(asked: Asked, given: Json) -> Json:
             "LastModified": moment(done["modified"]),
             **summed,
         },
-        "VersionId": done["version"],
+        "VersionId": done["version"] or await _null(asked, bucket),
         "Expiration": expiration(done["lifecycle"], made),
         **source.shown(),
         **encryption(meta | done["encrypted"]),
     }
+
+
+async def _null(asked: Asked, bucket: str) -> str | None:
+    """The version that a copy is where versioning is suspended; None where it never was enabled."""
+    return None if await setting(asked, bucket, "versioning") is None else "null"
 
 
 _HEADERS = ("type", "encoding", "language", "disposition", "cache", "expires", "user")

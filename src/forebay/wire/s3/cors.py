@@ -13,7 +13,7 @@ from typing import Any
 
 from forebay.runtime.system import System
 from forebay.wire.protocol.encode import encode_error
-from forebay.wire.protocol.message import AwsError, Request, Response
+from forebay.wire.protocol.message import AwsError, Request, Response, s3_ids
 from forebay.wire.s3.base import bucket_names, change, jsonable, malformed, need_bucket, operation, setting
 from forebay.wire.service import Asked, Json
 
@@ -107,7 +107,7 @@ async def preflight(system: System, request: Request) -> Response:
     wanted = request.headers.get("access-control-request-method")
     headers = await shared(system, request)
     if headers is not None:
-        return Response(200, {**headers, "x-amz-request-id": request.request_id})
+        return Response(200, {**headers, **s3_ids(request.request_id)})
     members = {"Method": wanted or "OPTIONS", "ResourceType": "BUCKET"}
     if bucket not in bucket_names(system):
         message = "CORSResponse: Bucket not found"

@@ -31,6 +31,9 @@ SIZE = 32
 _HEADER = "x-amz-server-side-encryption"
 _WHAT = "Requests specifying Server Side Encryption with Customer provided keys must provide"
 
+_NONE = "null"
+"""What S3 says it was given where it does not repeat a secret."""
+
 
 class Sealing:
     """One body that is being encrypted: hand `context` to who writes it, and then ask for `piece`."""
@@ -59,23 +62,25 @@ def key_of(given: Json, *, source: bool = False) -> bytes | None:
         message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified"
         raise invalid(message, _HEADER, given["ServerSideEncryption"])
     if not algorithm:
-        raise invalid(f"{_WHAT} a valid encryption algorithm.", _HEADER)
+        raise invalid(f"{_WHAT} a valid encryption algorithm.", _HEADER, _NONE)
     if algorithm != ALGORITHM:
         message = "The Encryption request you specified is not valid. Supported value: AES256."
         members = {"ArgumentName": _HEADER, "ArgumentValue": algorithm}
         raise AwsError("InvalidEncryptionAlgorithmError", message, http=400, **members)
     if not text:
-        raise invalid(f"{_WHAT} an appropriate secret key.", _HEADER)
+        raise invalid(f"{_WHAT} an appropriate secret key.", _HEADER, _NONE)
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != SIZE:
-        raise invalid("The secret key was invalid for the specified algorithm.", _HEADER)
+        raise invalid("The secret key was invalid for the specified algorithm.", _HEADER, _NONE)
     if not md5:
-        raise invalid(f"{_WHAT} the client calculated MD5 of the secret key.", _HEADER)
+        raise invalid(f"{_WHAT} the client calculated MD5 of the secret key.", _HEADER, _NONE)
     if not hmac.compare_digest(md5.encode(), _md5(key).encode()):
-        raise invalid("The calculated MD5 hash of the key did not match the hash that was provided.", _HEADER)
+        raise invalid(
+            "The calculated MD5 hash of the key did not match the hash that was provided.", _HEADER, _NONE
+        )
     return key
 
 
@@ -134,8 +139,7 @@ def opened_by(given: Json, meta: Mapping[str, Any], *, source: bool = False) -> 
         )
         raise AwsError("InvalidRequest", message, http=400)
     if not _fits(key, kept):
-        message = "Access Denied" if source else f"{_WHAT} the correct secret key."
-        raise AwsError("AccessDenied", message, http=403)
+        raise AwsError("AccessDenied", "Access Denied", http=403)
     return Opened(Seal(_derived(key, kept["salt"], "data")), kept["pieces"])
 
 

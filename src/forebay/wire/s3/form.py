@@ -35,11 +35,14 @@ def boundary_of(content_type: str) -> bytes:
 
 @dataclass(slots=True)
 class Form:
-    """What comes before the file. Names are in lower case; `shown` has them as they were sent."""
+    """What comes before the file. Names are in lower case; `shown` has them as they were sent.
+
+    `filename` is None where the file is a field like the others: then it stands in for nothing.
+    """
 
     fields: dict[str, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
-    filename: str = ""
+    filename: str | None = None
     type: str | None = None
 
 
@@ -81,7 +84,7 @@ class FormReader:
         async for _ in self._pieces:
             pass
 
-    async def _headers(self) -> tuple[str, str, str | None]:
+    async def _headers(self) -> tuple[str, str | None, str | None]:
         parsed = Message()
         while line := await self._line():
             name, colon, value = line.decode("utf-8", "replace").partition(":")
@@ -91,7 +94,7 @@ class FormReader:
         found = parsed.get_param("name", header="content-disposition")
         if not isinstance(found, str):
             raise malformed_post()
-        return found, parsed.get_filename() or "", parsed.get("content-type")
+        return found, parsed.get_filename(), parsed.get("content-type")
 
     async def _line(self) -> bytes:
         return await self._until(b"\r\n")

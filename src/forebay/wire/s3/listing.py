@@ -192,7 +192,10 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
     found = await in_thread(shelf(asked).uploads, bucket, prefix)
     items: list[Upload | str] = []
     truncated = False
-    passing = bool(marker and key)
+    marked = next((upload.key for upload in found if upload.id == marker), None) if key else None
+    if marked not in (None, key):
+        raise invalid("Invalid uploadId marker", "upload-id-marker", marker)
+    passing = marked is not None
     for upload in found:
         if passing and upload.key == key:
             passing = upload.id != marker
@@ -201,7 +204,7 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
             continue
         at = upload.key.find(delimiter, len(prefix)) if delimiter else -1
         item: Upload | str = upload if at < 0 else upload.key[: at + len(delimiter)]
-        if isinstance(item, str) and item in items:
+        if isinstance(item, str) and (item in items or item <= key):
             continue
         if len(items) == most:
             truncated = True
@@ -211,7 +214,7 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
         "Bucket": bucket,
         "Prefix": named(prefix) if prefix else None,
         "KeyMarker": named(key),
-        "UploadIdMarker": marker,
+        "UploadIdMarker": marker if key else "",
         "MaxUploads": most,
         "IsTruncated": truncated,
         "EncodingType": named.type or None,
@@ -220,7 +223,7 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
     }
     if delimiter:
         answer["Delimiter"] = named(delimiter)
-    last = items[-1] if items else ""
+    last = items[-1] if items and (truncated or isinstance(items[-1], Upload)) else ""
     answer["NextKeyMarker"] = named(last if isinstance(last, str) else last.key)
     answer["NextUploadIdMarker"] = "" if isinstance(last, str) else last.id
     return answer

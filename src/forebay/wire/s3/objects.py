@@ -208,7 +208,8 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, wante
         settings = at.settings(bucket)
         if "versioning" in settings:
             answer["VersionId"] = found.version
-        answer["Expiration"] = expiration(settings.get("lifecycle"), found)
+        if version is None:
+            answer["Expiration"] = expiration(settings.get("lifecycle"), found)
         if "expires" in found.meta and "Expires" not in answer:
             answer["_headers"] = {"expires": found.meta["expires"]}
         if not_modified(given, found):
@@ -217,7 +218,7 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, wante
             answer["TagCount"] = len(found.meta["tags"])
         first, beyond = _span(given, found, answer)
         answer["ContentLength"] = beyond - first
-        if given.get("ChecksumMode") == "ENABLED" and (first, beyond) == (0, found.size):
+        if given.get("ChecksumMode", "").upper() == "ENABLED" and (first, beyond) == (0, found.size):
             answer |= checksums(found.meta)
         if wanted and beyond - first <= SMALL:
             answer["Body"] = customer_key.read(fd, beyond - first, first, opened_by)

@@ -16,7 +16,7 @@ from botocore.model import StructureShape
 from forebay.errors import ForebayError
 from forebay.wire.gate import admit_form
 from forebay.wire.protocol.decode_xml import parse_xml, xml_value
-from forebay.wire.protocol.message import AwsError, Response
+from forebay.wire.protocol.message import AwsError, Response, s3_ids
 from forebay.wire.protocol.model import service_model
 from forebay.wire.rights import authorise, note_change
 from forebay.wire.s3 import body, customer_key, sums
@@ -64,6 +64,8 @@ async def post_object(asked: Asked) -> Response:
         if asked.identity.bounded:
             await authorise(asked, given, asked.identity)
         meta = await new_meta(asked, bucket, given)
+        if form.fields.get("expires"):
+            meta["expires"] = form.fields["expires"]
         if "tagging" in form.fields:
             meta["tags"] = _tags(form.fields["tagging"])
         expected = _expected(form)
@@ -93,7 +95,8 @@ def _given(form: Form) -> Json:
     if not key:
         message = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields."
         raise invalid(message, "key", "")
-    key = key.replace("${filename}", form.filename.replace("\\", "/").rpartition("/")[2])
+    if form.filename is not None:
+        key = key.replace("${filename}", form.filename.replace("\\", "/").rpartition("/")[2])
     check_key(key)
     given: Json = {"Key": key}
     for name, member in _MEMBERS.items():
@@ -135,7 +138,9 @@ async def _admitted(asked: Asked, form: Form, bucket: str) -> Policy | None:
         if error.message == "Invalid Policy: Invalid JSON." and not asked.identity.bounded:
             raise mismatch(fields, key_id) from None  # nobody signed this
         raise
-    key = {"key": fields["key"].replace("${filename}", form.filename)}
+    key = {
+        "key": fields["key"].replace("${filename}", "${filename}" if form.filename is None else form.filename)
+    }
     policy.check({**fields, **key}, bucket, dt.datetime.now(dt.UTC))
     return policy
 
@@ -178,7 +183,7 @@ def _tags(text: str) -> dict[str, str]:
 def _headers(asked: Asked, bucket: str, found: Any, done: Json) -> dict[str, str]:
     host = asked.request.headers.get("host", "localhost")
     headers = {
-        "x-amz-request-id": asked.request.request_id,
+        **s3_ids(asked.request.request_id),
         "etag": f'"{found.etag}"',
         "location": f"http://{host}/{bucket}/{quote(found.key, safe='')}",
     }

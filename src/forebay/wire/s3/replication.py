@@ -50,7 +50,7 @@ async def put_bucket_replication(asked: Asked, given: Json) -> Json:
     versioning = await setting(asked, bucket, "versioning") or {}
     if versioning.get("status") != "Enabled":
         message = "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
-        raise AwsError("InvalidRequest", message, http=400, BucketName=bucket)
+        raise AwsError("InvalidRequest", message, http=400)
     for rule in rules:
         _check_form(rule)
     kept: list[Json] = []

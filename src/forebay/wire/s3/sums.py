@@ -186,14 +186,14 @@ def md5_of(headers: Mapping[str, str]) -> bytes | None:
     return found
 
 
-def check_md5(stated: bytes | None, found: bytes) -> None:
-    """Raise AwsError `BadDigest` if the body is not what its sender hashed."""
+def check_md5(stated: bytes | None, found: bytes, *, part: bool = False) -> None:
+    """Raise AwsError `BadDigest` if the body is not what its sender hashed, which S3 shows in hex but of a part."""
     if stated is not None and stated != found:
         raise AwsError(
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
             http=400,
-            ExpectedDigest=stated.hex(),
+            ExpectedDigest=text(stated) if part else stated.hex(),
             CalculatedDigest=text(found),
         )
 
