@@ -123,6 +123,12 @@ def test_lists_stand_last_and_both_names_of_a_request_are_told(s3: Any, system: 
     for query in ("", "?list-type=2"):
         _, _, body = raw(system, "GET", f"/{bucket}{query}")
         assert body.endswith(b"</Contents></ListBucketResult>")
+    answer = raw(system, "POST", f"/{bucket}/k?uploadId=u", b"", {"x-amz-mp-object-size": "abc"})
+    assert refused(answer) == (
+        400,
+        "InvalidRequest",
+        "Value for x-amz-mp-object-size header is invalid: 'abc'",
+    )
     _, headers, body = raw(system, "GET", f"/{bucket}/none")
     assert f"<HostId>{headers['x-amz-id-2']}</HostId>" in body.decode()
 
@@ -131,6 +137,15 @@ def test_what_is_missing_is_said_before_what_is_malformed(s3: Any, bucket: str) 
     nothing: dict[str, Any] = {"ServerSideEncryptionConfiguration": {"Rules": []}}
     sent.refused("NoSuchBucket", s3.put_bucket_encryption, 404, Bucket="no-such-bucket", **nothing)
     sent.refused("MalformedXML", s3.put_bucket_encryption, 400, Bucket=bucket, **nothing)
+    dotted = "dotted.bucket"
+    s3.create_bucket(Bucket=dotted)
+    random = {"Bucket": dotted, "AccelerateConfiguration": {"Status": "Random"}}
+    assert (
+        "periods"
+        in sent.refused("InvalidRequest", s3.put_bucket_accelerate_configuration, 400, **random)["Message"]
+    )
+    random["Bucket"] = bucket
+    sent.refused("MalformedXML", s3.put_bucket_accelerate_configuration, 400, **random)
     for owner in ("0000", "abcd"):
         told = sent.refused(
             "InvalidBucketOwnerAWSAccountID",

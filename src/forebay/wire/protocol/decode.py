@@ -229,7 +229,7 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
     for header, text in request.headers.items():
         if header in members:
             name, member = members[header]
-            result[name] = _header(member, text)
+            result[name] = _in_header(protocol, header, member, text)
     for name, member, location, wire in elsewhere(shape):
         match location:
             case "uri":
@@ -278,6 +278,17 @@ def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:
             raise
         message = f"Provided {name} not an integer or within integer range"
         raise AwsError("InvalidArgument", message, http=400, ArgumentName=name, ArgumentValue=text) from None
+
+
+def _in_header(protocol: str, header: str, shape: Shape, text: str) -> Any:
+    try:
+        return _header(shape, text)
+    except AwsError:
+        if protocol != "rest-xml" or shape.type_name not in ("integer", "long"):
+            raise
+        raise AwsError(
+            "InvalidRequest", f"Value for {header} header is invalid: '{text}'", http=400
+        ) from None
 
 
 def _header(shape: Shape, text: str) -> Any:

@@ -81,13 +81,18 @@ class S3(Service):
         except AwsError as error:
             values = error.message.count("Member must satisfy enum value set")
             if payload not in _OWN_WORDS or values < error.message.count("failed to satisfy constraint"):
-                if model.name != "CreateBucket":
+                if model.name not in ("CreateBucket", "DeleteObjects"):
                     need_bucket(asked, given)  # which S3 misses first
                 raise malformed() from None
 
 
 _WHOLE = ("PutObject", "CopyObject")
-_OWN_WORDS = ("NotificationConfiguration", "CreateBucketConfiguration", "WebsiteConfiguration")
+_OWN_WORDS = (
+    "AccelerateConfiguration",
+    "CreateBucketConfiguration",
+    "NotificationConfiguration",
+    "WebsiteConfiguration",
+)
 """Documents with values of which S3 says itself what is wrong with them."""
 
 SERVICE = S3("s3")
