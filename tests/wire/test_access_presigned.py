@@ -50,11 +50,7 @@ def test_it_ends_when_it_says_so(system: System, keys: dict[str, str]) -> None:
         answer = asked(late)
         assert answer.status == 403
         assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in answer.body
-        assert (b"<X-Amz-Expires>1<" in answer.body) == ("X-Amz-Expires" in late)
         assert re.search(rb"<Expires>\d{4}-\d\d-\d\dT[\d:]{8}Z</Expires><ServerTime>\d{4}-", answer.body)
-    twice = presigned(system, TEST, "get_object").replace("%2F", "%252F")
-    if "X-Amz-Credential" in twice:
-        assert b"the Credential is mal-formed; expecting" in asked(twice).body
 
 
 def test_what_is_altered_is_refused(system: System, keys: dict[str, str]) -> None:
@@ -69,6 +65,7 @@ def test_what_is_altered_is_refused(system: System, keys: dict[str, str]) -> Non
         assert wrong != url
         answer = asked(wrong)
         assert (answer.status, b"SignatureDoesNotMatch" in answer.body) == (403, True), wrong
+        assert b"<StringToSign>GET\n" in answer.body
     assert asked(url, "DELETE").status == 403
 
 
@@ -86,6 +83,13 @@ def test_what_is_signed_in_part_is_refused(system: System, keys: dict[str, str],
         answer = asked(re.sub(rf"(?<=[?&])X-Amz-{name}=[^&]+&?", "", url))
         assert (answer.status, b"<Code>AuthorizationQueryParametersError<" in answer.body) == (400, True)
         assert b"Query-string authentication version 4 requires the X-Amz-Algorithm, " in answer.body
+    assert b"the Credential is mal-formed; expecting" in asked(url.replace("%2F", "%252F")).body
+    late = asked(re.sub(r"X-Amz-Expires=[^&]+", "X-Amz-Expires=0", url)).body
+    assert b"<X-Amz-Expires>0</X-Amz-Expires><Expires>" in late
+    if who == "user":
+        other = asked(url.replace("a%20b", "other").replace("X-Amz-Signature=", "X-Amz-Signature=0")).body
+        assert b"<CanonicalRequest>GET\n/shelf/" in other
+        assert b"<HeadersNotSigned>x-amz-meta-a<" in asked(f"{url}0", x_amz_meta_a="b").body
     for given_text, message in (("x", "should be a number"), ("-1", "non-negative"), ("604801", "a week")):
         answer = asked(re.sub(r"X-Amz-Expires=[^&]+", f"X-Amz-Expires={given_text}", url))
         assert (answer.status, message in answer.body.decode()) == (400, True)

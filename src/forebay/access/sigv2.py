@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from forebay.access.sigv4 import Refusal
+from forebay.access.sigv4 import Refusal, mismatched
 
 _SAYS = re.compile(r"(?:^|&)(?:AWSAccessKeyId|Signature)=")
 _SIGNED = {
@@ -93,5 +93,7 @@ def verify(
     expected = base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest())
     if not hmac.compare_digest(expected, given.signature.encode("utf-8", "replace")):
         raise Refusal(
-            "mismatch", "The request signature we calculated does not match the signature you provided."
+            "mismatch",
+            "The request signature we calculated does not match the signature you provided.",
+            mismatched(text, given.signature),
         )

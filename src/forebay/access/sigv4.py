@@ -37,12 +37,27 @@ Kind = Literal[
 
 
 class Refusal(Exception):
-    """A request that is not who it says it is. `detail` is safe to tell the caller."""
+    """A request that is not who it says it is. `detail` is safe to tell the caller, and so is `shown`: what was
+    to be signed, as S3 shows it of a signature that does not match.
+    """
 
-    def __init__(self, kind: Kind, detail: str) -> None:
+    def __init__(self, kind: Kind, detail: str, shown: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+        self.shown = dict(shown or {})
+
+
+def mismatched(text: str, signature: str, canonical: str | None = None) -> dict[str, str]:
+    """What S3 shows of a signature that does not match: it was made of other words than these."""
+    shown = {
+        "StringToSign": text,
+        "SignatureProvided": signature,
+        "StringToSignBytes": text.encode().hex(" "),
+    }
+    if canonical is not None:
+        shown |= {"CanonicalRequest": canonical, "CanonicalRequestBytes": canonical.encode().hex(" ")}
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +242,7 @@ def verify(
             "mismatch",
             "The request signature we calculated does not match the signature you provided."
             " Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+            mismatched(text, given.signature, canonical),
         )
     return key
 

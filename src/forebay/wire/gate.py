@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from forebay.access import sigv2
@@ -58,6 +58,8 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
         body = None if streamed else await _hash(request.body)
         if streamed and not signature.payload:
             raise Refusal("incomplete", "Missing required header for this request: x-amz-content-sha256")
+        if asked.service == "s3":
+            _all_signed(asked, signature)  # which S3 looks at first
         key = verify(
             signature,
             secret,
@@ -70,7 +72,7 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
         )
         _all_signed(asked, signature)
     except Refusal as refused:
-        raise _refuse(asked, key_id, refused.kind, refused.detail) from None
+        raise _refuse(asked, key_id, refused.kind, refused.detail, refused.shown) from None
     if streamed:
         # The body is held against this as it comes, also where a URL said it.
         request.headers = {**request.headers, "x-amz-content-sha256": signature.payload}
@@ -159,7 +161,7 @@ async def _admit_presigned(asked: Asked, *, streamed: bool) -> Identity:
             signature.check_time(now)
         who = await admit_form(asked, key_id, signature.token, check)
     except Refusal as refused:
-        raise _refuse(asked, key_id, refused.kind, refused.detail) from None
+        raise _refuse(asked, key_id, refused.kind, refused.detail, refused.shown) from None
     if streamed:
         request.headers = {"x-amz-content-sha256": UNSIGNED, **request.headers}
     return who
@@ -227,7 +229,9 @@ async def _hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _refuse(asked: Asked, key_id: str, why: Why, detail: str) -> AwsError:
+def _refuse(
+    asked: Asked, key_id: str, why: Why, detail: str, shown: Mapping[str, str] | None = None
+) -> AwsError:
     action = f"{asked.service}:{asked.operation}"
     audit(asked.system.layout).note(
         key_id or "unsigned",
@@ -241,6 +245,8 @@ def _refuse(asked: Asked, key_id: str, why: Why, detail: str) -> AwsError:
     refused = refusal(words(asked), why, detail, key_id)
     if why == "expired" and asked.service == "s3":
         refused.members |= _times(asked)
+    if why == "mismatch" and asked.service == "s3":
+        refused.members |= shown or {}
     return refused
 
 
