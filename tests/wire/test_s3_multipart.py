@@ -156,6 +156,13 @@ def test_uploads_and_parts_are_listed_in_pages(s3: Any, system: System) -> None:
         system, "GET", f"/{bucket}/a?uploadId={other}&part-number-marker=&max-parts=", headers={}
     )
     assert (status, body.count(b"<PartNumber>")) == (200, 3), "numbers that are not given are passed over"
+    for value, words in (
+        (-1, "Argument {} must be an integer between 0 and 2147483647"),
+        (2**31, "Provided {} not an integer or within integer range"),
+    ):
+        for name, wire in (("MaxParts", "max-parts"), ("PartNumberMarker", "part-number-marker")):
+            told = refused("InvalidArgument", s3.list_parts, 400, **uploads[0].this, **{name: value})
+            assert told["Message"] == words.format(wire)
     md5 = base64.b64encode(hashlib.md5(b"y", usedforsecurity=False).digest()).decode()
     given = {"content-md5": md5}
     status, _, body = raw(system, "PUT", f"/{bucket}/a?partNumber=1&uploadId={other}", b"x", given)

@@ -270,14 +270,21 @@ def _passed_over(protocol: str, shape: StructureShape, name: str, text: str) -> 
     return number and name not in shape.required_members
 
 
+_BEYOND = 1 << 31
+"""More than S3 reads as a number."""
+
+
 def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:
-    try:
+    if protocol != "rest-xml" or member.type_name != "integer":
         return text_value(member, text)
+    try:
+        value = text_value(member, text)
     except AwsError:
-        if protocol != "rest-xml" or member.type_name != "integer":
-            raise
+        value = _BEYOND
+    if not -_BEYOND <= value < _BEYOND:
         message = f"Provided {name} not an integer or within integer range"
-        raise AwsError("InvalidArgument", message, http=400, ArgumentName=name, ArgumentValue=text) from None
+        raise AwsError("InvalidArgument", message, http=400, ArgumentName=name, ArgumentValue=text)
+    return value
 
 
 def _in_header(protocol: str, header: str, shape: Shape, text: str) -> Any:

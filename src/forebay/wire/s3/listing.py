@@ -249,6 +249,9 @@ async def list_parts(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     upload = await need_upload(asked, bucket, given)
     after = int(given.get("PartNumberMarker") or 0)
+    if after < 0:
+        name = "part-number-marker"
+        raise invalid(f"Argument {name} must be an integer between 0 and 2147483647", name, after)
     most = page_size(given, "MaxParts", "max-parts")
     parts = [part for part in await in_thread(shelf(asked).parts, upload.id) if part.number > after]
     page = parts[:most]
