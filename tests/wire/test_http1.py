@@ -230,7 +230,7 @@ def test_a_request_under_way_is_answered_before_the_end() -> None:
             await asyncio.sleep(0)
             may.set()
             found = await _gone(reader)
-            assert found.endswith(b"connection: close\r\n\r\nbody")
+            assert found.endswith(b"Connection: close\r\n\r\nbody")
             assert await stopping
             writer.close()
 

@@ -168,3 +168,29 @@ def test_a_copys_source_may_be_an_address_and_have_a_plus_for_a_space(
     for source in (f"{bucket}/a+b%2Bc", f"{system.urls['aws']}/{bucket}/a%20b%2Bc"):
         assert raw(system, "PUT", f"/{bucket}/copied", b"", {"x-amz-copy-source": source})[0] == 200
     assert "ChecksumSHA256" in s3.get_object(Bucket=bucket, Key="copied", ChecksumMode="enabled")
+
+
+def test_names_of_headers_are_written_as_aws_writes_them(system: System, s3: Any) -> None:
+    """They mean the same in any case; clients of small devices and scripts look for these very letters."""
+    bucket = new_bucket(s3)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", CacheControl="no-store")
+    connection = http.client.HTTPConnection(urlsplit(system.urls["aws"]).netloc, timeout=60)
+    try:
+        connection.request("GET", f"/{bucket}/k", headers={"Range": "bytes=0-0"})
+        answer = connection.getresponse()
+        names = {name for name, _ in answer.getheaders()}
+        answer.read()
+    finally:
+        connection.close()
+    assert names >= {
+        *(
+            "Accept-Ranges",
+            "Cache-Control",
+            "Content-Length",
+            "Content-Range",
+            "Content-Type",
+            "Date",
+            "ETag",
+        ),
+        *("Last-Modified", "Server", "x-amz-id-2", "x-amz-request-id"),
+    }

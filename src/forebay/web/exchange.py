@@ -21,6 +21,19 @@ _BODILESS = {204, 304}
 
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
+_TITLED = (
+    "accept-ranges access-control-allow-credentials access-control-allow-headers access-control-allow-methods"
+    " access-control-allow-origin access-control-expose-headers access-control-max-age allow cache-control connection"
+    " content-disposition content-encoding content-language content-range content-type expires last-modified location"
+    " retry-after vary"
+)
+_SHOWN = {name: name.title() for name in _TITLED.split()} | {
+    "etag": "ETag",
+    "x-amzn-errortype": "x-amzn-ErrorType",
+    "x-amzn-requestid": "x-amzn-RequestId",
+}
+"""The names of headers as AWS writes them over HTTP/1.1: they mean the same in any case, but not every client knows."""
+
 
 class ClientGone(RuntimeError):
     """Nobody sends the rest of the body, or waits for that of the answer."""
@@ -192,10 +205,10 @@ class Exchange:
         head, length = self._head(status, headers)
         if length is not None:
             self._left = length
-            head += f"content-length: {length}\r\n"
+            head += f"Content-Length: {length}\r\n"
         elif self.scope.http_version == "1.1":
             self._chunked = True
-            head += "transfer-encoding: chunked\r\n"
+            head += "Transfer-Encoding: chunked\r\n"
         else:
             self.keep = False  # its end is the connection's
         self._link.write(self._closed(head))
@@ -249,7 +262,7 @@ class Exchange:
         else:
             length = len(body)
         if length is not None:
-            head += f"content-length: {length}\r\n"
+            head += f"Content-Length: {length}\r\n"
         told = self._closed(head)
         if len(body) <= _JOINED:
             self._link.write(told + body)
@@ -271,7 +284,7 @@ class Exchange:
                 self.keep = False
                 continue
             count += 1
-            lines.append(f"{name}: {value}\r\n")
+            lines.append(f"{_SHOWN.get(name, name)}: {value}\r\n")
         head = "".join(lines)
         if head.count("\n") != count or head.count("\r") != count or "\0" in head:
             raise BadAnswer("a header of the answer has a line break in it")
@@ -282,7 +295,7 @@ class Exchange:
         """The head as sent: the connection does not go on where the rest of the request would be in its way."""
         if not self.complete:
             self.keep = False
-        return (head + ("\r\n" if self.keep else "connection: close\r\n\r\n")).encode()
+        return (head + ("\r\n" if self.keep else "Connection: close\r\n\r\n")).encode()
 
 
 class Stream:
@@ -314,7 +327,7 @@ class _Clock:
         now = int(time.time())
         if now != self._second:
             self._second = now
-            self._line = f"server: forebay\r\ndate: {formatdate(now, usegmt=True)}\r\n"
+            self._line = f"Server: forebay\r\nDate: {formatdate(now, usegmt=True)}\r\n"
         return self._line
 
 
