@@ -83,11 +83,8 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
     bare = service.bare.get(name) if service is not None else None
     if service is None or (bare is None and name not in service.streaming):
         await request.load()
-    if service is not None and service.sees_objects and name not in service.quick:
-        settled = asked.system.puts.settled()
-        if settled is not None:
-            await settled
-    if bare is not None:
+    if service is not None and bare is not None:
+        await _settled(asked, service)
         return await bare(asked)
     if service is not None and not name:
         raise service.unknown(asked)
@@ -95,6 +92,7 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
     asked.identity = await admit(asked, streamed=request.stream is not None)
     asked.principal = asked.identity.arn if asked.identity.bounded else "root"
+    await _settled(asked, service)
     if call.service == "s3":
         request.hoist()
     elif not call.protocol.startswith("rest"):  # what was signed is what came
@@ -122,6 +120,14 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
         return output if isinstance(output, Response) else encoded(output or {})
 
     return await once_of(asked.system.documents).answer(asked, model, do, lambda: encoded({}))
+
+
+async def _settled(asked: Asked, service: Service) -> None:
+    """Wait until the catalog has what was put, where it is read."""
+    if service.sees_objects and asked.operation not in service.quick:
+        settled = asked.system.puts.settled()
+        if settled is not None:
+            await settled
 
 
 def _model(call: Call, name: str) -> OperationModel:
