@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from forebay.runtime.documents import Documents
+from forebay.wire.fingerprint import LARGE, fingerprint
 from forebay.wire.once import KIND, Once
 from forebay.wire.protocol.message import AwsError, Request, Response
 from forebay.wire.protocol.model import operation_model
@@ -85,3 +86,25 @@ def test_what_the_front_did_before_it_ended_is_found_done() -> None:
     with pytest.raises(AwsError):
         ask(there)
     assert len(list(documents.all(KIND))) == 1
+
+
+@pytest.mark.parametrize("count", [3, 500], ids=["little", "large"])
+def test_records_whose_answer_was_lost_are_there_once(system: System, count: int) -> None:
+    kinesis, name = client(system, "kinesis"), f"records-{count}"
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name)
+    records = [{"Data": b"%d;" % n * 60, "PartitionKey": "k"} for n in range(count)]
+    again = losing(system, "kinesis", 2).put_records(StreamName=name, Records=records)["Records"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName=name, ShardId=again[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    found = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [each["SequenceNumber"] for each in found] == [each["SequenceNumber"] for each in again]
+    assert [each["Data"] for each in found] == [each["Data"] for each in records]
+
+
+def test_bodies_are_known_again_and_apart() -> None:
+    for size in (0, 1, LARGE, LARGE + 1, 1 << 20):
+        body = bytes(size)
+        assert fingerprint(body) == fingerprint(bytes(size))
+        assert len({fingerprint(body), fingerprint(body + b"\0"), fingerprint(body[:-1] + b"x")}) == 3

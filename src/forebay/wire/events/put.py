@@ -8,7 +8,6 @@ not plainly right is left to the usual way, which finds the words.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from forebay.clock import now_us
 from forebay.errors import ForebayError
 from forebay.streams.writer import Once
 from forebay.wire.events.base import DEFAULT, SERVICE, bus_name, ensure, find_bus, invalid
+from forebay.wire.fingerprint import fingerprint
 from forebay.wire.protocol.message import Response
 from forebay.wire.service import Asked, Json
 
@@ -79,7 +79,7 @@ async def _put(asked: Asked, bus: str, bound: _Bound) -> Sequence[str]:
     if not invocation:
         await log.submit(bound.events)
         return bound.ids
-    body = hashlib.sha256(asked.request.body).digest()
+    body = fingerprint(asked.request.body)
     kept = msgspec.msgpack.encode(bound.ids)
     once = Once(
         f"events\0{asked.principal}\0{bus}", f"{invocation}\0{body.hex()}", body, lambda *_: kept, RETRIED

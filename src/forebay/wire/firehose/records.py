@@ -6,7 +6,6 @@ hash it is the idempotency key, so it is answered the same and is no second even
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from typing import Annotated
@@ -14,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from forebay.streams.writer import Once
+from forebay.wire.fingerprint import fingerprint
 from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
@@ -71,7 +71,7 @@ async def _keep(asked: Asked, name: str, records: list[bytes], body: Render) -> 
     once = None
     invocation = asked.request.headers.get("amz-sdk-invocation-id")
     if invocation:
-        digest = hashlib.sha256(asked.request.body).digest()
+        digest = fingerprint(asked.request.body)
         scope = f"{asked.principal}\0delivery.{name}\0{asked.operation}"
         once = Once(scope, invocation + digest.hex(), digest, lambda *_: seed.encode(), WITHIN)
     receipt = await log.append(records, once=once)

@@ -9,7 +9,6 @@ is left to the usual way, which finds the words.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from forebay.clock import now_us
 from forebay.streams import sequence
 from forebay.streams.shards import Shard
 from forebay.streams.writer import Once
+from forebay.wire.fingerprint import fingerprint
 from forebay.wire.kinesis import throttle
 from forebay.wire.kinesis.base import MIB, SERVICE, Stream, find, invalid, shard_id, stream
 from forebay.wire.protocol.message import AwsError, Response
@@ -99,7 +99,7 @@ def _once(asked: Asked, target: str, refused: Sequence[int]) -> Once | None:
     invocation = asked.request.headers.get("amz-sdk-invocation-id")
     if not invocation:
         return None
-    body = hashlib.sha256(asked.request.body).digest()
+    body = fingerprint(asked.request.body)
     scope = f"kinesis\0{asked.principal}\0{asked.operation}\0{target}"
     key = f"{invocation}\0{body.hex()}"
     return Once(scope, key, body, lambda *_: b"", RETRIED, partial(_keep, refused))

@@ -15,6 +15,7 @@ import msgspec
 from forebay.errors import ForebayError
 from forebay.streams.writer import Log, Once
 from forebay.topics.message import LARGEST, Attribute, Message, pack
+from forebay.wire.fingerprint import fingerprint
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 from forebay.wire.sns.base import SERVICE, Topic, flag, invalid, topic_of
@@ -134,7 +135,7 @@ async def _append(asked: Asked, topic: Topic, messages: list[Message]) -> list[s
     if not invocation:
         await log.submit(records)
         return ids
-    body = hashlib.sha256(asked.request.body).digest()
+    body = fingerprint(asked.request.body)
     kept = msgspec.msgpack.encode(ids)
     once = Once(
         f"sns\0{asked.principal}\0{topic.name}", f"{invocation}\0{body.hex()}", body, lambda *_: kept, RETRIED
