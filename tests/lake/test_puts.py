@@ -271,6 +271,26 @@ def test_a_disk_that_refuses_is_told_to_who_puts_and_nothing_of_it_comes_back(
     desk.run(work)
 
 
+def test_nor_where_nothing_else_is_to_be_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "no")
+
+    async def work() -> None:
+        await desk.open()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", refuse)
+            with pytest.raises(Unavailable, match="cannot be written"):
+                await desk.put("a", b"refused")
+        await desk.settled()
+        desk.crash()
+        desk.world.lake._journaled._known = None  # the flow is started anew, too
+        desk.puts.start()
+        await desk.settled()
+        assert desk.world.listed() == []
+
+    desk.run(work)
+
+
 def test_a_full_disk_and_large_bodies_go_the_usual_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         await desk.open()
