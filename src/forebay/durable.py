@@ -43,17 +43,18 @@ def begin(fd: int, start: int, length: int) -> None:
 
     Where the system has no such call (`sync_file_range`, Linux), or the file system none, the sync does it all.
     """
-    call = _sync_file_range()
+    call = _of_libc("sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
     if call is not None:
         call(fd, start, length, _WRITE)
 
 
 @cache
-def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
+def _of_libc(name: str, *takes: type) -> Callable[..., int] | None:
+    """A function of the C library; None where it has none of this name."""
     with contextlib.suppress(OSError, AttributeError):
-        call = ctypes.CDLL(None).sync_file_range
-        call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-        found: Callable[[int, int, int, int], int] = call
+        call = getattr(ctypes.CDLL(None, use_errno=True), name)
+        call.argtypes = takes
+        found: Callable[..., int] = call
         return found
     return None
 
@@ -62,7 +63,7 @@ def sync_system(path: Path) -> None:
     """Wait until all is on disk that was written to the file system which has the folder."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        call = _syncfs()
+        call = _of_libc("syncfs", ctypes.c_int)
         if call is None:
             os.sync()
         elif call(fd):
@@ -70,16 +71,6 @@ def sync_system(path: Path) -> None:
             raise OSError(error, os.strerror(error), str(path))
     finally:
         os.close(fd)
-
-
-@cache
-def _syncfs() -> Callable[[int], int] | None:
-    with contextlib.suppress(OSError, AttributeError):
-        call = ctypes.CDLL(None, use_errno=True).syncfs
-        call.argtypes = (ctypes.c_int,)
-        found: Callable[[int], int] = call
-        return found
-    return None
 
 
 def write(path: Path, data: bytes) -> None:

@@ -20,6 +20,10 @@ from tests.lake.desk import Desk
 from tests.lake.world import World
 
 
+def refuse(_: int) -> None:
+    raise OSError(errno.EIO, "no")
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "state")
@@ -250,9 +254,6 @@ def test_while_the_flow_does_not_keep_up_no_more_is_taken_than_there_is_room_for
 def test_a_disk_that_refuses_is_told_to_who_puts_and_nothing_of_it_comes_back(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: int) -> None:
-        raise OSError(errno.EIO, "no")
-
     async def work() -> None:
         await desk.open()
         desk.flow.down = True
@@ -272,9 +273,6 @@ def test_a_disk_that_refuses_is_told_to_who_puts_and_nothing_of_it_comes_back(
 
 
 def test_nor_where_nothing_else_is_to_be_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: int) -> None:
-        raise OSError(errno.EIO, "no")
-
     async def work() -> None:
         await desk.open()
         with monkeypatch.context() as patched:

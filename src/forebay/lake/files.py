@@ -61,15 +61,13 @@ class Files:
 
     def fresh(self, ending: str = "") -> tuple[Path, str]:
         """Where an object's bytes may lie that nobody has yet, and what `objects.path` says of it."""
-        name = uuid.uuid4().hex + ending
-        folder = self.lake / STORE / name[:2]
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / name[2:]
-        return path, str(path.relative_to(self.lake.parent))
+        path, relative = self.name(ending)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path, relative
 
-    def name(self) -> tuple[Path, str]:
+    def name(self, ending: str = "") -> tuple[Path, str]:
         """As `fresh`, of a file that somebody else is to make, with `put`."""
-        name = uuid.uuid4().hex
+        name = uuid.uuid4().hex + ending
         path = f"{self.lake.name}/{STORE}/{name[:2]}/{name[2:]}"
         return self.lake.parent / path, path
 

@@ -69,9 +69,8 @@ class Left:
 
 @dataclass(slots=True)
 class Part:
-    """One of the two files: how far it is written, and the first and last number in it (0: none)."""
+    """One of the two files: how far it is written, under which key, and the last number in it (0: none)."""
 
-    path: Path
     fd: int
     at: int = 0
     key: bytes = b""
@@ -79,7 +78,7 @@ class Part:
 
 
 class Journal:
-    """The two files of a folder. `write` blocks for a sync; one caller at a time."""
+    """The two files of a folder. `add` blocks for a sync; one caller at a time."""
 
     def __init__(self, folder: Path, size: int = SIZE) -> None:
         self._folder = folder
@@ -99,9 +98,9 @@ class Journal:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             for name in NAMES:
-                path = self._folder / name
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                self._parts.append(Part(path, fd))
+                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                fd = os.open(self._folder / name, flags, 0o600)
+                self._parts.append(Part(fd))
                 at = 0
                 while at < self._size:
                     at += os.pwrite(fd, bytes(self._size - at), at)

@@ -100,8 +100,8 @@ def known_of(catalog: Catalog, name: str) -> int:
     return int(row[0]) if row is not None else 0
 
 
-def restore(catalog: Catalog, files: Files, folder: Path) -> int:
-    """Give objects their files again that a crash took before they were on disk; how many. Raises OSError."""
+def restore(catalog: Catalog, files: Files, folder: Path) -> None:
+    """Give objects their files again that a crash took before they were on disk. Raises OSError."""
     restored: list[tuple[str, str]] = []
     for left in journal.left(folder):
         known = known_of(catalog, left.journal)
@@ -112,7 +112,6 @@ def restore(catalog: Catalog, files: Files, folder: Path) -> int:
         log.warning("%d files of objects were not on disk, and are again", len(restored))
         names = "INSERT INTO lake_views(bucket, key) VALUES (?, ?)"  # which are of other files, or of none
         catalog.write(lambda db: db.executemany(names, restored))
-    return len(restored)
 
 
 def _restore(catalog: Catalog, files: Files, put: journal.Put) -> bool:

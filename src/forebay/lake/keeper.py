@@ -23,6 +23,7 @@ from forebay.pace import Haste
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Group = list[tuple[Put, asyncio.Future[None]]]
 
 LARGEST = 64 << 10
 """Bytes of an object that is put so."""
@@ -49,7 +50,7 @@ class Keeper:
         self._opening = False
         self._broken = 0.0
         self._haste = Haste(QUICK)
-        self._group: list[tuple[Put, asyncio.Future[None]]] = []
+        self._group: Group = []
         self._grouped = 0
         self._busy = False
         self._taken = self._written = 0
@@ -185,53 +186,41 @@ class Keeper:
         assert journal is not None
         puts = [put for put, _ in group]
         if not self._haste.slow:
-            try:
-                entries = self._timed(journal, puts)
-            except OSError as error:
-                self._refuse(journal, group, error)
-            else:
-                self._acknowledge(journal, group, entries)
+            self._answer(journal, group, self._added(journal, puts))
             return
         self._busy = True
 
-        def done(written: asyncio.Future[list[Entry]]) -> None:
+        def done(added: asyncio.Future[list[Entry] | Exception]) -> None:
             self._busy = False
-            error = written.exception()
-            if error is not None:
-                self._refuse(journal, group, error)
-            else:
-                self._acknowledge(journal, group, written.result())
+            self._answer(journal, group, added.result())
             if self._group:
                 self._commit()
 
-        self._in_thread(lambda: self._timed(journal, puts), done)
+        self._in_thread(lambda: self._added(journal, puts), done)
 
-    def _timed(self, journal: Journal, puts: list[Put]) -> list[Entry]:
+    def _added(self, journal: Journal, puts: list[Put]) -> list[Entry] | Exception:
+        """What is in the journal now, or why nobody may count on it."""
         began = time.perf_counter()
         try:
             return journal.add(puts)
+        except Exception as error:
+            return error
         finally:
             self._haste.took(time.perf_counter() - began)
 
-    def _acknowledge(
-        self, journal: Journal, group: list[tuple[Put, asyncio.Future[None]]], entries: list[Entry]
-    ) -> None:
+    def _answer(self, journal: Journal, group: Group, added: list[Entry] | Exception) -> None:
+        """Acknowledge, or refuse: what may be in the journal all the same is passed over, as nobody was told of it."""
+        refusal = None
+        if isinstance(added, Exception):
+            log.error("the journal of puts cannot be written: %s", added)
+            refusal = Unavailable("DiskError", f"the journal of puts cannot be written: {added}")
         self._written += len(group)
         for put, future in group:
             self._grouped -= put.size
-            if not future.done():
+            if future.done():
+                continue
+            if refusal is None:
                 future.set_result(None)
-        self._kept(entries, journal.number)
-
-    def _refuse(
-        self, journal: Journal, group: list[tuple[Put, asyncio.Future[None]]], error: BaseException
-    ) -> None:
-        """The disk refuses. What may be in the journal all the same is passed over: nobody was told that it is."""
-        log.error("the journal of puts cannot be written: %s", error)
-        refusal = Unavailable("DiskError", f"the journal of puts cannot be written: {error}")
-        self._written += len(group)
-        for put, future in group:
-            self._grouped -= put.size
-            if not future.done():
+            else:
                 future.set_exception(refusal)
-        self._kept([], journal.number)
+        self._kept([] if isinstance(added, Exception) else added, journal.number)

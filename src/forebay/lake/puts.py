@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from forebay.durable import sync_system
@@ -41,15 +40,6 @@ PATIENCE = 5.0
 CLOSING = 0.5
 FRESH = 1.0
 Plain = dict[str, Any] | None
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the flow is told at once: of which journal, what, and up to which number it then knows."""
-
-    journal: str
-    entries: list[Entry]
-    last: int
 
 
 class Puts:
@@ -196,7 +186,7 @@ class Puts:
                     await asyncio.wait_for(self._hurry.wait(), LINGER)
             portion = _portion(self._untold)
             last = portion[-1].number if len(portion) < len(self._untold) else self._acknowledged
-            await self._tell(_Told(self._keeper.id, portion, last))
+            await self._tell(self._keeper.id, portion, last)
             for _ in portion:
                 entry = self._untold.popleft()
                 of = (entry.put.bucket, entry.put.key)
@@ -219,7 +209,7 @@ class Puts:
             log.info("%d objects that were put before the last end are in the journal", len(entries))
             while entries:
                 portion = _portion(entries)
-                await self._tell(_Told(each.journal, portion, portion[-1].number))
+                await self._tell(each.journal, portion, portion[-1].number)
                 for _ in portion:
                     entries.popleft()
         while True:
@@ -235,11 +225,12 @@ class Puts:
             sync_system(self._lake)
         journal.discard(self._folder)
 
-    async def _tell(self, told: _Told) -> None:
-        """Tell until it is known."""
+    async def _tell(self, of: str, entries: list[Entry], upto: int) -> None:
+        """Tell of a journal's entries until they are known, and with them all up to a number."""
+        puts = _said(entries)
         while True:
             try:
-                refused = await self._flow.call("objects_put", timeout=60.0, **_said(told))
+                refused = await self._flow.call("objects_put", timeout=60.0, journal=of, puts=puts, upto=upto)
             except Unavailable as error:
                 log.debug("the flow is not told of puts yet: %s", error)
             except ForebayError as error:
@@ -277,15 +268,14 @@ def _portion(untold: deque[Entry]) -> list[Entry]:
     return portion
 
 
-def _said(told: _Told) -> dict[str, Any]:
-    """The arguments of `objects_put`; the bytes are left out of what is overwritten by a later one of them."""
-    last = {(entry.put.bucket, entry.put.key): entry.number for entry in told.entries}
-    puts = [
+def _said(entries: list[Entry]) -> list[Any]:
+    """As `objects_put` takes them: the bytes are left out of what is overwritten by a later one of them."""
+    last = {(entry.put.bucket, entry.put.key): entry.number for entry in entries}
+    return [
         [
             entry.number,
             entry.put.doc,
             entry.put.body if last[entry.put.bucket, entry.put.key] == entry.number else None,
         ]
-        for entry in told.entries
+        for entry in entries
     ]
-    return {"journal": told.journal, "puts": puts, "upto": told.last}

@@ -63,9 +63,9 @@ CREATE TABLE IF NOT EXISTS lake_notices(
   id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, target TEXT NOT NULL, bucket TEXT NOT NULL,
   created INTEGER NOT NULL, event TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS lake_notices_kind ON lake_notices(kind, id);
 -- The journal of the front that was last told of, and up to which number all in it is taken; lake/journaled.py.
 CREATE TABLE IF NOT EXISTS lake_journal(journal TEXT PRIMARY KEY, known INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS lake_notices_kind ON lake_notices(kind, id);
 """
 
 STORE = ".objects"

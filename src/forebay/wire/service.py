@@ -14,7 +14,8 @@ operation raises AwsError for what AWS documents; any ForebayError that comes up
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,6 +153,14 @@ def translated(service: str, error: ForebayError) -> AwsError:
     if error.status < 500:
         return AwsError("ValidationException", error.message)
     return AwsError("InternalFailure", error.message, http=500)
+
+
+def reworded(error: AwsError, spelled: Iterable[tuple[re.Pattern[str], str]]) -> AwsError:
+    """A refusal in the words of a service that says some things otherwise than its model."""
+    message = error.message
+    for pattern, words in spelled:
+        message = pattern.sub(words, message)
+    return AwsError(error.code, message)
 
 
 def present(answer: Json) -> Json:

@@ -25,7 +25,7 @@ from forebay.project.graph import Edge, reader
 from forebay.project.model import Ref
 from forebay.streams.keep import PREFIX
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json, Service, paged, present
+from forebay.wire.service import Asked, Json, Service, paged, present, reworded
 
 BUS, PART = "bus", "bus.part"
 DEFAULT = "default"
@@ -35,11 +35,13 @@ MOST = 100
 STARTING = 10.0
 """Seconds that a flow may take to come up again."""
 _SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/")
-_METHODS = (
-    "[POST, GET, HEAD, OPTIONS, PUT, PATCH, DELETE]",
-    "[HEAD, POST, PATCH, DELETE, PUT, GET, OPTIONS]",
+_SPELLED = (
+    (
+        re.compile(r"\[POST, GET, HEAD, OPTIONS, PUT, PATCH, DELETE\]"),
+        "[HEAD, POST, PATCH, DELETE, PUT, GET, OPTIONS]",
+    ),
 )
-"""HTTP's methods as the model lists them, and as the service does where it refuses one."""
+"""What the service lists otherwise than the model."""
 _ENTRY = ("time", "source", "resources", "detailType", "detail", "eventBusName", "traceHeader")
 
 
@@ -66,7 +68,7 @@ class Events(Service):
         try:
             super().check(model, given, asked)
         except AwsError as error:
-            raise AwsError(error.code, error.message.replace(*_METHODS)) from None
+            raise reworded(error, _SPELLED) from None
 
 
 def _shown(entry: Json) -> str:

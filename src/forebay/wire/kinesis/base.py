@@ -21,7 +21,7 @@ from forebay.streams.section import StreamSpec
 from forebay.streams.shards import Shard
 from forebay.streams.writer import Log
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.service import Asked, Json, Service
+from forebay.wire.service import Asked, Json, Service, reworded
 
 NOUN = "streams"
 HOUR = 3600.0
@@ -50,10 +50,7 @@ class Kinesis(Service):
             _need_keys(model, given)
             super().check(model, given, asked)
         except AwsError as error:
-            message = error.message
-            for pattern, words in _SPELLED:
-                message = pattern.sub(words, message)
-            raise AwsError(error.code, message) from None
+            raise reworded(error, _SPELLED) from None
 
 
 def _need_keys(model: OperationModel, given: Json) -> None:

@@ -24,7 +24,7 @@ from forebay.lake.files import Files
 from forebay.layout import SEALED, Layout
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import sums
-from forebay.wire.s3.base import THREADS, briefly, in_thread, invalid
+from forebay.wire.s3.base import THREADS, briefly, caller, in_thread, invalid
 from forebay.wire.s3.chunked import Chunked, incomplete
 from forebay.wire.s3.customer_key import Sealing
 from forebay.wire.service import Asked, Json
@@ -362,6 +362,19 @@ def noted(meta: Json, received: Received) -> Json:
     if received.nonce is not None:
         found["ssec"] = {**meta["ssec"], "pieces": [[received.size, received.nonce]]}
     return found
+
+
+def described(asked: Asked, bucket: str, key: str, received: Received, meta: Json) -> Json:
+    """What the flow is told of the object that a body becomes."""
+    return {
+        "bucket": bucket,
+        "key": key,
+        "path": received.path,
+        "size": received.size,
+        "etag": received.etag,
+        "meta": meta,
+        "caller": caller(asked),
+    }
 
 
 def discard(received: Received) -> None:

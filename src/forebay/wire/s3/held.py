@@ -5,8 +5,8 @@ from __future__ import annotations
 from forebay.clock import now_us
 from forebay.lake.journal import Put, pack
 from forebay.lake.settings import ENCRYPTION, LIFECYCLE
-from forebay.wire.s3.base import bucket_names, caller, shelf
-from forebay.wire.s3.body import Received
+from forebay.wire.s3.base import bucket_names, shelf
+from forebay.wire.s3.body import Received, described
 from forebay.wire.service import Asked, Json
 
 
@@ -23,15 +23,7 @@ def takes(asked: Asked, bucket: str, size: int) -> bool:
 async def keep(asked: Asked, bucket: str, key: str, received: Received, meta: Json) -> Json:
     """Acknowledge one that is held, when it is in the journal. Answers what the flow would of `object_put`."""
     assert received.held is not None
-    doc = {
-        "bucket": bucket,
-        "key": key,
-        "path": received.path,
-        "size": received.size,
-        "etag": received.etag,
-        "meta": meta,
-        "caller": caller(asked),
-    }
+    doc = described(asked, bucket, key, received, meta)
     settings = asked.system.puts.plain(bucket, shelf(asked).plain) or {}
     await asked.system.puts.put(Put(bucket, key, pack(doc), received.held))
     encrypted = {} if "sse" in meta else (settings.get(ENCRYPTION) or {}).get("told", {})

@@ -107,16 +107,7 @@ async def register(
     Where the flow does not answer it may have been made: the file stays, and is swept if nothing names it.
     """
     try:
-        done: Json = await change(
-            asked,
-            op,
-            bucket=bucket,
-            key=key,
-            path=received.path,
-            size=received.size,
-            meta=meta,
-            **{"etag": received.etag, "caller": caller(asked), **more},
-        )
+        done: Json = await change(asked, op, **{**body.described(asked, bucket, key, received, meta), **more})
     except Unavailable:
         raise
     except ForebayError:
