@@ -57,5 +57,5 @@ def test_older_points_stand_in_for_missing_ones() -> None:
 
 
 def test_the_newest_points_decide_where_there_are_enough() -> None:
-    verdict = evaluate(points("XXX00"), 2, 1, "missing")
+    verdict = evaluate(points("XXX00"), 2, 1, "missing")  # three that breach, then two within
     assert (verdict.state, verdict.used) == ("OK", (3, 4))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,8 @@ from tests.query.world import World
 KNOWN: dict[str, str] = {}
 
 
-def _cases() -> list[dict[str, Any]]:
-    named = os.environ.get("FOREBAY_REAL_DATA")
-    path = Path(named or "/nonexistent") / "cases" / "athena_sql.jsonl"
-    if not path.is_file():
-        return []
+def _cases(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "cases" / "athena_sql.jsonl"
     return [json.loads(text) for text in path.read_text("utf-8").splitlines() if text.strip()]
 
 
@@ -46,10 +42,9 @@ def _sorted_map(cell: str | None) -> Any:
     return sorted((cell or "").strip("{}").split(", "))
 
 
-def test_no_true_case_regresses(lake: World, capsys: pytest.CaptureFixture[str]) -> None:
-    cases = _cases()
-    if not cases:
-        pytest.skip("FOREBAY_REAL_DATA does not name a folder with cases/athena_sql.jsonl")
+def test_no_true_case_regresses(lake: World, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = _cases(real_data.parent)
+    assert cases
     failed: dict[str, Any] = {}
     for case in cases:
         try:

@@ -23,7 +23,7 @@ NO_RESERVE = -(1 << 40)
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MiB."""
+    """A file system of 12 MiB, which only root may mount: nobody else can have a disk that is really full."""
     folder = tmp_path / "small"
     folder.mkdir()
     libc = ctypes.CDLL(None, use_errno=True)

@@ -63,6 +63,7 @@ def test_a_user_has_two_keys_at_most(iam: Any) -> None:
         409,
         "Cannot exceed quota for AccessKeysPerUser: 2",
     )
+    # A key's id as to its form, which nobody has.
     assert refused(iam.delete_access_key, UserName="two", AccessKeyId="AKIANONEATALLXXXXXXX")[:2] == (
         "NoSuchEntity",
         404,

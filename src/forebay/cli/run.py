@@ -14,7 +14,11 @@ from forebay.errors import UsageError
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
-@click.option("--state", type=click.Path(path_type=Path), help="Where to keep everything [DIR/.forebay].")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, readable=False),  # whether it is said by who makes it, with what to do
+    help="Where to keep everything [DIR/.forebay].",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--ingest-port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--aws-port", default=4566, show_default=True, type=click.IntRange(0, 65535))

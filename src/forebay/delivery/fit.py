@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from forebay.delivery.coerce import Unfit, coerce, text_of
 from forebay.delivery.types import DATE, TIMESTAMP, Array, Column, Fixed, Struct, Type, arrow_type, nulls
 
+# What Arrow raises of a value or a pair of types that does not fit; the second is one that it has no cast for.
 _ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError)
 
 
