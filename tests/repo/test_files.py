@@ -14,7 +14,6 @@ LONGER: dict[str, str] = {}
 
 MAY_SKIP = {
     "tests/streams/test_disk_full.py": "a small disk can be mounted by root only",
-    "tests/system/test_run.py": "root can read every folder",
 }
 """Files in which a test may be skipped, each with the reason, besides where the real input is not at hand."""
 
