@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -180,9 +181,12 @@ def test_a_body_that_makes_no_sense_is_refused_as_aws_does(system: System, strea
     assert (answer.status, answer.json()["__type"]) == (400, "SerializationException")
 
 
-def test_an_sdks_retry_is_answered_the_same_and_is_not_a_second_event(system: System, kinesis: Any) -> None:
+@pytest.mark.parametrize("count", [50, 500])
+def test_an_sdks_retry_is_answered_the_same_and_is_not_a_second_event(
+    system: System, kinesis: Any, count: int
+) -> None:
     name = new_stream(kinesis, 4)
-    records = [{"Data": base64.b64encode(b"%d" % n).decode(), "PartitionKey": f"k{n}"} for n in range(50)]
+    records = [{"Data": base64.b64encode(b"%d" % n).decode(), "PartitionKey": f"k{n}"} for n in range(count)]
     many = {"StreamName": name, "Records": records}
     one = {"StreamName": name, "Data": "eA==", "PartitionKey": "k"}
     for operation, body in (("PutRecords", many), ("PutRecord", one)):
@@ -195,10 +199,28 @@ def test_an_sdks_retry_is_answered_the_same_and_is_not_a_second_event(system: Sy
         call(system, "PutRecords", many, amz_sdk_invocation_id="one").body
         == call(system, "PutRecords", many, amz_sdk_invocation_id="one").body
     )
-    assert len(everything(kinesis, name)) == 51
+    assert len(everything(kinesis, name)) == count + 1
     call(system, "PutRecord", one, amz_sdk_invocation_id="two")
     call(system, "PutRecord", {**one, "Data": "eQ=="}, amz_sdk_invocation_id="two")
-    assert len(everything(kinesis, name)) == 53
+    assert len(everything(kinesis, name)) == count + 3
+
+
+def test_the_answer_of_a_large_call_has_the_numbers_that_its_records_are_read_with(kinesis: Any) -> None:
+    name = new_stream(kinesis, 4)
+
+    def put(caller: int) -> dict[str, str]:
+        data = [b"%d.%d" % (caller, n) for n in range(500)]
+        records = [{"Data": each, "PartitionKey": each.decode()} for each in data]
+        answer = kinesis.put_records(StreamName=name, Records=records)
+        assert answer["FailedRecordCount"] == 0
+        return {
+            each.decode(): said["SequenceNumber"] for each, said in zip(data, answer["Records"], strict=True)
+        }
+
+    with ThreadPoolExecutor(4) as callers:
+        said = {key: number for answer in callers.map(put, range(8)) for key, number in answer.items()}
+    assert {each["Data"].decode(): each["SequenceNumber"] for each in everything(kinesis, name)} == said
+    assert len(said) == 8 * 500
 
 
 def test_events_from_other_doors_are_records_too(system: System, kinesis: Any) -> None:

@@ -54,7 +54,8 @@ Result = Receipt | ForebayError
 class Submission:
     """What one caller wants kept, and who waits for it. `size` is the records' total length in bytes.
 
-    `hashes` has, for the records whose key does not say the shard, the hash key that does (16 bytes).
+    `hashes` has, for the records whose key does not say the shard, the hash key that does (16 bytes). `foreseen` is
+    told the receipt of what is kept as the last thing before the commit, which may still fail.
     """
 
     records: Sequence[bytes]
@@ -66,6 +67,7 @@ class Submission:
     loop: asyncio.AbstractEventLoop | None
     moved: Moved | None = None
     hashes: Mapping[int, bytes] | None = None
+    foreseen: Callable[[Receipt], None] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.records)
@@ -293,6 +295,9 @@ class Committer:
             self._keys.keep_answer(once, receipt.answer, now)
         for repeat, first_receipt in repeats:
             repeat.answer = first_receipt.answer
+        for submission, result in results:
+            if submission.foreseen is not None and isinstance(result, Receipt) and not result.repeated:
+                submission.foreseen(result)
         return results, head
 
     def _place(self, submission: Submission, rows: dict[int, _Row], now: int) -> Receipt:
@@ -332,4 +337,5 @@ class Committer:
 
 
 def _plain(submission: Submission) -> bool:
-    return submission.unique is None and submission.once is None and submission.moved is None
+    known = submission.unique is None and submission.once is None
+    return known and submission.moved is None and submission.foreseen is None

@@ -161,19 +161,20 @@ class Log:
         size: int | None = None,
         moved: Moved | None = None,
         hashes: Mapping[int, bytes] | None = None,
+        foreseen: Callable[[Receipt], None] | None = None,
     ) -> asyncio.Future[Receipt]:
         """Queue `records`, with one partition key each where given; the future has the receipt once on disk.
 
         `size` is their total length, where the caller knows it. With `moved`, the caller's position in another
         log commits with them; `hashes`, by index, are hash keys (16 bytes) that overrule the partition keys.
-        To be called in an event loop. The call or the future raises Unavailable (`DiskFull`, `LogBusy`,
-        `LogClosed`), Throttled `TooManyUniqueKeys`, or DataRejected `IdempotencyKeyReused`; then nothing of
-        it was acknowledged.
+        `foreseen` is told, in any thread, what the receipt will be unless the commit fails. In an event loop.
+        The call or the future raises Unavailable (`DiskFull`, `LogBusy`, `LogClosed`), Throttled
+        `TooManyUniqueKeys`, or DataRejected `IdempotencyKeyReused`; then nothing of it was acknowledged.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         size = sum(map(len, records)) if size is None else size
-        self._enqueue(Submission(records, keys, unique, once, size, future, loop, moved, hashes))
+        self._enqueue(Submission(records, keys, unique, once, size, future, loop, moved, hashes, foreseen))
         return future
 
     async def append(

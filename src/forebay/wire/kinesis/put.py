@@ -9,7 +9,7 @@ is left to the usual way, which finds the words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, repeat
@@ -21,7 +21,8 @@ from msgspec import Meta
 from forebay.clock import now_us
 from forebay.streams import sequence
 from forebay.streams.shards import Shard
-from forebay.streams.writer import Once
+from forebay.streams.writer import Once, Receipt
+from forebay.wire.ahead import Ahead
 from forebay.wire.fingerprint import fingerprint
 from forebay.wire.kinesis import throttle
 from forebay.wire.kinesis.base import MIB, SERVICE, Stream, find, invalid, shard_id, stream
@@ -33,6 +34,8 @@ LARGEST_CALL = 5 * MIB
 LARGEST_CALL_OF_LARGE = 10 * MIB
 """Of a stream whose records may pass 1 MiB."""
 RETRIED = 900.0
+MANY = 64
+"""Records of a call whose answer takes longer to write than a thread to be told."""
 _SPACE = 1 << 128
 _POWERS = [10**digits for digits in (28, 29, 30, 31, 32, 57)]
 
@@ -114,9 +117,12 @@ async def _put(
     size: int,
     hashes: Mapping[int, bytes] | None = None,
     refused: Sequence[int] = (),
+    foreseen: Callable[[Receipt], None] | None = None,
 ) -> Placed:
     once = _once(asked, found.name, refused)
-    receipt = await found.log.submit(records, keys, once=once, size=size, hashes=hashes or None)
+    receipt = await found.log.submit(
+        records, keys, once=once, size=size, hashes=hashes or None, foreseen=foreseen
+    )
     if receipt.repeated and receipt.answer:
         arrival, rows, first = _kept.decode(receipt.answer)
         everything = range(first.count(-1) if first else len(records))
@@ -140,7 +146,7 @@ def _numbers(shard: Shard, offset: int, arrival: int, count: int) -> tuple[str, 
     return str(same or ""), map(str, accumulate(repeat(sequence.STEP, count - 1), initial=rest))
 
 
-def _rendered(found: Stream, placed: Placed, count: int) -> bytes:
+def _rendered(found: Stream, count: int, placed: Placed | Receipt) -> bytes:
     """The body of PutRecords' answer."""
     shards = found.log.map
     extra = ',"EncryptionType":"KMS"' if found.encrypted else ""
@@ -212,8 +218,10 @@ async def quick_records(asked: Asked) -> Response | None:
         size = sum(sizes)
         if size > LARGEST_CALL or max(sizes) > found.max_record:
             return None
-    placed = await _put(asked, found, records, keys, size=size, hashes=hashes)
-    return _answer(asked, _rendered(found, placed, len(records)))
+    ahead = Ahead(partial(_rendered, found, len(records)))
+    foreseen = ahead.foresee if len(records) >= MANY else None
+    placed = await _put(asked, found, records, keys, size=size, hashes=hashes, foreseen=foreseen)
+    return _answer(asked, ahead.body(placed))
 
 
 @SERVICE.fast_path("PutRecord")
