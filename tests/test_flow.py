@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from forebay import flow as flow_module
+from forebay import room
 from forebay.catalog.section import ProjectionSpec, TableSpec
 from forebay.delivery import writer as writer_module
 from forebay.delivery.section import BufferSpec, DeliverySpec, TransformSpec
@@ -165,13 +165,13 @@ def test_a_disk_that_refuses_objects_keeps_the_segments_until_it_works_again(
 def test_a_disk_that_is_nearly_full_stops_reading_and_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_module, "RESERVE", 1 << 62)
+    monkeypatch.setattr(room, "RESERVE", 1 << 62)
     with world.flow() as flow:
         world.send("delivery.clicks", b"1")
         said = eventually(lambda: flow.status()["deliveries"]["clicks"]["last_error"], "the reason")
         assert "nearly full" in said
         assert flow.status()["deliveries"]["clicks"]["position"] == 0
-        monkeypatch.setattr(flow_module, "RESERVE", 0)
+        monkeypatch.setattr(room, "RESERVE", 0)
         eventually(lambda: world.hot() == [b"1"], "the row")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import uuid
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
+
+from forebay import libc
 
 
 def sync(file: IO[Any]) -> None:
@@ -43,27 +42,16 @@ def begin(fd: int, start: int, length: int) -> None:
 
     Where the system has no such call (`sync_file_range`, Linux), or the file system none, the sync does it all.
     """
-    call = _of_libc("sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    call = libc.function("sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
     if call is not None:
         call(fd, start, length, _WRITE)
-
-
-@cache
-def _of_libc(name: str, *takes: type) -> Callable[..., int] | None:
-    """A function of the C library; None where it has none of this name."""
-    with contextlib.suppress(OSError, AttributeError):
-        call = getattr(ctypes.CDLL(None, use_errno=True), name)
-        call.argtypes = takes
-        found: Callable[..., int] = call
-        return found
-    return None
 
 
 def sync_system(path: Path) -> None:
     """Wait until all is on disk that was written to the file system which has the folder."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        call = _of_libc("syncfs", ctypes.c_int)
+        call = libc.function("syncfs", ctypes.c_int)
         if call is None:
             os.sync()
         elif call(fd):

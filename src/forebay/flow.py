@@ -34,7 +34,6 @@ reconcile after a crash: open, finish or undo the intents, read the positions, g
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +63,7 @@ from forebay.layout import Layout
 from forebay.ports import LogReader, Transform
 from forebay.project.model import Project
 from forebay.project.secrets import reveal, secrets_of
+from forebay.room import Room
 from forebay.running.alerts import Alerts
 from forebay.running.bus import Buses
 from forebay.running.stream_tables import StreamTables
@@ -80,7 +80,6 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 0.1
 TRIM_EVERY = 1.0
 WRITERS = 2
-RESERVE = 64 << 20  # bytes of disk that are left to those who must write to make room
 STOP_SECONDS = 1.5
 
 OpenTransform = Callable[[str, DeliverySpec, Project], Transform | None]
@@ -113,7 +112,7 @@ class Flow:
         self._writers: dict[str, Writer] = {}
         self._refused: dict[str, str] = {}
         self._stopping = False
-        self._roomy = (0.0, True)
+        self._room = Room(layout.root)
         self._front = ipc.Client(layout.socket("front"), "front")
         self._told: dict[tuple[str, str], int] = {}
         self._upkeep = Upkeep(
@@ -259,13 +258,6 @@ class Flow:
 
     def _open_log(self, name: str) -> LogReader:
         return Reader(self.layout.log(name), name)
-
-    def _room(self) -> bool:
-        checked, roomy = self._roomy
-        if time.monotonic() - checked > 1.0:
-            roomy = shutil.disk_usage(self.layout.root).free > RESERVE
-            self._roomy = (time.monotonic(), roomy)
-        return roomy
 
     # --- what is asked of it ---
 

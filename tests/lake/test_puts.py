@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from forebay import room
 from forebay.errors import Unavailable
 from forebay.lake import journal, keeper, puts
 from forebay.lake.journal import pack, unpack
@@ -293,8 +294,8 @@ def test_a_full_disk_and_large_bodies_go_the_usual_way(desk: Desk, monkeypatch: 
     async def work() -> None:
         await desk.open()
         assert not desk.puts.takes("shop", keeper.LARGEST + 1)
-        monkeypatch.setattr(keeper, "RESERVE", 1 << 60)
-        monkeypatch.setattr(keeper, "ROOM_FOR", 0)
+        monkeypatch.setattr(room, "RESERVE", 1 << 60)
+        monkeypatch.setattr(room, "EVERY", 0)
         assert not desk.puts.takes("shop", 1)
         desk.crash()
         desk.puts.start()

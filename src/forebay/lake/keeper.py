@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from forebay import room
 from forebay.db import disk_full
 from forebay.durable import sync_system
 from forebay.errors import Unavailable
 from forebay.lake.journal import Entry, Journal, Put
 from forebay.layout import Layout
 from forebay.pace import Haste
+from forebay.room import Room
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -31,9 +32,6 @@ SAID = 96 << 10
 """More than what is said of it takes: the heads of a request have less."""
 QUICK = 0.004
 """Seconds of the disk for a write that the event loop waits for by itself."""
-RESERVE = 64 << 20
-"""Bytes of disk below which nothing is put so: the flow has to make files of it yet."""
-ROOM_FOR = 1.0
 BROKEN_FOR = 30.0
 RETRY = 1.0
 SHORTLY = 0.001
@@ -54,7 +52,7 @@ class Keeper:
         self._grouped = 0
         self._busy = False
         self._taken = self._written = 0
-        self._roomy = (-ROOM_FOR, True)
+        self._room = Room(self._folder)  # the flow has to make files of it yet
         self._known = 0
         self._releasing: asyncio.Task[None] | None = None
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="puts")
@@ -93,7 +91,7 @@ class Keeper:
         if journal is None:
             self._open_soon()
             return False
-        if not self._has_room():
+        if not self._room():
             return False
         if journal.fits(self._grouped + SAID + size):
             return True
@@ -120,14 +118,6 @@ class Keeper:
         while self._written < taken:
             await asyncio.sleep(SHORTLY)
 
-    def _has_room(self) -> bool:
-        checked, roomy = self._roomy
-        now = time.monotonic()
-        if now - checked >= ROOM_FOR:
-            roomy = shutil.disk_usage(self._folder).free > RESERVE
-            self._roomy = (now, roomy)
-        return roomy
-
     # --- its files ---
 
     def _in_thread(self, work: Callable[[], T], then: Callable[[asyncio.Future[T]], None]) -> None:
@@ -140,9 +130,9 @@ class Keeper:
             self._in_thread(self._open, self._opened)
 
     def _open(self) -> Journal:
-        free = shutil.disk_usage(self._lake).free
-        if free <= RESERVE:
-            raise disk_full(self._folder, free=free, reserve=RESERVE)
+        free = room.free(self._lake)
+        if free <= room.RESERVE:
+            raise disk_full(self._folder, free=free, reserve=room.RESERVE)
         journal = Journal(self._folder)
         journal.open()
         return journal

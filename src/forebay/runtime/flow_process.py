@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from forebay import libc
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import NoServer, Unavailable
 from forebay.flow import Flow
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 async def main(layout: Layout, options: Options) -> None:
     """Serve until SIGTERM."""
+    libc.reuse_memory()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await serve(layout, stop, options)
