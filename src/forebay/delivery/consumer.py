@@ -26,6 +26,7 @@ from forebay.delivery.prefix import data_prefix, error_prefix
 from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
 from forebay.delivery.section import DeliverySpec
+from forebay.delivery.ticks import Ticks
 from forebay.delivery.writer import Writer
 from forebay.errors import Unavailable
 from forebay.ports import (
@@ -41,7 +42,6 @@ from forebay.ports import (
 
 log = logging.getLogger(__name__)
 
-TICK = 0.2
 IDLE_FIRST, IDLE_MOST = 0.02, 0.1
 READ_BYTES = 8 << 20
 IN_FLIGHT = 2
@@ -294,7 +294,7 @@ class Delivery:
     def _consume(self, readings: list[_Reading], delay: float) -> float:
         most = min(READ_BYTES, max(self.spec.buffer.bytes, 1 << 16))
         flying: deque[tuple[str, int, Future[None]]] = deque()
-        idle = IDLE_FIRST
+        idle, ticks = IDLE_FIRST, Ticks()
         while not self._stopping.is_set():
             if not self._parts.room():
                 self._say("the disk is nearly full; what is not yet read stays in its log")
@@ -341,7 +341,7 @@ class Delivery:
                 self._land(flying, IN_FLIGHT - 1)
             else:
                 self._land(flying, 0)
-                self._rest(TICK - time.monotonic() % TICK)  # all deliveries' ticks fall together
+                self._rest(ticks.rest(work.bytes))
             self.trouble = None
             delay = RETRY_FIRST
         self._land(flying, 0)

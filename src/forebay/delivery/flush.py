@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from forebay.crash import crash_point
 from forebay.delivery.compress import Sink
 from forebay.delivery.formats import write
+from forebay.durable import begin
 from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Registration, Seal, SegmentRow
 
 if TYPE_CHECKING:
@@ -42,14 +43,23 @@ CRASH_POINTS = (
 """Where a test may kill the process (`forebay.crash`)."""
 
 
+PIECE = 256 << 10
+"""Bytes that are hashed and written in one go, as a processor's cache has them."""
+BEGUN = 1 << 20
+"""Bytes of which the disk begins with in one go."""
+
+
 class Hashed(io.RawIOBase):
-    """Writes through to a file, whose size and MD5 (S3's ETag) it then knows. Closing it is not closing that."""
+    """Writes through to a file, whose size and MD5 (S3's ETag) it then knows. Closing it is not closing that.
+
+    The disk begins with what is written as it comes, so that the sync at its end does not keep it from others for long.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self.size = 0
+        self.size = self._begun = 0
 
     def writable(self) -> bool:
         """It is for nothing else."""
@@ -57,11 +67,17 @@ class Hashed(io.RawIOBase):
 
     def write(self, data: Buffer, /) -> int:
         """Write and count."""
-        self._md5.update(data)
-        n = memoryview(data).nbytes
-        self.size += n
-        self._file.write(data)
-        return n
+        view = memoryview(data).cast("B")
+        for at in range(0, len(view), PIECE):
+            piece = view[at : at + PIECE]
+            self._md5.update(piece)
+            self._file.write(piece)
+            self.size += len(piece)
+            if self.size - self._begun >= BEGUN:
+                self._file.flush()
+                begin(self._file.fileno(), self._begun, self.size - self._begun)
+                self._begun = self.size
+        return len(view)
 
     @property
     def etag(self) -> str:

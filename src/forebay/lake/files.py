@@ -153,7 +153,7 @@ class Files:
 
     def create(self, path: Path) -> BinaryIO:
         """A new file to write to."""
-        return path.open("xb", buffering=1 << 20)
+        return path.open("xb", buffering=256 << 10)
 
     def sync(self, file: BinaryIO) -> None:
         """Flush `file` and wait until its bytes are on disk."""

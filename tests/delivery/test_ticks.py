@@ -1,0 +1,60 @@
+"""Deliveries commit together, and large pieces as they come."""
+
+from __future__ import annotations
+
+import pytest
+
+from forebay.delivery.ticks import LEAST, PIECE, TICK, Ticks
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rests(now: float, since: float, size: int) -> float:
+    """How long one rests at `now`, where `size` came in the time `since`."""
+    clock = Clock(now - since)
+    ticks = Ticks(clock)
+    clock.now = now
+    return ticks.rest(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 300, PIECE // 2])
+def test_of_little_all_deliveries_rest_until_the_same_moment(size: int) -> None:
+    for now in (1000.05, 1000.13, 1000.199):
+        assert now + rests(now, TICK, size) == pytest.approx(1000.2)
+
+
+def test_who_is_on_the_tick_rests_until_the_next() -> None:
+    for now in (1000.2 - 1e-9, 1000.2, 1000.2 + 1e-9):
+        assert rests(now, TICK, 300) == pytest.approx(TICK)
+
+
+def test_of_much_a_delivery_rests_until_there_is_a_piece() -> None:
+    assert rests(1000.0001, TICK, 4 * PIECE) == pytest.approx(TICK / 4)
+    assert rests(1000.0001, 0.05, PIECE) == pytest.approx(0.05)
+    assert rests(1000.19, TICK, 4 * PIECE) == pytest.approx(0.01)  # the tick is sooner
+
+
+def test_however_much_comes_a_commit_is_not_the_next_ones_neighbour() -> None:
+    assert rests(1000.0001, 0.0, 8 << 20) == LEAST
+    assert rests(1000.0001, TICK, 1 << 40) == LEAST
+
+
+def test_a_delivery_goes_on_at_the_pace_at_which_it_comes() -> None:
+    clock = Clock(1000.0)
+    ticks = Ticks(clock)
+    coming, sizes = 4.3 * PIECE / TICK, []
+    clock.now += TICK
+    size = round(coming * TICK)
+    for _ in range(400):
+        sizes.append(size)
+        rest = ticks.rest(size)
+        clock.now += rest
+        size = round(coming * rest)
+    assert max(sizes[1:]) <= PIECE + 1
+    assert sum(sizes[1:]) / len(sizes[1:]) > PIECE / 2
