@@ -23,7 +23,7 @@ class Ticks:
     def rest(self, size: int) -> float:
         """Seconds to the next tick, or less where so much comes that there is a piece before. `size` came since the last."""
         now = self._clock()
-        rate = size / max(now - self._asked, LEAST)
+        rate = size / max(now - self._asked, ON_IT)
         self._asked = now
         until_piece = max(PIECE / rate, LEAST) if rate else TICK
         until_tick = TICK - now % TICK
