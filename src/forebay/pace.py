@@ -40,9 +40,14 @@ class Pace(Haste):
         self._gathered = 0
         self._alone = 0
 
+    @property
+    def alone(self) -> bool:
+        """Whether all of late was of one caller at a time."""
+        return self._alone >= LONELY
+
     def gathers(self, waiting: int) -> bool:
         """Whether to wait for another turn: while each brings more, and not for long, nor for one who is alone."""
-        if waiting <= 1 and self._alone >= LONELY:
+        if waiting <= 1 and self.alone:
             return False
         now = time.perf_counter()
         if not self._gathered:
@@ -55,7 +60,7 @@ class Pace(Haste):
 
     def most(self, waiting: int) -> int:
         """The bytes that the loop may commit, while so many submissions wait for it."""
-        return ALONE if self._alone >= LONELY and waiting <= 1 else LITTLE
+        return ALONE if self.alone and waiting <= 1 else LITTLE
 
     def committed(self, submissions: int, size: int, seconds: float) -> None:
         """So many submissions and bytes were committed, which took so long."""

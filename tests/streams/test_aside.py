@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
+import time
 from pathlib import Path
 
 import apsw
@@ -11,7 +13,7 @@ import pytest
 
 from forebay.streams import aside
 from forebay.streams.reader import Reader
-from forebay.streams.upkeep import SHORT_BYTES
+from forebay.streams.upkeep import LONG_BYTES, SHORT_BYTES, Upkeep
 from tests.harness import until
 from tests.streams.conftest import OpenLog, everything
 
@@ -49,6 +51,54 @@ def test_commits_go_on_while_a_long_wal_is_copied(
     log.maintain()
     log.close()
     assert [each for each in everything(reader) if each != BIG] == [b"%d" % n for n in range(rows)]
+
+
+def test_who_writes_alone_waits_for_no_checkpoint_and_the_wal_stays_short(
+    open_log: OpenLog, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    monkeypatch.setattr(Upkeep, "_checkpoint", lambda self: waited.append(self._committer.written))
+    log = open_log()
+    log._upkeep.at = 1e9  # but for what it does once a second
+
+    async def main() -> None:
+        for n in range(64):
+            await log.append([b"%d." % n + BIG])
+            async with asyncio.timeout(20):
+                while log._upkeep._aside.begun or log._upkeep.wal_is_long:  # a caller's own time
+                    await asyncio.sleep(0.001)
+
+    asyncio.run(main())
+    assert waited == []
+    assert copied(tmp_path) > 48 * len(BIG)
+    assert (tmp_path / "log.db-wal").stat().st_size < LONG_BYTES
+    assert [int(each.split(b".")[0]) for each in everything(reader)] == list(range(64))
+
+
+def test_who_writes_alone_without_a_pause_waits_for_one_in_the_end(
+    open_log: OpenLog, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    work, checkpoint = aside.Aside._work, Upkeep._checkpoint
+
+    def slow(self: aside.Aside) -> None:
+        time.sleep(0.02)  # so that something always came meanwhile
+        work(self)
+
+    def counted(self: Upkeep) -> None:
+        checkpoint(self)
+        waited.append(self._committer.written)
+
+    monkeypatch.setattr(aside.Aside, "_work", slow)
+    monkeypatch.setattr(Upkeep, "_checkpoint", counted)
+    log = open_log()
+    log._upkeep.at = 1e9
+    rows = 0
+    while not waited and rows < 2000:  # or the WAL would grow for ever
+        log.append_now([b"%d." % rows + BIG])
+        rows += 1
+    assert waited == [0]
+    assert [int(each.split(b".")[0]) for each in everything(reader)] == list(range(rows))
 
 
 def test_a_wal_stays_short_and_whole_while_many_write_much(

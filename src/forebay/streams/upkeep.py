@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from forebay.errors import ForebayError
+from forebay.pace import Pace
 from forebay.streams.aside import Aside
 from forebay.streams.commit import Committer
 from forebay.streams.dedup import Deduplicator
@@ -20,7 +21,8 @@ logger = logging.getLogger("forebay.streams")
 # A checkpoint copies the WAL into the database, and the WAL begins anew in place. A WAL that need not grow
 # takes half as long to sync, so it is kept short; but large batches fill it fast, and checkpoints of
 # more at once cost less. A long WAL is copied beside the commits, as is what they wrote meanwhile if it is
-# much; the rest is copied between two of them.
+# much; the rest is copied between two of them. One who writes alone leaves the disk some time after each commit: all is
+# copied beside those then, until nothing came meanwhile, so that a call does not wait for it.
 IDLE_BYTES = 512 << 10
 SHORT_BYTES = 4 << 20
 LONG_BYTES = 16 << 20
@@ -32,13 +34,22 @@ SOON = 0.02
 
 
 class Upkeep:
-    """`at` is when it is due (monotonic seconds)."""
+    """`at` is when it is due (monotonic seconds). `wake` has it run sooner, and is called in any thread."""
 
     def __init__(
-        self, path: Path, db: apsw.Connection, committer: Committer, keeper: Keeper, keys: Deduplicator
+        self,
+        path: Path,
+        db: apsw.Connection,
+        committer: Committer,
+        keeper: Keeper,
+        keys: Deduplicator,
+        *,
+        pace: Pace,
+        wake: Callable[[], None],
     ) -> None:
-        self._aside = Aside(path)
-        self._passes = self._copied = 0
+        self._aside = Aside(path, wake)
+        self._pace = pace
+        self._passes = self._copying = self._copied = 0
         self._db = db
         self._committer = committer
         self._keeper = keeper
@@ -54,7 +65,8 @@ class Upkeep:
             return self._aside.done
         written = self._committer.written
         return written > LONG_BYTES or (
-            written > SHORT_BYTES and time.monotonic() - self._checkpointed > LONG_SECONDS
+            written > SHORT_BYTES
+            and (self._pace.alone or time.monotonic() - self._checkpointed > LONG_SECONDS)
         )
 
     def run(
@@ -96,20 +108,30 @@ class Upkeep:
         """Do a checkpoint's next pass: beside the commits, or what is left of it now."""
         if self._aside.begun:
             self._aside.end()
-            self._committer.written -= self._copied
+            self._committer.written -= self._copying
+            self._copied += self._copying
+            if not self._committer.written:
+                self._all_is_copied()
+                return
         else:
             self._passes = 0
-        if self._passes < PASSES and self._committer.written > SHORT_BYTES:
+        patient = self._pace.alone and self._copied < LONG_BYTES
+        if self._committer.written > SHORT_BYTES and (patient or self._passes < PASSES):
             self._passes += 1
-            self._copied = self._committer.written
+            self._copying = self._committer.written
             self._aside.start()
-        else:
+        elif not patient:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
         self._aside.end()  # as two at once are refused
         self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self._committer.written = 0
+        self._all_is_copied()
+
+    def _all_is_copied(self) -> None:
+        """The WAL begins anew with the next commit."""
+        self._copied = 0
         self._checkpointed = time.monotonic()
 
     def _slice(self, now: int, retention: float) -> bool:

@@ -85,6 +85,8 @@ class Log:
         self.max_pending = max_pending
         self.disk = Disk(path, reserve)
         self._clock = clock
+        self._pace = Pace(quick)
+        self._inbox: Inbox[Submission | Callable[[], None]] = Inbox(self._at_turns_end)
         self._lock_fd = own(path)
         try:
             self._db = open_log(path)
@@ -93,7 +95,8 @@ class Log:
                 self._keys = Deduplicator(self._db)
                 self._sources = Sources(self._db)
                 self._committer = Committer(self._db, self._keeper, self._keys, clock, self._sources)
-                self._upkeep = Upkeep(path, self._db, self._committer, self._keeper, self._keys)
+                parts = (self._committer, self._keeper, self._keys)
+                self._upkeep = Upkeep(path, self._db, *parts, pace=self._pace, wake=self._inbox.wake)
                 self._committer.conform(shards, retention)
                 self.disk.owed = lambda: self._committer.written
             except apsw.Error as error:
@@ -102,9 +105,7 @@ class Log:
         except BaseException:
             os.close(self._lock_fd)
             raise
-        self._inbox: Inbox[Submission | Callable[[], None]] = Inbox(self._at_turns_end)
         self._turn = threading.Lock()
-        self._pace = Pace(quick)
         self._submitting = threading.Lock()
         self._submitted = self._settled = 0
         self.bytes = 0
@@ -377,7 +378,6 @@ class Log:
 
     def _commit(self, group: list[Submission], size: int) -> list[tuple[Submission, Result]]:
         began = time.perf_counter()
-        results: list[tuple[Submission, Result]]
         try:
             results = self._committer.commit(group)
             self.bytes += size
