@@ -20,7 +20,8 @@ def rests(now: float, since: float, size: int) -> float:
     clock = Clock(now - since)
     ticks = Ticks(clock)
     clock.now = now
-    return ticks.rest(size)
+    ticks.came(size)
+    return ticks.rest()
 
 
 @pytest.mark.parametrize("size", [0, 1, 300, PIECE // 2])
@@ -40,6 +41,18 @@ def test_of_much_a_delivery_rests_until_there_is_a_piece() -> None:
     assert rests(1000.19, TICK, 4 * PIECE) == pytest.approx(0.01)  # the tick is sooner
 
 
+def test_much_that_is_read_at_once_counts_with_the_rest_of_it() -> None:
+    clock = Clock(1000.0001 - TICK)
+    ticks = Ticks(clock)
+    clock.now = 1000.0001
+    ticks.came(5 * PIECE)  # as much as is read in one go, after which a delivery reads on
+    ticks.came(PIECE // 2)
+    assert ticks.rest() == pytest.approx(TICK / 5.5)
+    clock.now += 0.05
+    ticks.came(300)
+    assert ticks.rest() == pytest.approx(TICK - 0.0501)  # what came before the last rest does not
+
+
 def test_however_much_comes_a_commit_is_not_the_next_ones_neighbour() -> None:
     assert rests(1000.0001, 0.0, 8 << 20) == LEAST
     assert rests(1000.0001, TICK, 1 << 40) == LEAST
@@ -53,7 +66,8 @@ def test_a_delivery_goes_on_at_the_pace_at_which_it_comes() -> None:
     size = round(coming * TICK)
     for _ in range(400):
         sizes.append(size)
-        rest = ticks.rest(size)
+        ticks.came(size)
+        rest = ticks.rest()
         clock.now += rest
         size = round(coming * rest)
     assert max(sizes[1:]) <= PIECE * 1.01

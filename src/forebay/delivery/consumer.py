@@ -312,6 +312,7 @@ class Delivery:
             idle = IDLE_FIRST
             reading, work = found
             feed, position = reading.feed, reading.position
+            ticks.came(work.bytes)
             if len(readings) > 1:
                 readings.remove(reading)
                 readings.append(reading)
@@ -341,7 +342,7 @@ class Delivery:
                 self._land(flying, IN_FLIGHT - 1)
             else:
                 self._land(flying, 0)
-                self._rest(ticks.rest(work.bytes))
+                self._rest(ticks.rest())
             self.trouble = None
             delay = RETRY_FIRST
         self._land(flying, 0)

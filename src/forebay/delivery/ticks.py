@@ -8,7 +8,9 @@ from collections.abc import Callable
 TICK = 0.2
 """Seconds between the ticks, on which all deliveries commit, so that they share one sync."""
 LEAST = TICK / 10
+"""Seconds that it rests at least for a piece, however fast they come."""
 ON_IT = 1e-3
+"""Seconds before a tick that are as good as on it."""
 PIECE = 1 << 20
 """Bytes that are worth a commit of their own: who syncs many at once keeps the disk from all others for as long."""
 
@@ -18,14 +20,19 @@ class Ticks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._asked = clock()
+        self._since = clock()
+        self._came = 0
 
-    def rest(self, size: int) -> float:
-        """Seconds to the next tick, or less where so much comes that there is a piece before. `size` came since the last."""
+    def came(self, size: int) -> None:
+        """So many bytes were read."""
+        self._came += size
+
+    def rest(self) -> float:
+        """Seconds to the next tick, or less where so much came since the last rest that there is a piece before."""
         now = self._clock()
-        rate = size / max(now - self._asked, ON_IT)
-        self._asked = now
-        until_piece = max(PIECE / rate, LEAST) if rate else TICK
+        took = max(now - self._since, ON_IT)
+        until_piece = max(PIECE * took / max(self._came, 1), LEAST)
+        self._since, self._came = now, 0
         until_tick = TICK - now % TICK
         if until_tick < ON_IT:
             until_tick += TICK

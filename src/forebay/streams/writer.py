@@ -168,8 +168,8 @@ class Log:
 
         `size` is their total length, where the caller knows it. With `moved`, the caller's position in another
         log commits with them; `hashes`, by index, are hash keys (16 bytes) that overrule the partition keys.
-        `foreseen` is told, in any thread, what the receipt will be unless the commit fails. In an event loop.
-        The call or the future raises Unavailable (`DiskFull`, `LogBusy`, `LogClosed`), Throttled
+        `foreseen` is told, in any thread, what the receipt will be unless the commit fails. To be called in an event
+        loop. It or the future raises Unavailable (`DiskFull`, `LogBusy`, `LogClosed`), Throttled
         `TooManyUniqueKeys`, or DataRejected `IdempotencyKeyReused`; then nothing of it was acknowledged.
         """
         loop = asyncio.get_running_loop()
