@@ -22,6 +22,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from forebay.errors import ForebayError
 
@@ -31,8 +32,12 @@ _HAS_KEYS = 1
 
 
 def _lengths(items: Sequence[bytes]) -> bytes:
-    lengths = array("I", map(len, items))
+    return _written(array("I", map(len, items)))
+
+
+def _written(lengths: array[int]) -> bytes:
     if sys.byteorder == "big":  # the format is little-endian wherever it is written
+        lengths = lengths[:]
         lengths.byteswap()
     return lengths.tobytes()
 
@@ -41,6 +46,8 @@ def encode_records(records: Sequence[bytes], keys: Sequence[bytes] | None = None
     """The blob (format 1) for `records`; `keys`, if given, has one partition key per record."""
     if keys is not None and len(keys) != len(records):
         raise ValueError(f"{len(keys)} keys for {len(records)} records")
+    if keys is None and isinstance(records, Records):
+        return records.blob()
     head = _HEAD.pack(FORMAT, _HAS_KEYS if keys is not None else 0, len(records))
     parts = [head, _lengths(records)]
     if keys is not None:
@@ -62,6 +69,56 @@ class Columns:
     def records(self) -> list[bytes]:
         """Every record as its own bytes."""
         return list(_cut(self.data, self.lengths))
+
+    def after(self, n: int) -> Columns:
+        """Without the first `n`."""
+        keys = None if self.keys is None else self.keys[n:]
+        return Columns(self.lengths[n:], self.data[sum(self.lengths[:n]) :], keys)
+
+
+class Records(Sequence[bytes]):
+    """The records of several blobs, one after another; each is made an object only when somebody asks for one.
+
+    Who hands them on as they are (`encode_records`) does so by the blob.
+    """
+
+    def __init__(self, parts: Sequence[Columns]) -> None:
+        self._parts = parts
+        self._size = sum(map(len, parts))
+        self._cut: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        return self.cut()[index]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.cut())
+
+    def cut(self) -> list[bytes]:
+        """Every record as its own bytes; the same list each time."""
+        if self._cut is None:
+            self._cut = [record for part in self._parts for record in part.records()]
+        return self._cut
+
+    def full(self) -> bool:
+        """Whether no record is empty, as `all` says."""
+        return not any(0 in part.lengths for part in self._parts)
+
+    def joined(self) -> bytes:
+        """All records end to end."""
+        return b"".join(part.data for part in self._parts)
+
+    def blob(self) -> bytes:
+        """Their blob (format 1), without keys."""
+        head = _HEAD.pack(FORMAT, 0, self._size)
+        lengths = (_written(part.lengths) for part in self._parts)
+        return b"".join([head, *lengths, *(part.data for part in self._parts)])
 
 
 def _cut(data: memoryview, lengths: array[int]) -> Iterator[bytes]:

@@ -66,7 +66,7 @@ class Lines:
     `partition_keys[i]`, where given, is what a Lambda handler returned under `metadata.partitionKeys`.
     """
 
-    data: list[bytes]
+    data: Sequence[bytes]
     source: Sequence[int]
     partition_keys: list[Mapping[str, str] | None] | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from forebay.event import Batch
+from forebay.event import Batch, Records
 from forebay.ports import Origin, Sieve
 
 
@@ -49,7 +49,7 @@ class Origins(Sequence[Origin]):
 class Work:
     """Consecutive events of a log, and the position after them."""
 
-    records: list[bytes]
+    records: Sequence[bytes]
     origins: Sequence[Origin]
     end: int
     bytes: int
@@ -90,14 +90,13 @@ def sifted(work: Work, sieve: Sieve) -> Sieved:
 
 def take(log: str, batches: Sequence[Batch], position: int) -> Work:
     """The events of `batches` from `position` on; the first batch may begin before it."""
-    records: list[bytes] = []
+    parts = []
     runs: list[tuple[int, int, int, int]] = []
     size = 0
     for batch in batches:
         skip = max(0, position - batch.offset)
-        columns = batch.columns()
-        some = columns.records()
-        records += some[skip:] if skip else some
+        columns = batch.columns(keys=False)
+        parts.append(columns.after(skip) if skip else columns)
         runs.append((batch.offset + skip, batch.shard, batch.arrival, batch.n - skip))
         size += len(batch.blob)
-    return Work(records, Origins(log, runs), batches[-1].end, size)
+    return Work(Records(parts), Origins(log, runs), batches[-1].end, size)

@@ -12,7 +12,7 @@ from forebay.delivery.compress import Sink
 from forebay.delivery.group import Encoded, Group, Rows, Slot, count_inputs, lines_group, without
 from forebay.delivery.intake import Work
 from forebay.delivery.route import Router
-from forebay.event import decode_records
+from forebay.event import Records, decode_records
 from forebay.ports import Json, Lines, SegmentRow, Table
 
 SAMPLE = 64
@@ -58,13 +58,13 @@ def final_lines(output: Lines | Table, own: bool, *, raw: bool = False) -> Final
     source, keys = output.source, output.partition_keys
     kept: Sequence[int] | None = None
     if not raw:
-        joined = b"".join(data)
+        joined = data.joined() if isinstance(data, Records) else b"".join(data)
         if b"\n" in joined or b"\r" in joined:
             if own:
                 data = [record.strip(_ENDS).translate(_SPACES) for record in data]
             else:
                 data, kept = _split(data)
-    if not all(data):
+    if not (data.full() if isinstance(data, Records) else all(data)):
         full = [i for i, line in enumerate(data) if line]
         data = [data[i] for i in full]
         kept = full if kept is None else [kept[i] for i in full]
