@@ -188,35 +188,6 @@ class TableChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What one consumer did: its position moves from `before` to `position` with what came of it.
-
-    inputs of `segments` + `dropped` = `position` - `before` + `copies`, or the commit is refused
-    (`LedgerMismatch`). `copies` are what rules made of events beyond one each.
-    """
-
-    consumer: str
-    log: str
-    before: int
-    position: int
-    buffers: Sequence[BufferRow] = ()
-    segments: Sequence[SegmentRow] = ()
-    dropped: int = 0
-    copies: int = 0
-    change: TableChange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """The intent to make an object of a buffer: no more rows join it. `path` as in `objects.path`."""
-
-    buffer: int
-    bucket: str
-    key: str
-    path: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ObjectRow:
     """A file of the lake, as the catalog registers it."""
 
@@ -231,6 +202,38 @@ class ObjectRow:
     inputs: int
     source: str
     meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one consumer did: its position moves from `before` to `position` with what came of it.
+
+    inputs of `segments` and `object` + `dropped` = `position` - `before` + `copies`, or the commit is refused
+    (`LedgerMismatch`). `copies` are what rules made of events beyond one each; `object` is one that was
+    written straight from the events, after what the buffer `sealed` holds, if it is not 0.
+    """
+
+    consumer: str
+    log: str
+    before: int
+    position: int
+    buffers: Sequence[BufferRow] = ()
+    segments: Sequence[SegmentRow] = ()
+    dropped: int = 0
+    copies: int = 0
+    change: TableChange | None = None
+    object: ObjectRow | None = None
+    sealed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The intent to make an object of a buffer: no more rows join it. `path` as in `objects.path`."""
+
+    buffer: int
+    bucket: str
+    key: str
+    path: str | None
 
 
 @dataclass(frozen=True, slots=True)

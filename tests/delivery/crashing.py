@@ -1,4 +1,4 @@
-"""The process that the crash tests kill: `python -m tests.delivery.crashing STATE SECONDS|flush`."""
+"""The process that the crash tests kill: `python -m tests.delivery.crashing STATE SECONDS|flush|straight`."""
 
 from __future__ import annotations
 
@@ -63,8 +63,21 @@ def project() -> Project:
     )
 
 
+def straight() -> Project:
+    """A delivery whose events are an object as soon as a few are there."""
+    buffer = BufferSpec(seconds=3600, bytes=10_000)
+    own = DeliverySpec(to=Location("lake", "raw/"), format="raw", compression="none", buffer=buffer)
+    return Project(name=PROJECT_NAME, root="/", sections={"delivery": {"raw": own}})
+
+
 def main(state: str, mode: str) -> None:
     upkeep.EVERY = 0.1
+    if mode == "straight":
+        flow = Flow(Layout(Path(state)), straight(), lambda name, spec, project: None)
+        flow.start()
+        flow.flush()
+        flow.stop()
+        return
     last = mode == "flush"
 
     def transform(name: str, spec: DeliverySpec, project: Project) -> Transform | None:

@@ -72,3 +72,22 @@ def test_a_delivery_goes_on_at_the_pace_at_which_it_comes() -> None:
         size = round(coming * rest)
     assert max(sizes[1:]) <= PIECE * 1.01
     assert sum(sizes[1:]) / len(sizes[1:]) > PIECE / 2
+
+
+def test_how_long_more_takes_is_told_by_what_came() -> None:
+    clock = Clock(1000.0001 - TICK)
+    ticks = Ticks(clock)
+    clock.now = 1000.0001
+    ticks.came(PIECE)
+    assert ticks.until(PIECE // 2) == pytest.approx(TICK / 2)
+    assert ticks.rest(PIECE // 2) == pytest.approx(TICK / 2)
+
+
+def test_a_time_in_which_nothing_came_does_not_count() -> None:
+    clock = Clock(1000.0)
+    ticks = Ticks(clock)
+    clock.now += 3600
+    ticks.nothing_came()
+    clock.now += 0.1
+    ticks.came(PIECE)
+    assert ticks.until(PIECE) == pytest.approx(0.1)

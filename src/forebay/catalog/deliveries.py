@@ -120,7 +120,7 @@ class Deliveries:
 
     def commit(self, progress: Progress) -> Future[None]:
         """Commit what a consumer did: its position and every event's end or segment, or nothing."""
-        return self._store.submit(lambda db: commit_progress(db, progress))
+        return self._store.submit(lambda db: commit_progress(db, progress, self.on_object))
 
     def seal(self, seals: Sequence[Seal]) -> Future[None]:
         """Commit the intents to make objects of these buffers."""
@@ -171,9 +171,14 @@ def _buffer(row: tuple[Any, ...]) -> BufferRow:
     return BufferRow(id_, delivery, kind, bucket, prefix, opened, meta.pop("since", opened), meta)
 
 
-def commit_progress(db: apsw.Connection, progress: Progress) -> None:
-    """Move a position with what it produced. Raises ForebayError `LedgerMismatch`, `PositionMoved`."""
+OnObject = Callable[[apsw.Connection, ObjectRow], None]
+
+
+def commit_progress(db: apsw.Connection, progress: Progress, on_object: OnObject | None = None) -> None:
+    """Move a position with what it produced. Raises ForebayError `LedgerMismatch`, `PositionMoved`, `NoIntent`."""
     ended = sum(segment.inputs for segment in progress.segments) + progress.dropped
+    if progress.object is not None:
+        ended += progress.object.inputs - _inputs(db, progress.sealed)
     if ended != progress.position - progress.before + progress.copies:
         raise ForebayError(
             "LedgerMismatch",
@@ -194,6 +199,8 @@ def commit_progress(db: apsw.Connection, progress: Progress) -> None:
             (progress.consumer, progress.log + COPIES, progress.copies),
         )
     insert_rows(db, progress.buffers, progress.segments)
+    if progress.object is not None:
+        _deliver(db, progress.consumer, progress.object, progress.sealed, on_object)
     if progress.dropped:
         db.execute(
             "UPDATE ledger SET dropped = dropped + ? WHERE consumer = ?",
@@ -201,6 +208,27 @@ def commit_progress(db: apsw.Connection, progress: Progress) -> None:
         )
     if progress.change is not None:
         add_columns(db, progress.change)
+
+
+def _inputs(db: apsw.Connection, buffer: int) -> int:
+    return int(db.execute("SELECT coalesce(sum(inputs), 0) FROM segments WHERE buffer = ?", (buffer,)).get)
+
+
+def _deliver(
+    db: apsw.Connection, consumer: str, made: ObjectRow, buffer: int, on_object: OnObject | None
+) -> None:
+    """Make an object live, in place of a sealed buffer if it is not 0."""
+    db.execute(
+        "DELETE FROM intents WHERE buffer = ? AND bucket = ? AND key = ?", (buffer, made.bucket, made.key)
+    )
+    if db.changes() != 1:
+        raise ForebayError("NoIntent", f"nobody intended to write {made.key}")
+    insert_object(db, made)
+    if on_object is not None:
+        on_object(db, made)
+    db.execute("DELETE FROM segments WHERE buffer = ?", (buffer,))
+    db.execute("DELETE FROM buffers WHERE id = ?", (buffer,))
+    db.execute("UPDATE ledger SET delivered = delivered + ? WHERE consumer = ?", (made.inputs, consumer))
 
 
 def void(_: object) -> None:
@@ -218,9 +246,6 @@ def commit_seals(db: apsw.Connection, seals: Sequence[Seal]) -> None:
             "INSERT INTO intents(buffer, bucket, key, path, created) VALUES (?, ?, ?, ?, ?)",
             (seal.buffer, seal.bucket, seal.key, seal.path, now),
         )
-
-
-OnObject = Callable[[apsw.Connection, ObjectRow], None]
 
 
 def commit_registrations(

@@ -122,6 +122,24 @@ class Buffers:
             )
         return opened, segments, stale
 
+    def joined(self, group: Group) -> tuple[int, int] | None:
+        """The open buffer that these rows join, and its bytes; (0, 0) if they would open one, None if it takes no more."""
+        with self.lock:
+            buffer = self._find(group)
+            if buffer is None:
+                return 0, 0
+            return (buffer.row.id, buffer.bytes) if buffer.row.meta == group.meta else None
+
+    def straight(self, id_: int, group: Group) -> Sealed:
+        """Close the buffer, for an object that is to hold more than it; one of id 0 if it is not open any more.
+
+        Hold `lock` until what it says is submitted.
+        """
+        if sealed := self.seals([id_]):
+            return sealed[0]
+        row = self._row(0, group)
+        return Sealed(row, make_seal(row, self._files), 0)
+
     def due(self) -> list[int]:
         """The buffers that have reached their bytes or their seconds."""
         most, now = self._target.bytes, time.monotonic()
@@ -166,20 +184,22 @@ class Buffers:
         return None
 
     def _make(self, group: Group) -> _Open:
-        slot = group.slot
-        row = BufferRow(
-            id=self._store.new_buffer(),
+        row = self._row(self._store.new_buffer(), group)
+        buffer = self._open[row.id] = _Open(row, 0, group.slot, self._due(0))
+        self._slots[group.slot] = row.id
+        return buffer
+
+    def _row(self, id_: int, group: Group) -> BufferRow:
+        return BufferRow(
+            id=id_,
             delivery=self._target.delivery,
-            kind=slot.kind,
+            kind=group.slot.kind,
             bucket=self._target.bucket,
-            prefix=self._prefix(slot, group.arrival),
+            prefix=self._prefix(group.slot, group.arrival),
             opened=group.arrival,
             since=now_us(),
             meta=group.meta,
         )
-        buffer = self._open[row.id] = _Open(row, 0, slot, self._due(0))
-        self._slots[slot] = row.id
-        return buffer
 
     def _prefix(self, slot: Slot, opened: int) -> str:
         if slot.kind == ERROR:

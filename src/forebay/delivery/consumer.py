@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +20,12 @@ from forebay.delivery.formats import Encoder, encoder
 from forebay.delivery.formats.posted import PostEncoder
 from forebay.delivery.intake import Sieved, Work, sifted, take
 from forebay.delivery.keys import compile_query
+from forebay.delivery.landing import Held, Landing
 from forebay.delivery.prefix import data_prefix, error_prefix
 from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
 from forebay.delivery.section import DeliverySpec
+from forebay.delivery.straight import Straight
 from forebay.delivery.ticks import Ticks
 from forebay.delivery.writer import Writer
 from forebay.errors import Unavailable
@@ -34,7 +34,6 @@ from forebay.ports import (
     LakeFiles,
     LogReader,
     ObjectRow,
-    Progress,
     Sieve,
     TableChange,
     Transform,
@@ -95,7 +94,6 @@ class Delivery:
         self.consumer = f"delivery.{name}"
         self.log_name = str(spec.from_) if spec.from_ is not None else self.consumer
         self.feeds = (Feed(self.log_name, parts.open_log), *parts.feeds)
-        self.positions: dict[str, int] = {}
         self._heads: dict[str, int] = {}
         self.trouble: str | None = None
         self._parts = parts
@@ -114,11 +112,20 @@ class Delivery:
         self._router = Router(target.data, spec.partition, self._buffers.admit, query)
         self._columns = Columns((), declared=False)
         self._encoder = self._fresh_encoder()
+        self._landing = Landing(
+            self.consumer, parts.store, self._buffers, change=self._change, seal=self._seal
+        )
+        self._straight = self._may_go_straight()
         self._abandoned = False
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._processing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=self.consumer, daemon=True)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By log, the offset before which every event has its end or is buffered, on disk."""
+        return self._landing.positions
 
     def start(self) -> None:
         """Consume."""
@@ -240,6 +247,18 @@ class Delivery:
             extension=spec.extension,
         )
 
+    def _may_go_straight(self) -> Straight | None:
+        """Where nobody sees rows before they are an object, and to read them again is to ask no code again."""
+        spec, parts = self.spec, self._parts
+        if parts.table is not None or parts.transform is not None or spec.http_endpoint is not None:
+            return None
+        if len(self.feeds) > 1 or self.feeds[0].sieve is not None or not self._router.plain:
+            return None
+        size, seconds = spec.buffer.bytes, spec.buffer.seconds
+        return Straight(
+            parts.store, parts.files, self._buffers, self._landing, parts.writer, size=size, seconds=seconds
+        )
+
     def _change(self) -> TableChange | None:
         if not self._columns.changed:
             return None
@@ -293,8 +312,9 @@ class Delivery:
 
     def _consume(self, readings: list[_Reading], delay: float) -> float:
         most = min(READ_BYTES, max(self.spec.buffer.bytes, 1 << 16))
-        flying: deque[tuple[str, int, Future[None]]] = deque()
+        self._landing.begin()
         idle, ticks = IDLE_FIRST, Ticks()
+        held: Held | None = None
         while not self._stopping.is_set():
             if not self._parts.room():
                 self._say("the disk is nearly full; what is not yet read stays in its log")
@@ -305,7 +325,11 @@ class Delivery:
                 continue
             found = self._next(readings, most)
             if found is None:
-                self._land(flying, 0)
+                if held is not None:
+                    self._landing.buffer(held)
+                    held = None
+                self._landing.land(0)
+                ticks.nothing_came()
                 self._rest(idle)
                 idle = min(idle * 1.2, IDLE_MOST)
                 continue
@@ -321,39 +345,43 @@ class Delivery:
             done = self._process(asked) if asked.records else Done([], 0)
             if self._abandoned:
                 break
-            with self._buffers.lock:
-                opened, segments, stale = self._buffers.place(done.groups)
-                progress = Progress(
-                    consumer=self.consumer,
-                    log=feed.log,
-                    before=position,
-                    position=work.end,
-                    buffers=opened,
-                    segments=segments,
-                    dropped=done.dropped + len(work.records) - passed,
-                    copies=len(asked.records) - passed,
-                    change=self._change(),
-                )
-                flying.append((feed.log, work.end, self._parts.store.commit(progress)))
-            if stale:
-                self._seal(stale)
+            held = Held(
+                log=feed.log,
+                before=position,
+                position=work.end,
+                groups=done.groups,
+                dropped=done.dropped + len(work.records) - passed,
+                copies=len(asked.records) - passed,
+            ).joined(held)
             reading.position = work.end
+            awaited = self._awaited(held, ticks)
+            if not awaited:
+                held = None
             if work.bytes >= most:
-                self._land(flying, IN_FLIGHT - 1)
+                self._landing.land(IN_FLIGHT - 1)
             else:
-                self._land(flying, 0)
-                self._rest(ticks.rest())
+                self._landing.land(0)
+                self._rest(ticks.rest(awaited) if awaited else ticks.rest())
             self.trouble = None
             delay = RETRY_FIRST
-        self._land(flying, 0)
+        if held is not None and not self._abandoned:
+            self._landing.buffer(held)
+        self._landing.land(0)
         return delay
 
-    def _land(self, flying: deque[tuple[str, int, Future[None]]], most: int) -> None:
-        while len(flying) > most:
-            log_name, position, future = flying[0]
-            future.result()
-            self.positions[log_name] = position
-            flying.popleft()
+    def _awaited(self, held: Held, ticks: Ticks) -> int:
+        """Bytes that it waits for, to be an object with them; 0 once it is committed, as that or as rows of buffers."""
+        straight = self._straight
+        missing = None if straight is None else straight.missing(held)
+        if straight is None or missing is None:
+            self._landing.buffer(held)
+        elif not missing:
+            straight.deliver(held)
+        elif straight.may_wait(held, ticks.until(missing)):
+            return missing
+        else:
+            self._landing.buffer(held)
+        return 0
 
     def _rest(self, seconds: float) -> None:
         if seconds > 0:

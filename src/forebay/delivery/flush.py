@@ -13,14 +13,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forebay.crash import crash_point
 from forebay.delivery.compress import Sink
 from forebay.delivery.formats import write
 from forebay.durable import begin
-from forebay.ports import BufferRow, DeliveryStore, LakeFiles, ObjectRow, Registration, Seal, SegmentRow
+from forebay.ports import BufferRow, LakeFiles, ObjectRow, Registration, Seal, SegmentRow
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer  # collections.abc has it from 3.12 on
@@ -86,13 +86,9 @@ class Hashed(io.RawIOBase):
 
 
 def write_object(
-    store: DeliveryStore,
-    files: LakeFiles,
-    buffer: BufferRow,
-    seal: Seal,
-    turn: Callable[[SegmentRow], SegmentRow] = lambda segment: segment,
+    files: LakeFiles, buffer: BufferRow, seal: Seal, segments: Iterable[SegmentRow]
 ) -> Registration:
-    """Write the object of a sealed buffer, of what `turn` makes of its segments; it is durable on return.
+    """Write the object of a sealed buffer, of its segments; it is durable on return.
 
     Raises OSError as the disk does.
     """
@@ -103,9 +99,9 @@ def write_object(
 
     def counted() -> Iterator[SegmentRow]:
         nonlocal inputs
-        for segment in store.segments(buffer.id):
+        for segment in segments:
             inputs += segment.inputs
-            yield turn(segment)
+            yield segment
 
     compression = buffer.meta.get("compression", "none")
     try:

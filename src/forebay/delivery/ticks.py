@@ -27,11 +27,24 @@ class Ticks:
         """So many bytes were read."""
         self._came += size
 
-    def rest(self) -> float:
-        """Seconds to the next tick, or less where so much came since the last rest that there is a piece before."""
+    def nothing_came(self) -> None:
+        """Nothing was there to read: what comes after is since now."""
+        self._since, self._came = self._clock(), 0
+
+    def until(self, size: int) -> float:
+        """Seconds until so many bytes more have come, as fast as they came since the last rest."""
+        return size * self._took() / max(self._came, 1)
+
+    def _took(self) -> float:
+        return max(self._clock() - self._since, ON_IT)
+
+    def rest(self, piece: int = PIECE) -> float:
+        """Seconds to the next tick, or less where so much came since the last rest that there is a piece before.
+
+        `piece` says of how many bytes that is.
+        """
+        until_piece = max(self.until(piece), LEAST)
         now = self._clock()
-        took = max(now - self._since, ON_IT)
-        until_piece = max(PIECE * took / max(self._came, 1), LEAST)
         self._since, self._came = now, 0
         until_tick = TICK - now % TICK
         if until_tick < ON_IT:

@@ -94,6 +94,10 @@ class Writer:
         for some in failed:
             self._start(some)
 
+    def made(self) -> None:
+        """An object was written that comes of no buffer."""
+        self.objects += 1
+
     @property
     def pending(self) -> int:
         """How many objects are being written."""
@@ -145,7 +149,7 @@ class Writer:
     def _done_with(self, one: Sealed) -> Registration:
         """Its object; or that it was posted. Raises Closed, and what the disk raises."""
         if not _is_posted(one):
-            return write_object(self._store, self._files, one.row, one.seal)
+            return write_object(self._files, one.row, one.seal, self._store.segments(one.row.id))
         sender = self.sender
         failure = Failure("HttpEndpoint.Removed", "the delivery was removed before it was posted", 0)
         if sender is not None:
@@ -157,7 +161,7 @@ class Writer:
                 return Registration(one.row.id, None, posted=True)
             failure = answer
         turn = partial(entries, code=failure.code, message=failure.message, attempts=failure.attempts)
-        return write_object(self._store, self._files, one.row, one.seal, turn)
+        return write_object(self._files, one.row, one.seal, map(turn, self._store.segments(one.row.id)))
 
     def _fail(self, some: list[Sealed], error: Exception | None) -> None:
         if len(some) > 1:  # find out which it is
