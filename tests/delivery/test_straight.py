@@ -20,7 +20,7 @@ from forebay.catalog.store import Store, open_reader
 from forebay.delivery.group import ERROR, Group, Slot, lines_group
 from forebay.delivery.landing import Held
 from forebay.delivery.section import BufferSpec
-from forebay.delivery.straight import HOLD, Straight
+from forebay.delivery.straight import HOLD, MOST, Straight
 from forebay.errors import ForebayError
 from forebay.lake.files import Files
 from forebay.ports import ObjectRow, Progress, Seal
@@ -229,6 +229,17 @@ def alone(world: World) -> Iterator[Straight]:
     with world.flow() as flow:
         delivery: Any = flow._deliveries["raw"]  # its parts, without what reads
         yield delivery._straight
+
+
+def test_only_what_memory_has_room_for_is_held(tmp_path: Path) -> None:
+    sizes = {"least": 1, "most": MOST, "more": MOST + 1}
+    world = World(
+        tmp_path, {name: spec(buffer=BufferSpec(seconds=60, bytes=size)) for name, size in sizes.items()}
+    )
+    with world.flow() as flow:
+        deliveries: Any = flow._deliveries
+        assert [name for name in sizes if deliveries[name]._straight is not None] == ["least", "most"]
+    world.close()
 
 
 def test_what_is_dropped_rejected_or_written_otherwise_is_not_held(alone: Straight) -> None:

@@ -25,7 +25,7 @@ from forebay.delivery.prefix import data_prefix, error_prefix
 from forebay.delivery.replay import Replay
 from forebay.delivery.route import Router
 from forebay.delivery.section import DeliverySpec
-from forebay.delivery.straight import Straight
+from forebay.delivery.straight import MOST, Straight
 from forebay.delivery.ticks import Ticks
 from forebay.delivery.writer import Writer
 from forebay.errors import Unavailable
@@ -255,6 +255,8 @@ class Delivery:
         if len(self.feeds) > 1 or self.feeds[0].sieve is not None or not self._router.plain:
             return None
         size, seconds = spec.buffer.bytes, spec.buffer.seconds
+        if size > MOST:
+            return None
         return Straight(
             parts.store, parts.files, self._buffers, self._landing, parts.writer, size=size, seconds=seconds
         )

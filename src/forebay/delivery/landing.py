@@ -82,8 +82,7 @@ class Landing:
             self._seal(stale)
 
     def deliver(self, held: Held, made: ObjectRow, buffer: int) -> None:
-        """Commit it as an object, with what the sealed `buffer` holds (0: none); it is on return, as is all before."""
-        self.land(0)
+        """Commit it as an object, with what the sealed `buffer` holds (0: none). All before it has landed."""
         self._store.commit(self._progress(held, made=made, sealed=buffer)).result()
         self.positions[held.log] = held.position
 

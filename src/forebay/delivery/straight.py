@@ -26,6 +26,8 @@ from forebay.ports import DeliveryStore, LakeFiles, SegmentRow
 
 HOLD = 0.5
 """Seconds that events are held at most until an object is full of them."""
+MOST = 16 << 20
+"""Bytes of the largest buffer that is held in memory."""
 
 
 class Straight:
@@ -71,6 +73,7 @@ class Straight:
         Raises OSError as the disk does, and what the last commit raises; the events are still to be read then.
         """
         first = held.groups[0]
+        self._landing.land(0)
         with self._buffers.lock:
             joined = self._buffers.joined(first)
             sealed = self._buffers.straight(0 if joined is None else joined[0], first)
