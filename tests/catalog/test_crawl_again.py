@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from forebay.catalog.crawl import crawl
+from forebay.catalog.crawl.classify import classify
 from forebay.catalog.register import add_table, change_table, revisions
+from forebay.readers import no_readers
 from tests.catalog.crawled import Lake
 
 
@@ -136,3 +143,21 @@ def test_a_table_made_by_hand_over_the_same_place_is_kept_up(lake: Lake) -> None
     lake.store.write(lambda db: add_table(db, "db", "hand", "external", made))
     lake.crawl("hand/")
     assert lake.columns("hand") == {"id": "int"}
+
+
+def test_nothing_that_is_to_be_crawled_is_removed_meanwhile(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removable = []
+
+    def classified(*given: Any) -> Any:
+        with no_readers(lake.root / "lake") as nobody:
+            removable.append(nobody)
+        return classify(*given)
+
+    monkeypatch.setattr(crawl, "classify", classified)
+    lake.put({"t/a.csv": "a,b\n1,2\n", "t/b.csv": "a,b\n3,4\n"})
+    lake.crawl("t/")
+    assert removable == [False, False]
+    with no_readers(lake.root / "lake") as nobody:
+        assert nobody

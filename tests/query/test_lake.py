@@ -6,12 +6,15 @@ import gzip
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from forebay.errors import QueryFailed
 from forebay.event import encode_records
+from forebay.query import output
+from forebay.readers import no_readers
 from forebay.streams.reader import opener
 from tests.query.world import World, line
 
@@ -83,6 +86,24 @@ def test_a_replaced_object_is_not_rows_though_its_file_is_still_there(world: Wor
     world.db.execute("UPDATE objects SET state = 'replaced', gone_after = 0")
     world.events(HOUR + "new.json", EVENTS[:4])
     assert world.one("SELECT count(*) FROM clicks") == "4"
+
+
+def test_nothing_that_a_query_may_have_planned_is_removed_while_it_runs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect, removable = output.collect, []
+
+    def collected(*given: Any) -> Any:
+        with no_readers(world.layout.lake) as nobody:
+            removable.append(nobody)
+        return collect(*given)
+
+    monkeypatch.setattr(output, "collect", collected)
+    world.clicks()
+    assert world.one("SELECT count(*) FROM clicks") == "0"
+    with no_readers(world.layout.lake) as nobody:
+        removable.append(nobody)
+    assert removable == [False, True]
 
 
 def test_files_that_somebody_put_into_the_folder_are_rows(world: World) -> None:

@@ -32,16 +32,21 @@ from forebay.lake.settings import VERSIONING, Settings
 from forebay.lake.view import View
 from forebay.lake.watch import Watch
 from forebay.ports import Catalog, ObjectRow
+from forebay.readers import no_readers
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BEAT = 0.25
 RETRY = 2.0
+REPLACED_EVERY = 2.0
+"""Many are removed at once: each alone, the disk would be told of between the writes that replace them."""
 EXPIRE_EVERY = 30.0
 SWEEP_EVERY = 3600.0
 LEFT_OVER = 900.0
 """A file of no object that was not touched for this many seconds is what a crash left, or was never needed."""
+MOST_WAITING = 10_000
+"""Of files that wait for a query's end; more of them are left to the catalog's sweep."""
 SHARDS = [f"{n:02x}" for n in range(256)]
 
 Operation = Callable[[Json], Awaitable[Any]]
@@ -65,7 +70,8 @@ class Lake:
         self._buckets: list[str] = []
         self.watching = False
         self._unlink: deque[str] = deque()
-        self._expired = time.monotonic()
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
+        self._expired = self._replaced = time.monotonic()
         self._swept = -SWEEP_EVERY
         self._shards: list[str] = []
         self._beat = Beat("the lake's folders", self._look_after, retry=RETRY)
@@ -256,6 +262,9 @@ class Lake:
                 self._watch.look(self._buckets)
             self._after(inventory.write_due(self._catalog, self.world, self._buckets, now_us()))
             now = time.monotonic()
+            if now - self._replaced > REPLACED_EVERY:
+                self._replaced = now
+                self._remove_replaced()
             if now - self._expired > EXPIRE_EVERY:
                 self._expired = now
                 self._after(expire(self._catalog, self.world, now_us())[1])
@@ -271,8 +280,23 @@ class Lake:
         return BEAT
 
     def _remove(self) -> None:
+        """Remove files that nobody needs; those that were objects' wait for the queries that may have seen them."""
         while self._unlink:
-            (self._files.lake.parent / self._unlink.popleft()).unlink(missing_ok=True)
+            path = self._unlink.popleft()
+            row: Any = self._catalog.reader.execute(
+                "SELECT min(state) FROM objects WHERE path = ?", (path,)
+            ).fetchone()
+            if row[0] == "replaced":
+                self._waiting.append(path)
+            elif row[0] is None:
+                (self._files.lake.parent / path).unlink(missing_ok=True)
+
+    def _remove_replaced(self) -> None:
+        while self._waiting:
+            with no_readers(self._files.lake) as nobody:
+                if not nobody:
+                    return
+                (self._files.lake.parent / self._waiting.popleft()).unlink(missing_ok=True)
 
     def _sweep(self, shard: str) -> None:
         """Remove files below `.objects` that nothing in the catalog names and nobody is writing."""

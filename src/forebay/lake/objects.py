@@ -23,7 +23,7 @@ from forebay.lake.settings import ENCRYPTION, LIFECYCLE, Settings
 from forebay.lake.versions import NULL, new_version
 
 GRACE = 900 * SECOND
-"""A file outlives its object by this, for queries that planned it and downloads under way."""
+"""A file outlives its object by this at most, for queries that planned it (`Lake` looks whether there are any)."""
 
 Json = dict[str, Any]
 
@@ -167,7 +167,7 @@ class Change:
         self._gone(current, GONE, ROW_OUTLIVES)
 
     def retire(self, current: Live, *, asked: bool = True) -> None:
-        """The current version is no more. Its file goes when no query that planned it can live.
+        """The current version is no more. Its file goes when no query that planned it lives.
 
         A file that has the object's own name goes at once where somebody `asked` for it, as he then sees.
         """
@@ -176,6 +176,8 @@ class Change:
             self._gone(current, GONE, ROW_OUTLIVES)
         else:
             self._gone(current, current.etag, self.args.get("grace", GRACE))
+            if current.path is not None:
+                self.unlink.append(current.path)
 
     def _gone(self, current: Live, etag: str, lives: int) -> None:
         self.db.execute(

@@ -39,6 +39,7 @@ from forebay.query.snapshot import Catalog, Snapshot, Table
 from forebay.query.sources import Gathered, Sources
 from forebay.query.store import Memory
 from forebay.query.watchdog import Watchdog
+from forebay.readers import Readers
 
 WARM = 120.0
 """Seconds for which a table's hot rows are kept decoded after somebody asked for it."""
@@ -97,6 +98,7 @@ class QueryEngine:
         self._warmed: int | None = None
         self._asked: dict[tuple[int, int], tuple[Table, float]] = {}
         self._watchdog = Watchdog()
+        self._readers = Readers(layout.lake)
         with self._catalog.snapshot() as snapshot:
             self._copies.keep({table.id for table in snapshot.tables()})
 
@@ -118,11 +120,12 @@ class QueryEngine:
         limit = timeout or self._timeout
         began, deadline = time.perf_counter(), time.monotonic() + limit
         ask = Ask(sql, database.lower(), max_rows, began, deadline, limit, id_, permit)
-        for attempt in range(REPLANS):
-            try:
-                return self._once(ask, fresh=attempt > 0)
-            except Vanished:
-                continue
+        with self._readers.one():
+            for attempt in range(REPLANS):
+                try:
+                    return self._once(ask, fresh=attempt > 0)
+                except Vanished:
+                    continue
         raise QueryFailed(
             "HIVE_CANNOT_OPEN_SPLIT", "HIVE_CANNOT_OPEN_SPLIT: files of the table keep vanishing"
         )

@@ -128,16 +128,20 @@ class Selects:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            raise Unavailable("Changed", "the object was replaced just now; try again") from None
+            raise _changed() from None
         turn = unsealed(args["seal"]) if args.get("seal") else None
         file = ObjectFile(fd, args["size"], turn)
         try:
             if os.fstat(fd).st_size != args["size"]:
-                raise Unavailable("Changed", "the object was replaced just now; try again")
+                raise _changed()
             return _Open(Run(args["expression"], file, _input(args["input"]), _output(args["output"])))
         except BaseException:
             file.close()
             raise
+
+
+def _changed() -> Unavailable:
+    return Unavailable("Changed", "the object was replaced just now; try again")
 
 
 def _input(given: dict[str, Any]) -> Input:

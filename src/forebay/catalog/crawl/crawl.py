@@ -20,6 +20,7 @@ from forebay.catalog.crawl.write import CRAWLED, Writer
 from forebay.catalog.section import ClassifierSpec, CrawlerSpec
 from forebay.catalog.store import Store
 from forebay.errors import ForebayError
+from forebay.readers import Readers
 
 Known = OrderedDict[tuple[str, str, str, int], Class]
 MOST_KNOWN = 20_000
@@ -38,6 +39,7 @@ class Crawl:
     def __init__(self, store: Store, state: Path) -> None:
         self._store = store
         self._state = state
+        self._readers = Readers(state / "lake")
         self._known: Known = OrderedDict()
         self._lock = threading.Lock()
 
@@ -70,21 +72,13 @@ class Crawl:
         count = 0
         for place in places:
             self._check_bucket(place)
-            found = files(self._store.reader, self._state, place)
-            if spec.recrawl == "new":
-                found = self._new(found, name, database)
-            if spec.sample is not None:
-                found = _sampled(found, spec.sample)
-            seen: list[Seen] = []
-            for file in found:
-                if cancelled():
-                    raise Cancelled
-                begun = time.monotonic()
-                kind = self._classify(file, custom)
-                # Deliveries run in this process too: leave them a third of the time at least.
-                time.sleep(min((time.monotonic() - begun) / 2, MOST_PAUSE))
-                if kind is not None:
-                    seen.append(Seen(file, kind))
+            with self._readers.one():
+                found = files(self._store.reader, self._state, place)
+                if spec.recrawl == "new":
+                    found = self._new(found, name, database)
+                if spec.sample is not None:
+                    found = _sampled(found, spec.sample)
+                seen = self._seen(found, custom, cancelled)
             count += len(seen)
             groups += group(place, seen, combine=spec.group == "combine", level=spec.level)
         if spec.most_tables is not None and len(groups) > spec.most_tables:
@@ -97,6 +91,21 @@ class Crawl:
             raise Cancelled
 
         return (lambda db: Writer(db, name, spec, database, run).write(groups, places).to_dict()), count
+
+    def _seen(
+        self, found: Sequence[File], custom: Sequence[Classifier], cancelled: Callable[[], bool]
+    ) -> list[Seen]:
+        seen: list[Seen] = []
+        for file in found:
+            if cancelled():
+                raise Cancelled
+            begun = time.monotonic()
+            kind = self._classify(file, custom)
+            # Deliveries run in this process too: leave them a third of the time at least.
+            time.sleep(min((time.monotonic() - begun) / 2, MOST_PAUSE))
+            if kind is not None:
+                seen.append(Seen(file, kind))
+        return seen
 
     def _check_bucket(self, place: Place) -> None:
         if (self._state / "lake" / place.bucket).is_dir():

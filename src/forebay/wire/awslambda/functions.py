@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from forebay.wire.awslambda.base import (
 from forebay.wire.awslambda.code import project_zip, url
 from forebay.wire.awslambda.config import changed, check, configuration, now, spec_of
 from forebay.wire.awslambda.versions import publish
+from forebay.wire.s3.objects import opened
 from forebay.wire.service import Asked, Json
 
 ZIPPED = 50 << 20
@@ -92,12 +94,13 @@ def _from_bucket(asked: Asked, given: Json) -> bytes:
     try:
         shelf = Shelf(layout.catalog, layout.lake)
         version = given.get("S3ObjectVersion")
-        found = shelf.find(given["S3Bucket"], given.get("S3Key", ""), version)
+        found, fd = opened(shelf, given["S3Bucket"], given.get("S3Key", ""), version)
         if found.marker:
             raise said("NoSuchKey", "The specified key does not exist.")
-        if found.size > IN_BUCKET:
-            raise invalid("Unzipped size must be smaller than 262144000 bytes")
-        return found.path.read_bytes()
+        with os.fdopen(fd, "rb") as file:
+            if found.size > IN_BUCKET:
+                raise invalid("Unzipped size must be smaller than 262144000 bytes")
+            return file.read()
     except ForebayError as trouble:
         if trouble.code in ("NoSuchKey", "NoSuchVersion"):
             raise said(trouble.code, trouble.message) from None

@@ -26,6 +26,8 @@ from forebay.wire.service import Asked, Json
 
 WAIT = 60.0
 SAY_EVERY = 1.0
+CHANGED, ATTEMPTS = "Changed", 3
+"""Of an object that is overwritten just then: it is looked up again."""
 _FORMATS = ("CSV", "JSON", "Parquet")
 _ENUMS = {
     ("CSV", "FileHeaderInfo"): (
@@ -71,23 +73,32 @@ async def select_object_content(asked: Asked, given: Json) -> Response:
     """The rows that a SELECT finds in an object."""
     bucket = need_bucket(asked, given)
     args = _read(given)
+    for attempt in range(ATTEMPTS):
+        try:
+            first = await _begin(asked, bucket, given, args)
+            break
+        except QueryFailed as error:
+            raise _refused(error.code, error.message) from None
+        except Unavailable as error:
+            if error.code != CHANGED or attempt == ATTEMPTS - 1:
+                raise AwsError("Busy", "The service is unavailable. Try again later.", http=503) from error
+    progress = bool((given.get("RequestProgress") or {}).get("Enabled"))
+    headers = {"content-type": CONTENT_TYPE, "x-amz-request-id": asked.request.request_id}
+    return Response(200, headers, stream=_messages(asked, first, progress=progress))
+
+
+async def _begin(asked: Asked, bucket: str, given: Json, args: Json) -> Json:
+    """Have the query process open the object as it is now; its first piece. Raises Unavailable `Changed`."""
     found, fd = await open_object(asked, bucket, given["Key"], None)
     os.close(fd)
     check_active(found)
     opened = customer_key.opened_by(given, found.meta)
-    args |= {"path": str(found.path), "size": found.size}
-    args["input"] |= _range(given, found, args["input"])
+    told = {**args, "path": str(found.path), "size": found.size}
+    told["input"] = args["input"] | _range(given, found, args["input"])
     if opened is not None:
-        args["seal"] = opened.told()
-    try:
-        first = await asked.system.query.call("select", timeout=WAIT, **args)
-    except QueryFailed as error:
-        raise _refused(error.code, error.message) from None
-    except Unavailable as error:
-        raise AwsError("Busy", "The service is unavailable. Try again later.", http=503) from error
-    progress = bool((given.get("RequestProgress") or {}).get("Enabled"))
-    headers = {"content-type": CONTENT_TYPE, "x-amz-request-id": asked.request.request_id}
-    return Response(200, headers, stream=_messages(asked, first, progress=progress))
+        told["seal"] = opened.told()
+    first: Json = await asked.system.query.call("select", timeout=WAIT, **told)
+    return first
 
 
 # What is asked.
