@@ -1,6 +1,6 @@
 """One boto3 client, durable: forebay beside a server that only keeps the bytes, and beside two emulators.
 
-    python -m benchmarks.clients [--seconds 1] [--rounds 3]
+    python -m benchmarks.clients [--seconds 1] [--rounds 5]
 
 The ceiling is what the same client reaches against a server that writes and fdatasyncs the same bytes, answers
 and does nothing else. It answers with the headers that AWS has: reading them (a time, a checksum to be held against
@@ -186,7 +186,7 @@ def peer(name: str, here: Path) -> Iterator[str]:
             process.wait()
 
 
-def rows(seconds: float = 1.0, rounds: int = 3) -> None:
+def rows(seconds: float = 1.0, rounds: int = 5) -> None:
     """The README's rows."""
     with (
         folder() as here,
@@ -226,7 +226,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--serve", type=Path)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     if asked.serve:
         serve(asked.serve)
