@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 BEAT = 0.25
 RETRY = 2.0
-REPLACED_EVERY = 2.0
+REPLACED_EVERY = 1.0
 """Many are removed at once: each alone, the disk would be told of between the writes that replace them."""
 EXPIRE_EVERY = 30.0
 SWEEP_EVERY = 3600.0
