@@ -194,6 +194,9 @@ async def _body(proto: Any, headers: Any) -> bytes | None:
     length = headers.get("content-length")
     if length is not None and (not length.isdigit() or int(length) > MAX_BODY):
         return None
+    if length is not None and getattr(proto, "complete", False):  # nothing is waited for
+        there: bytes = await proto()
+        return there
     parts: list[bytes] = []
     size = 0
     try:
