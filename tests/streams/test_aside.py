@@ -12,7 +12,7 @@ import pytest
 
 from forebay.streams import aside
 from forebay.streams.reader import Reader
-from forebay.streams.upkeep import LONG_BYTES, SHORT_BYTES, Upkeep
+from forebay.streams.upkeep import LONG_BYTES, PASSES, SHORT_BYTES, Upkeep
 from tests.harness import until
 from tests.streams.conftest import OpenLog, everything
 
@@ -79,25 +79,34 @@ def test_who_writes_alone_without_a_pause_waits_for_one_in_the_end(
 ) -> None:
     waited: list[int] = []
     work, checkpoint = aside.Aside._work, Upkeep._checkpoint
-    rows = 0
+    rows = passes = 0
+    most = MANY
 
     def outrun(self: aside.Aside) -> None:
+        nonlocal passes, most
         before = rows
-        # Something comes meanwhile, however slow the disk is. The first may be what this pass began after.
+        # Something comes meanwhile, however slow the disk is, and not too much. The first may be what this began after.
+        most = before + MANY
         until(lambda: rows > before + 1 or waited)
         work(self)
+        passes += 1
+        most = rows + MANY
 
     def counted(self: Upkeep) -> None:
         checkpoint(self)
         waited.append(self._committer.written)
 
+    def few() -> bool:
+        return rows < most or bool(waited)
+
     monkeypatch.setattr(aside.Aside, "_work", outrun)
     monkeypatch.setattr(Upkeep, "_checkpoint", counted)
     log = open_log()
     log._upkeep.at = 1e9
-    while not waited and rows < 500:  # or the WAL would grow for ever
+    while not waited and passes < 2 * (LONG_BYTES // SHORT_BYTES + PASSES):  # or the WAL would grow for ever
         log.append_now([b"%d." % rows + BIG])
         rows += 1
+        until(few, every=0.001)
     assert waited == [0]
     assert [int(each.split(b".")[0]) for each in everything(reader)] == list(range(rows))
 
