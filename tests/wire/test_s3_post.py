@@ -6,7 +6,6 @@ import base64
 import json
 import uuid
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -104,11 +103,12 @@ def test_what_is_answered_is_the_forms_choice(system: System, s3: Any, bucket: s
     status, _, body = posted(system, bucket, made["fields"])
     root = ElementTree.fromstring(body)  # noqa: S314 - our own answer
     assert (status, root.findtext("Key"), root.findtext("Bucket")) == (201, "chosen", bucket)
-    fields = {"success_action_redirect": "http://shop.example/done?a=1"}
+    fields = {"success_action_redirect": "http://shop.example/done?a=1%2F"}
     made = s3.generate_presigned_post(bucket, "chosen", Fields=fields, Conditions=[fields])
     status, headers, _ = posted(system, bucket, made["fields"])
-    query = parse_qs(urlsplit(headers["location"]).query)
-    assert (status, query["a"], query["key"]) == (303, ["1"], ["chosen"])
+    where, _, query = headers["location"].partition(f"&bucket={bucket}&")
+    assert (status, where) == (303, "http://shop.example/done?a=1%2F")
+    assert query == f"key=chosen&etag=%22{root.findtext('ETag', '').strip(chr(34))}%22"
 
 
 def test_the_size_is_held_against_the_policy(system: System, s3: Any, bucket: str) -> None:
@@ -130,7 +130,7 @@ IN_TIME = {"expiration": "2999-01-01T00:00:00Z"}
         (
             {**IN_TIME, "conditions": [{"key": "other"}]},
             403,
-            'Policy Condition failed: {"key": "other"}',
+            'Policy Condition failed: ["eq", "$key", "other"]',
         ),
         (
             {**IN_TIME, "conditions": [["eq", "$Key", "other"]]},
@@ -144,6 +144,22 @@ IN_TIME = {"expiration": "2999-01-01T00:00:00Z"}
         (IN_TIME, 400, "Policy missing conditions."),
         ({"expiration": "2999-01-01 00:00:00+00:00", "conditions": []}, 400, "Invalid 'expiration' value"),
         ({**IN_TIME, "conditions": [["content-length-range", -1, 2]]}, 400, "content-length-range"),
+        ({**IN_TIME, "conditions": [["content-length-range", 1, 2.0]]}, 400, "Invalid JSON."),
+        (
+            {**IN_TIME, "conditions": [["content-length-range", "a", 2]]},
+            403,
+            '["content-length-range", "a", 2]',
+        ),
+        ({**IN_TIME, "conditions": [["eq", "key", "k"]]}, 403, 'failed: ["eq", "key", "k"]'),
+        ({**IN_TIME, "conditions": [["eq", "$key", 5]]}, 400, "Invalid JSON."),
+        ({**IN_TIME, "conditions": [["eq", "$key"]]}, 400, "Invalid eq: wrong number of arguments."),
+        ({**IN_TIME, "conditions": [["like", "$key", "k"]]}, 400, "unknown operation 'like'."),
+        ({**IN_TIME, "conditions": [[]]}, 400, "Invalid Condition: missing operation identifier."),
+        ({**IN_TIME, "conditions": [True]}, 400, "must be a List or Object."),
+        ({**IN_TIME, "conditions": [{"key": 5}]}, 400, "Invalid Simple-Condition: value must be a string."),
+        ({**IN_TIME, "conditions": [{"key": None}]}, 400, "Invalid JSON."),
+        ({**IN_TIME, "conditions": True}, 400, "Invalid 'conditions' value: must be a List."),
+        ({**IN_TIME, "Statement": []}, 400, "Unexpected: 'statement'"),
     ],
 )
 def test_what_a_policy_does_not_allow(
@@ -168,7 +184,9 @@ def test_forms_that_are_none(system: System, bucket: str) -> None:
     assert failure(posted(system, bucket, {"key": "k"}, None)[2])[1].startswith(
         "POST requires exactly one file"
     )
-    half = {"key": "k", "policy": "e30=", "x-amz-signature": "0"}
+    half = {"key": "k", "x-amz-signature": "0"}
+    assert "field named 'policy'" in failure(posted(system, bucket, half)[2])[1]
+    half["policy"] = "e30="
     assert "field named 'X-Amz-Algorithm'" in failure(posted(system, bucket, half)[2])[1]
     assert failure(posted(system, bucket, {"key": "k", **signed("no json")})[2])[0] == "SignatureDoesNotMatch"
     status, _, body = posted(system, bucket, {"key": "k", "x-amz-meta-a": "x" * 30_000})
@@ -178,6 +196,44 @@ def test_forms_that_are_none(system: System, bucket: str) -> None:
     status, _, body = raw(system, "POST", f"/{bucket}", b"{}", {"content-type": "application/json"})
     assert (status, failure(body)[0]) == (412, "PreconditionFailed")
     assert posted(system, "no-such-bucket-here", {"key": "k"})[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("x-amz-algorithm", "AWS4-HMAC-MD5", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"'),
+        ("x-amz-credential", "test/20260101/s3", "the Credential is mal-formed; expecting"),
+        ("x-amz-credential", "/20260101/us-east-1/s3/aws4_request", "a non-empty Access Key (AKID)"),
+        ("x-amz-credential", "a/2026-01-01/us-east-1/s3/aws4_request", 'incorrect date format "2026-01-01"'),
+        ("x-amz-credential", "a/20260101/us-east-1/sqs/aws4_request", 'incorrect service "sqs".'),
+        ("x-amz-credential", "a/20260101/us-east-1/s3/aws4", 'incorrect terminal "aws4".'),
+        ("x-amz-date", "2026-01-01", "X-Amz-Date must be formated via ISO8601 Long format"),
+    ],
+)
+def test_a_signatures_fields_are_read(
+    system: System, bucket: str, field: str, value: str, message: str
+) -> None:
+    fields = {"key": "k", **signed({**IN_TIME, "conditions": []}), field: value}
+    status, _, body = posted(system, bucket, fields)
+    assert (status, *failure(body)[:1], message in failure(body)[1]) == (400, "InvalidArgument", True), body
+    root = ElementTree.fromstring(body)  # noqa: S314 - our own answer
+    assert root.findtext("ArgumentValue") == value
+
+
+def test_a_condition_that_fails_is_told_as_it_is_written(system: System, bucket: str) -> None:
+    text = '{"conditions": [["starts-with","$Content-Type", "text/"]] , "expiration": "2999-01-01T00:00:00Z"}'
+    status, _, body = posted(
+        system, bucket, {"key": "k", "Content-Type": "text/plain,image/png", **signed(text)}
+    )
+    assert (status, failure(body)[0]) == (403, "AccessDenied")
+    assert failure(body)[1].endswith('Policy Condition failed: ["starts-with","$Content-Type", "text/"]')
+    status, _, body = posted(
+        system, bucket, {"key": "k", "Content-Type": "text/plain, text/css", "AppName": "a", **signed(text)}
+    )
+    assert status == 403
+    names = failure(body)[1].rpartition(": ")[2].split(", ")
+    assert {"AppName", "bucket"} <= set(names)
+    assert "Content-Type" not in names
 
 
 @pytest.mark.parametrize(("version", "name"), [("s3v4", "x-amz-signature"), ("s3", "signature")])

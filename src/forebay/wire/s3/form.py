@@ -119,5 +119,5 @@ class FormReader:
 
 
 def _too_much() -> AwsError:
-    message = "Your POST request fields preceding the upload file were too large."
+    message = "Your POST request fields preceeding the upload file was too large."  # S3's own words
     return AwsError("MaxPostPreDataLengthExceeded", message, http=400, MaxPostPreDataLengthBytes=MOST_BEFORE)

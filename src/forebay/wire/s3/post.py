@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
 from botocore.model import StructureShape
@@ -24,7 +24,7 @@ from forebay.wire.s3.base import SERVICE, check_key, invalid, malformed, need_bu
 from forebay.wire.s3.form import Form, FormReader, boundary_of
 from forebay.wire.s3.headers import checksums, encryption, expiration, failed
 from forebay.wire.s3.objects import made, new_meta, register
-from forebay.wire.s3.post_policy import Policy, is_signed, key_of, mismatch, read_policy
+from forebay.wire.s3.post_policy import Policy, is_document, is_signed, key_of, mismatch, read_policy
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
 
@@ -119,10 +119,10 @@ def _given(form: Form) -> Json:
 async def _admitted(asked: Asked, form: Form, bucket: str) -> Policy | None:
     """Whose form it is, into `asked`, and the policy that it keeps to. Raises AwsError."""
     fields = form.fields
+    key_id = key_of(fields)
     if "policy" not in fields:
         asked.identity = await admit_form(asked, "", None, None)
         return None
-    key_id = key_of(fields)
     if not key_id:
         raise AwsError("AccessDenied", "Access Denied", http=403)
 
@@ -132,16 +132,13 @@ async def _admitted(asked: Asked, form: Form, bucket: str) -> Policy | None:
 
     asked.identity = await admit_form(asked, key_id, fields.get("x-amz-security-token"), check)
     asked.principal = asked.identity.arn if asked.identity.bounded else "root"
-    try:
-        policy = read_policy(fields["policy"])
-    except AwsError as error:
-        if error.message == "Invalid Policy: Invalid JSON." and not asked.identity.bounded:
-            raise mismatch(fields, key_id) from None  # nobody signed this
-        raise
+    if not asked.identity.bounded and fields["policy"] and not is_document(fields["policy"]):
+        raise mismatch(fields, key_id)  # nobody signed this
+    policy = read_policy(fields["policy"])
     key = {
         "key": fields["key"].replace("${filename}", "${filename}" if form.filename is None else form.filename)
     }
-    policy.check({**fields, **key}, bucket, dt.datetime.now(dt.UTC))
+    policy.check({**fields, **key}, bucket, form.shown, dt.datetime.now(dt.UTC))
     return policy
 
 
@@ -209,14 +206,8 @@ def _answer(fields: dict[str, str], headers: dict[str, str], bucket: str, key: s
     redirect = fields.get("success_action_redirect") or fields.get("redirect")
     if redirect and urlsplit(redirect).scheme in ("http", "https") and urlsplit(redirect).netloc:
         parts = urlsplit(redirect)
-        query = urlencode(
-            [
-                *parse_qsl(parts.query, keep_blank_values=True),
-                ("bucket", bucket),
-                ("key", key),
-                ("etag", f'"{etag}"'),
-            ]
-        )
+        said = urlencode([("bucket", bucket), ("key", key), ("etag", f'"{etag}"')])
+        query = f"{parts.query}&{said}" if parts.query else said
         return Response(303, {**headers, "location": parts._replace(query=query).geturl()})
     status = fields.get("success_action_status", "204")
     if status == "201":

@@ -23,10 +23,31 @@ from forebay.wire.s3.base import invalid
 V4 = ("x-amz-signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date")
 V2 = ("signature", "awsaccesskeyid")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+_DAY = re.compile(r"\d{8}")
+_LONG = re.compile(r"\d{8}T\d{6}Z")
 _FREE = {"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"}
+_IGNORED = ("x-ignore-", "x-amz-checksum-")
+_DECODER = json.JSONDecoder()
 _SPELLED = {"signature": "Signature", "awsaccesskeyid": "AWSAccessKeyId"}
 
 Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """One condition: `text` is how S3 says which one has failed. One that no form can meet has the kind ''."""
+
+    kind: str
+    name: str
+    value: str
+    text: str
+
+    def holds(self, found: str | None) -> bool:
+        """Whether a field's value, None where the form has none, is as it must be."""
+        if self.kind == "eq":
+            return found == self.value
+        each = (found or "").split(",") if self.name == "content-type" else [found or ""]
+        return self.kind == "starts-with" and all(one.strip().startswith(self.value) for one in each)
 
 
 @dataclass(slots=True)
@@ -34,25 +55,25 @@ class Policy:
     """What a form's fields are held against. `least` and `most` are the bytes that its file may have."""
 
     expires: dt.datetime
-    conditions: list[Any] = field(default_factory=list)
+    conditions: list[_Condition] = field(default_factory=list)
     least: int = 0
     most: int | None = None
 
-    def check(self, fields: Fields, bucket: str, now: dt.datetime) -> None:
-        """Raise AwsError `AccessDenied` for a form that the policy does not allow, but for its file's size."""
+    def check(self, fields: Fields, bucket: str, shown: Fields, now: dt.datetime) -> None:
+        """Raise AwsError `AccessDenied` for a form that the policy does not allow, but for its file's size.
+
+        `fields` are by their names in lower case, `shown` says how the form spells them.
+        """
         if self.expires < now:
             raise _refused("Policy expired.")
         known = {**fields, "bucket": bucket}
-        named = set()
-        for kind, name, value, written in self.conditions:
-            named.add(name)
-            found = known.get(name)
-            fits = found == value if kind == "eq" else (found or "").startswith(value)
-            if not fits or (found is None and value != ""):
-                raise _refused(f"Policy Condition failed: {json.dumps(written)}")
-        extra = [name for name in known if name not in named | _FREE and not name.startswith("x-ignore-")]
+        for condition in self.conditions:
+            if not condition.holds(known.get(condition.name)):
+                raise _refused(f"Policy Condition failed: {condition.text}")
+        named = _FREE | {condition.name for condition in self.conditions}
+        extra = [name for name in known if name not in named and not name.startswith(_IGNORED)]
         if extra:
-            raise _refused(f"Extra input fields: {', '.join(extra)}")
+            raise _refused(f"Extra input fields: {', '.join(shown.get(name, name) for name in extra)}")
 
     def check_size(self, size: int) -> None:
         """Raise AwsError `EntityTooSmall` or `EntityTooLarge`."""
@@ -72,50 +93,134 @@ def _wrong(why: str) -> AwsError:
     return AwsError("InvalidPolicyDocument", f"Invalid Policy: {why}", http=400)
 
 
+def is_document(text: str) -> bool:
+    """Whether a form's policy is JSON in base64 at all."""
+    try:
+        json.loads(base64.b64decode(text))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def read_policy(text: str) -> Policy:
     """The policy that a form has, in base64. Raises AwsError `InvalidPolicyDocument`."""
-    try:
-        doc = json.loads(base64.b64decode(text))
-    except (binascii.Error, UnicodeDecodeError, ValueError, RecursionError):
-        raise _wrong("Invalid JSON.") from None
-    if not isinstance(doc, dict):
+    doc = _document(text)
+    if not isinstance(doc.get("expiration", ""), str):
         raise _wrong("Invalid JSON.")
+    for name in doc:
+        if name not in ("expiration", "conditions"):
+            raise _wrong(f"Unexpected: '{name.lower()}'")
     if "expiration" not in doc:
         raise _wrong("Policy missing expiration.")
-    if not isinstance(doc.get("conditions"), list):
-        raise _wrong("Policy missing conditions.")
     try:
-        if not _MOMENT.fullmatch(str(doc["expiration"])):
+        if not _MOMENT.fullmatch(doc["expiration"]):
             raise ValueError(doc["expiration"])
-        expires = dt.datetime.fromisoformat(str(doc["expiration"]))
+        policy = Policy(dt.datetime.fromisoformat(doc["expiration"]))
     except ValueError:
         raise _wrong(f"Invalid 'expiration' value: '{doc['expiration']}'") from None
-    policy = Policy(expires)
-    for each in doc["conditions"]:
-        _add(policy, each)
+    if "conditions" not in doc:
+        raise _wrong("Policy missing conditions.")
+    if not isinstance(doc["conditions"], list):
+        raise _wrong("Invalid 'conditions' value: must be a List.")
+    for written in doc["conditions"]:
+        _add(policy, *written)
     return policy
 
 
-def _add(policy: Policy, condition: Any) -> None:
+def _document(text: str) -> dict[str, Any]:
+    """A policy's members, each of its conditions with how it is written: S3 repeats that when one fails."""
+    if not text:
+        raise _wrong("Expecting '{' but found End-of-Input")
+    try:
+        plain = base64.b64decode(text).decode()
+    except binascii.Error:
+        raise _wrong("invalid Base64 encoding.") from None
+    except UnicodeDecodeError:
+        raise _wrong("Invalid JSON.") from None
+    try:
+        whole = json.loads(plain, parse_float=_no_such, parse_constant=_no_such)
+    except (ValueError, RecursionError):
+        raise _wrong("Invalid JSON.") from None
+    if not isinstance(whole, dict):
+        raise _wrong("Invalid JSON.")
+    found: dict[str, Any] = {}
+    at = _next(plain, plain.index("{") + 1)
+    while plain[at] != "}":
+        name, at = _DECODER.raw_decode(plain, at)
+        at = _next(plain, at)
+        value, end = _DECODER.raw_decode(plain, at)
+        found[name] = _written(plain, at) if name == "conditions" and isinstance(value, list) else value
+        at = _next(plain, end)
+    return found
+
+
+def _written(plain: str, at: int) -> list[tuple[Any, str]]:
+    """The items of a list that begins there, and their texts."""
+    items = []
+    at = _next(plain, at + 1)
+    while plain[at] != "]":
+        value, end = _DECODER.raw_decode(plain, at)
+        items.append((value, plain[at:end]))
+        at = _next(plain, end)
+    return items
+
+
+def _next(plain: str, at: int) -> int:
+    """Where the next value or end is in a text that is known to be JSON."""
+    while plain[at] in " \t\r\n,:":
+        at += 1
+    return at
+
+
+def _no_such(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _add(policy: Policy, condition: Any, text: str) -> None:
     match condition:
         case dict() if len(condition) == 1:
             ((name, value),) = condition.items()
-            policy.conditions.append(("eq", str(name).lower(), str(value), condition))
+            if value is None:
+                raise _wrong("Invalid JSON.")
+            if not isinstance(value, str):
+                raise _wrong("Invalid Simple-Condition: value must be a string.")
+            shown = f'["eq", "${name}", {json.dumps(value, ensure_ascii=False)}]'
+            policy.conditions.append(_Condition("eq", name.lower(), value, shown))
         case dict():
             raise _wrong(
                 "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
             )
-        case [str(kind), str(name), value] if kind.lower() in ("eq", "starts-with") and name.startswith("$"):
-            policy.conditions.append((kind.lower(), name[1:].lower(), str(value), condition))
-        case [str(kind), least, most] if kind.lower() == "content-length-range":
-            try:
-                policy.least, policy.most = int(least), int(most)
-            except (TypeError, ValueError):
-                raise _wrong("Invalid content-length-range.") from None
-            if policy.least < 0 or policy.most < 0:
-                raise _wrong("Invalid content-length-range.")
+        case []:
+            raise _wrong("Invalid Condition: missing operation identifier.")
+        case [str(kind), *operands]:
+            _add_operation(policy, kind, operands, text)
+        case list():
+            raise _wrong("Invalid JSON.")
         case _:
-            raise _wrong(f"Invalid Condition: {json.dumps(condition)[:200]}")
+            raise _wrong("Invalid condition test: must be a List or Object.")
+
+
+def _add_operation(policy: Policy, kind: str, operands: list[Any], text: str) -> None:
+    if kind.lower() not in ("eq", "starts-with", "content-length-range"):
+        raise _wrong(f"Invalid Condition: unknown operation '{kind}'.")
+    if len(operands) != 2:
+        raise _wrong(f"Invalid {kind}: wrong number of arguments.")
+    name, value = operands
+    if kind.lower() == "content-length-range":
+        if any(isinstance(one, bool) or not isinstance(one, int | str) for one in operands):
+            raise _wrong("Invalid JSON.")
+        try:
+            policy.least, policy.most = int(name), int(value)
+        except ValueError:
+            policy.conditions.append(_Condition("", "", "", text))
+            return
+        if policy.least < 0 or policy.most < 0:
+            raise _wrong("Invalid content-length-range.")
+        return
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise _wrong("Invalid JSON.")
+    met = kind.lower() if name.startswith("$") else ""
+    policy.conditions.append(_Condition(met, name.removeprefix("$").lower(), value, text))
 
 
 # Signatures.
@@ -125,9 +230,9 @@ def key_of(fields: Fields) -> str:
     """The id of the key that a form is signed with; '' where it is not signed. Raises AwsError for half of a signature."""
     for names in (V4, V2):
         if any(name in fields for name in names):
-            for name in names:
+            for name in ("policy", *names):
                 if name not in fields:
-                    shown = _SPELLED.get(name, "-".join(part.capitalize() for part in name.split("-")))
+                    shown = _SPELLED.get(name, _shown(name) if "-" in name else name)
                     message = (
                         f"Bucket POST must contain a field named '{shown}'.  If it is specified, please check the"
                         " order of the fields."
@@ -136,7 +241,36 @@ def key_of(fields: Fields) -> str:
             break
     if "awsaccesskeyid" in fields:
         return fields["awsaccesskeyid"]
-    return fields.get("x-amz-credential", "").partition("/")[0]
+    return _of_credential(fields) if "x-amz-credential" in fields else ""
+
+
+def _shown(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _of_credential(fields: Fields) -> str:
+    credential = fields["x-amz-credential"]
+    if fields["x-amz-algorithm"] != "AWS4-HMAC-SHA256":
+        message = 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"'
+        raise invalid(message, "X-Amz-Algorithm", fields["x-amz-algorithm"])
+    scope = credential.split("/")
+    wrong = None
+    if len(scope) != 5:
+        wrong = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+    elif not scope[0]:
+        wrong = "a non-empty Access Key (AKID) must be provided in the credential."
+    elif not _DAY.fullmatch(scope[1]):
+        wrong = f'incorrect date format "{scope[1]}". This date in the credential must be in the format "yyyyMMdd".'
+    elif scope[3] != "s3":
+        wrong = f'incorrect service "{scope[3]}". This endpoint belongs to "s3".'
+    elif scope[4] != "aws4_request":
+        wrong = f'incorrect terminal "{scope[4]}". This endpoint uses "aws4_request".'
+    if wrong is not None:
+        raise invalid(wrong, "X-Amz-Credential", credential)
+    if not _LONG.fullmatch(fields["x-amz-date"]):
+        message = "X-Amz-Date must be formated via ISO8601 Long format"
+        raise invalid(message, "X-Amz-Date", fields["x-amz-date"])
+    return scope[0]
 
 
 def is_signed(fields: Fields, secret: str) -> bool:
@@ -144,8 +278,6 @@ def is_signed(fields: Fields, secret: str) -> bool:
     policy = fields.get("policy", "").encode()
     if "x-amz-signature" in fields:
         scope = fields["x-amz-credential"].split("/")
-        if len(scope) != 5:
-            return False
         key = signing_key(secret, scope[1], scope[2], scope[3])
         expected = hmac.new(key, policy, "sha256").hexdigest()
         return hmac.compare_digest(expected.encode(), fields["x-amz-signature"].encode())
