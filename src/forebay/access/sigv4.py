@@ -56,7 +56,10 @@ def mismatched(text: str, signature: str, canonical: str | None = None) -> dict[
         "StringToSignBytes": text.encode().hex(" "),
     }
     if canonical is not None:
-        shown |= {"CanonicalRequest": canonical, "CanonicalRequestBytes": canonical.encode().hex(" ")}
+        shown |= {
+            "CanonicalRequest": canonical,
+            "CanonicalRequestBytes": canonical.encode("utf-8", "surrogateescape").hex(" "),
+        }
     return shown
 
 
@@ -227,7 +230,7 @@ def verify(
             canonical_path(path, given.service),
             canonical_query(query),
             *(
-                f"{name}:{' '.join(headers.get(_SENT.get(name, name), '').split())}"
+                f"{name}:{' '.join(_as_sent(headers.get(_SENT.get(name, name), '')).split())}"
                 for name in given.signed_headers
             ),
             "",
@@ -235,7 +238,7 @@ def verify(
             payload,
         ]
     )
-    text = f"{ALGORITHM}\n{_basic(given.moment)}\n{given.scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    text = f"{ALGORITHM}\n{_basic(given.moment)}\n{given.scope}\n{hashlib.sha256(canonical.encode('utf-8', 'surrogateescape')).hexdigest()}"
     expected = hmac.new(key, text.encode(), "sha256").hexdigest()
     if not hmac.compare_digest(expected.encode(), given.signature.encode("utf-8", "replace")):
         raise Refusal(
@@ -245,6 +248,11 @@ def verify(
             mismatched(text, given.signature, canonical),
         )
     return key
+
+
+def _as_sent(value: str) -> str:
+    """A header's bytes, which were read as ISO-8859-1, as the UTF-8 that clients sign."""
+    return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
 def _is_hash(text: str) -> bool:

@@ -44,23 +44,23 @@ class BadAnswer(RuntimeError):
 
 
 class Headers:
-    """A request's headers, in order, with names in lower case; a value that is not ASCII is None, and left out."""
+    """A request's headers, in order, with names in lower case and values read as ISO-8859-1."""
 
     __slots__ = ("_pairs",)
 
-    def __init__(self, pairs: list[tuple[str, str | None]]) -> None:
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
 
     def get(self, key: str, default: Any = None) -> Any:
         """The first value of a name."""
         for name, value in self._pairs:
-            if name == key and value is not None:
+            if name == key:
                 return value
         return default
 
     def items(self) -> list[tuple[str, str]]:
-        """Those whose values can be read."""
-        return [(name, value) for name, value in self._pairs if value is not None]
+        """Names and values."""
+        return list(self._pairs)
 
     def keys(self) -> list[str]:
         """All names."""
@@ -295,7 +295,11 @@ class Exchange:
         """The head as sent: the connection does not go on where the rest of the request would be in its way."""
         if not self.complete:
             self.keep = False
-        return (head + ("\r\n" if self.keep else "Connection: close\r\n\r\n")).encode()
+        head += "\r\n" if self.keep else "Connection: close\r\n\r\n"
+        try:
+            return head.encode("latin-1")
+        except UnicodeEncodeError:
+            return head.encode()
 
 
 class Stream:

@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._patience = HEAD_PATIENCE
         self._size = 0
         self._target = b""
-        self._pairs: list[tuple[str, str | None]] = []
+        self._pairs: list[tuple[str, str]] = []
         self._in_head = False
         self._too_large = False
         self._incoming: Exchange | None = None
@@ -193,8 +193,7 @@ class Connection(asyncio.Protocol):
         if not self._in_head:
             return
         self._count(len(name) + len(value))
-        text = value.decode("ascii").strip(" \t") if value.isascii() else None
-        self._pairs.append((name.decode("latin-1").lower(), text))
+        self._pairs.append((name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")))
 
     def on_headers_complete(self) -> None:
         """All but its body is there."""

@@ -128,7 +128,7 @@ def _request(scope: Any, host: str, id: str) -> Request:
     for name, value in scope.headers.items():
         name = name.lower()  # noqa: PLW2901
         given[name] = f"{given[name]},{value}" if name in given else value  # as one header, which they are
-    # The server leaves out values that are not ASCII: they are seen, as what cannot be read.
+    # The server behind TLS leaves out values that are not ASCII: they are seen, as what cannot be read.
     given |= {name: "\ufffd" for name in scope.headers.keys() if name not in given}  # noqa: SIM118
     given.setdefault("host", host)
     request = Request(scope.method, path, scope.query_string, given, b"", id)

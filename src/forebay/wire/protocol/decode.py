@@ -21,7 +21,7 @@ from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.decode_xml import parse_xml, xml_value
 from forebay.wire.protocol.message import AwsError, Request
 from forebay.wire.protocol.model import by_header, elsewhere, unplaced, wire_name
-from forebay.wire.protocol.scalars import blob, text_value, timestamp
+from forebay.wire.protocol.scalars import blob, http_date, text_value, timestamp
 from forebay.wire.protocol.uris import match_uri
 
 _MISSING = object()
@@ -229,7 +229,8 @@ def _rest(protocol: str, operation: OperationModel, request: Request) -> dict[st
     for header, text in request.headers.items():
         if header in members:
             name, member = members[header]
-            result[name] = _in_header(protocol, header, member, text)
+            if (value := _in_header(protocol, header, member, text)) is not None:
+                result[name] = value
     for name, member, location, wire in elsewhere(shape):
         match location:
             case "uri":
@@ -275,6 +276,10 @@ _BEYOND = 1 << 31
 
 
 def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:
+    if protocol == "rest-xml" and member.type_name == "boolean":
+        return text.lower() == "true"  # whatever else it is, S3 takes for no
+    if protocol == "rest-xml" and member.type_name == "timestamp":
+        return text  # `response-expires`, which S3 gives back as it is
     if protocol != "rest-xml" or member.type_name != "integer":
         return text_value(member, text)
     try:
@@ -288,6 +293,14 @@ def _parameter(protocol: str, member: Shape, name: str, text: str) -> Any:
 
 
 def _in_header(protocol: str, header: str, shape: Shape, text: str) -> Any:
+    """A header's value; None for one of which S3 takes no notice."""
+    if protocol == "rest-xml" and shape.type_name == "timestamp":
+        if shape.serialization.get("timestampFormat") is None:
+            return http_date(text)
+        try:
+            return timestamp(text)
+        except AwsError:
+            return None
     try:
         return _header(shape, text)
     except AwsError:

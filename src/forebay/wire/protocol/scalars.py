@@ -39,6 +39,20 @@ def timestamp(value: Any) -> dt.datetime:
         raise AwsError("SerializationException", f"{value!r} is not a timestamp") from None
 
 
+_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+"""The forms of a date that HTTP knows (RFC 9110, 5.6.7)."""
+
+
+def http_date(text: str) -> dt.datetime | None:
+    """A date of a header; None for what is none, which HTTP passes over."""
+    for form in _DATES:
+        try:
+            return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC)
+        except ValueError:
+            continue
+    return None
+
+
 def text_value(shape: Shape, text: str) -> Any:
     """A scalar that came as text: in a query string, a header, a URI or XML."""
     match shape.type_name:

@@ -116,7 +116,7 @@ def check_key(key: str) -> None:
     size = len(key.encode("utf-8", "surrogatepass"))
     if size > MAX_KEY:
         raise AwsError("KeyTooLongError", "Your key is too long", http=400, Size=size, MaxSizeAllowed=MAX_KEY)
-    if "\ufffd" in key:  # what the server makes of bytes that are not UTF-8
+    if "\ufffd" in key or "\0" in key:  # the first is what the server makes of bytes that are not UTF-8
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
 
 
@@ -238,10 +238,18 @@ def no_such_bucket(name: str) -> AwsError:
     return AwsError("NoSuchBucket", "The specified bucket does not exist", http=404, BucketName=name)
 
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")
+"""What may have been a bucket's name at any time."""
+
+
 def need_bucket(asked: Asked, given: Json) -> str:
     """The bucket that is asked about. Raises NoSuchBucket, or AccessDenied for another's account."""
     name: str = given["Bucket"]
     if name not in bucket_names(asked.system):
+        if not _NAME.fullmatch(name):
+            raise AwsError(
+                "InvalidBucketName", "The specified bucket is not valid.", http=400, BucketName=name
+            )
         raise no_such_bucket(name)
     owner = given.get("ExpectedBucketOwner")
     if owner is not None and owner != asked.account:

@@ -14,7 +14,7 @@ from forebay.clock import to_datetime
 from forebay.lake.lifecycle import expiry
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import customer_key, sums
+from forebay.wire.s3 import customer_key, spelled, sums
 from forebay.wire.s3.acl import acl_of
 from forebay.wire.s3.base import invalid
 from forebay.wire.s3.tagset import check_tags
@@ -51,6 +51,9 @@ _KEPT = {
 }
 
 
+_UNREAD = "The value could not be read: encode what is not ASCII as RFC 2047 says"
+
+
 def meta_of(asked: Asked, given: Json) -> Json:
     """An object's `meta`, as a request to make it says. Raises AwsError for what S3 refuses."""
     refuse_unbuilt(given)
@@ -60,6 +63,8 @@ def meta_of(asked: Asked, given: Json) -> Json:
     for name, key in _KEPT.items():
         value = given.get(name)
         if value:
+            if "\ufffd" in value:
+                raise invalid(_UNREAD, name)
             meta[key] = value
     if "aws-chunked" in meta.get("encoding", ""):
         codings = [part.strip() for part in meta["encoding"].split(",")]
@@ -67,7 +72,7 @@ def meta_of(asked: Asked, given: Json) -> Json:
         meta["encoding"] = rest
         if not rest:
             del meta["encoding"]
-    if (expires := asked.request.headers.get("expires")) and given.get("Expires") is not None:
+    if expires := asked.request.headers.get("expires"):
         meta["expires"] = expires
     storage = given.get("StorageClass")
     if storage is not None and storage != "STANDARD":
@@ -93,7 +98,7 @@ def meta_of(asked: Asked, given: Json) -> Json:
         meta["acl"] = acl
     user = given.get("Metadata") or {}
     if any("\ufffd" in value for value in user.values()):
-        raise invalid("Metadata is ASCII; encode other characters as RFC 2047 says", "x-amz-meta")
+        raise invalid(_UNREAD, "x-amz-meta")
     if user:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in user.items())
         if size > MAX_METADATA:
@@ -176,13 +181,13 @@ def described(found: Object) -> Json:
         "AcceptRanges": "bytes",
         "LastModified": moment(found.modified),
         "ETag": f'"{found.etag}"',
-        "ContentType": meta.get("type", DEFAULT_TYPE),
-        "Metadata": meta.get("user", {}),
+        "ContentType": spelled.plain(meta.get("type", DEFAULT_TYPE)),
+        "Metadata": {name: spelled.metadata(value) for name, value in meta.get("user", {}).items()},
         **encryption(meta),
     }
     for name, key in _KEPT.items():
         if name != "ContentType" and key in meta:
-            members[name] = meta[key]
+            members[name] = spelled.plain(meta[key])
     if "class" in meta:
         members["StorageClass"] = meta["class"]
     if "replication" in meta:
@@ -201,8 +206,13 @@ _OVERRIDES = {
 
 
 def overrides(given: Json) -> Json:
-    """What `response-*` parameters put in place of the object's own headers."""
-    return {to: given[name] for name, to in _OVERRIDES.items() if given.get(name) is not None}
+    """What `response-*` parameters put in place of the object's own headers. Raises AwsError `InvalidArgument`."""
+    found = {to: given[name] for name, to in _OVERRIDES.items() if given.get(name) is not None}
+    for to, text in found.items():
+        if not spelled.fits(text):
+            header = "".join(f"-{one.lower()}" if one.isupper() else one for one in to)
+            raise invalid("Header value cannot be represented using ISO-8859-1.", f"response{header}", text)
+    return found
 
 
 def expiration(config: Mapping[str, Any] | None, found: Object) -> str | None:

@@ -12,7 +12,7 @@ from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, customer_key, held, sums
+from forebay.wire.s3 import body, customer_key, held, spelled, sums
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
@@ -201,8 +201,9 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, wante
             answer["VersionId"] = found.version
         if version is None:
             answer["Expiration"] = expiration(settings.get("lifecycle"), found)
-        if "expires" in found.meta and "Expires" not in answer:
-            answer["_headers"] = {"expires": found.meta["expires"]}
+        expires = answer.pop("Expires", found.meta.get("expires"))
+        if expires is not None:
+            answer["_headers"] = {"expires": spelled.plain(expires)}
         if not_modified(given, found):
             return {"_status": 304, "ETag": answer["ETag"], "LastModified": answer["LastModified"]}
         if "tags" in found.meta:

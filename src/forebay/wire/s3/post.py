@@ -6,6 +6,7 @@ No model has this operation. Its fields are those of PutObject, under the names 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import AsyncIterator
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -46,6 +47,7 @@ _MEMBERS = {
     "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
 }
 _META = "x-amz-meta-"
+_TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @SERVICE.unmodelled("PostObject")
@@ -105,6 +107,9 @@ def _given(form: Form) -> Json:
     given["Metadata"] = {
         name[len(_META) :]: value for name, value in form.fields.items() if name.startswith(_META)
     }
+    for name in given["Metadata"]:
+        if not _TOKEN.fullmatch(name):
+            raise invalid("The name of metadata must be that of a header", "x-amz-meta", name)
     until = form.fields.get("x-amz-object-lock-retain-until-date")
     if until:
         try:

@@ -43,10 +43,10 @@ class _Condition:
     text: str
 
     def holds(self, found: str | None) -> bool:
-        """Whether a field's value, None where the form has none, is as it must be."""
-        if self.kind == "eq":
+        """Whether a field's value is as it must be; of a field that the form has not, none is."""
+        if found is None or self.kind == "eq":
             return found == self.value
-        each = (found or "").split(",") if self.name == "content-type" else [found or ""]
+        each = found.split(",") if self.name == "content-type" else [found]
         return self.kind == "starts-with" and all(one.strip().startswith(self.value) for one in each)
 
 
@@ -210,12 +210,14 @@ def _add_operation(policy: Policy, kind: str, operands: list[Any], text: str) ->
         if any(isinstance(one, bool) or not isinstance(one, int | str) for one in operands):
             raise _wrong("Invalid JSON.")
         try:
-            policy.least, policy.most = int(name), int(value)
+            least, most = int(name), int(value)
         except ValueError:
             policy.conditions.append(_Condition("", "", "", text))
             return
-        if policy.least < 0 or policy.most < 0:
+        if least < 0 or most < 0:
             raise _wrong("Invalid content-length-range.")
+        policy.least = max(policy.least, least)
+        policy.most = most if policy.most is None else min(policy.most, most)
         return
     if not isinstance(name, str) or not isinstance(value, str):
         raise _wrong("Invalid JSON.")
