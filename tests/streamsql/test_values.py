@@ -107,3 +107,20 @@ def test_the_watermark_of_shards_does_not_depend_on_where_batches_end() -> None:
     for _ in range(20):
         assert before(sorted(chance.sample(range(1, count), chance.randrange(1, 60)))) == whole
     assert before(list(range(1, count))) == whole
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_window_without_a_distinct_value_counts_none(late: bool) -> None:
+    (plan,) = compile_job(
+        "CREATE TABLE a (v STRING, at TIMESTAMP(3), WATERMARK FOR at AS at)"
+        " WITH ('connector' = 'kinesis', 'stream' = 'a', 'format' = 'json');"
+        "CREATE TABLE b (n BIGINT, d BIGINT) WITH ('connector' = 'kinesis', 'stream' = 'b', 'format' = 'json');"
+        "INSERT INTO b SELECT COUNT(*), COUNT(DISTINCT v) FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(at),"
+        " INTERVAL '10' SECOND)) GROUP BY window_start, window_end"
+    )
+    times = ["00:01", "00:02", "00:25", *(["00:03", "00:40"] if late else [])]
+    events = [f'{{"v": null, "at": "2026-03-01 12:{time}"}}'.encode() for time in times]
+    assert [json.loads(row) for row in rows(plan, events, 1)[0]] == [
+        {"n": 2, "d": 0},
+        *([{"n": 1, "d": 0}] if late else []),
+    ]

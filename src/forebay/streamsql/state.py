@@ -276,6 +276,7 @@ class Windows:
 
     def _nothing(self, index: int) -> pa.Table:
         """No rows of a table, where nothing was DISTINCT yet."""
+        self._place()
         sql = self._begin_distinct(self._made.distincts[index - 1]) if index else self._begin()
         rows: pa.Table = self._db.sql(f"{sql} LIMIT 0").to_arrow_table()
         return rows
