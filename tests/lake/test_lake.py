@@ -228,6 +228,21 @@ def test_lifecycle_rules_act_on_older_versions_and_lone_markers(world: World) ->
     assert world.shelf.versions("shop", "", "", ("", None), 10).items == []
 
 
+def test_a_rule_that_cannot_act_keeps_no_other_from_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"ID": "wrong", "Status": "Enabled", "Filter": {}, "Expiration": {"Date": "no date"}}
+    late = {"ID": "late", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 10**30}}
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 2}}
+    for bucket, rules in (("other", [wrong]), ("shop", [wrong, late, rule])):
+        world.put("k", b"x", bucket=bucket)
+        world.call("bucket_set", bucket=bucket, name="lifecycle", doc={"rules": rules})
+    assert expire(world.store, world.lake.world, now_us() + 4 * DAY)[0] == 1
+    assert (world.listed(), world.listed("other")) == ([], ["k"])
+    said = [each.getMessage() for each in caplog.records]
+    assert said == [f"lifecycle rule 'wrong' of bucket {name} cannot act" for name in ("other", "shop")]
+
+
 def test_unfinished_uploads_are_over_in_the_end(world: World) -> None:
     world.call("upload_begin", id="u", bucket="shop", key="big", doc={"meta": {}})
     rule = {

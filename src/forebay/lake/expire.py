@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import apsw
@@ -13,7 +14,7 @@ import apsw
 from forebay.clock import SECOND
 from forebay.errors import UsageError
 from forebay.lake import uploads
-from forebay.lake.lifecycle import applies, due, prefixes
+from forebay.lake.lifecycle import DAY, applies, due, prefixes
 from forebay.lake.objects import Change, World, delete
 from forebay.lake.settings import LIFECYCLE
 from forebay.ports import Catalog
@@ -33,23 +34,20 @@ def expire(catalog: Catalog, world: World, now: int) -> tuple[int, list[str]]:
     unlink: list[str] = []
     for bucket, config in world.settings.buckets(LIFECYCLE):
         for rule, prefix in prefixes(config):
-            wanted = list(_deletions(catalog.reader, bucket, rule, prefix, now))
-            if wanted:
-
-                def work(db: apsw.Connection, wanted: list[dict[str, Any]] = wanted) -> list[str]:
-                    return [path for each in wanted for path in _delete(db, world, each)]
-
-                unlink += catalog.write(work)
-                count += len(wanted)
-            stale = list(_uploads(catalog.reader, bucket, rule, prefix, now))
-            if stale:
-
-                def forget(db: apsw.Connection, stale: list[str] = stale) -> list[str]:
-                    return [path for id in stale for path in uploads.forget(db, id)]
-
-                unlink += catalog.write(forget)
-                count += len(stale)
+            try:
+                wanted = list(_deletions(catalog.reader, bucket, rule, prefix, now))
+                stale = list(_uploads(catalog.reader, bucket, rule, prefix, now))
+                if wanted or stale:
+                    unlink += catalog.write(partial(_act, world=world, wanted=wanted, stale=stale))
+                    count += len(wanted) + len(stale)
+            except Exception:  # whatever is wrong with one, the others act
+                log.exception("lifecycle rule %r of bucket %s cannot act", rule.get("ID"), bucket)
     return count, unlink
+
+
+def _act(db: apsw.Connection, *, world: World, wanted: list[dict[str, Any]], stale: list[str]) -> list[str]:
+    files = [path for each in wanted for path in _delete(db, world, each)]
+    return files + [path for id in stale for path in uploads.forget(db, id)]
 
 
 def expire_older(catalog: Catalog, world: World, ages: Mapping[str, float], now: int, grace: float) -> int:
@@ -102,7 +100,7 @@ def _objects(
     rows: Any = db.execute(
         "SELECT key, size, etag, modified, meta FROM objects WHERE bucket = ? AND key >= ? AND key < ?"
         " AND state = 'live' AND modified < ?",
-        (*bounds, now if days is None else now - days * 86_400 * SECOND),
+        (*bounds, now if days is None else max(0, now - days * DAY)),
     )
     count = 0
     for key, size, etag, modified, meta in rows:

@@ -10,18 +10,19 @@ Days are counted as S3 does: from the object's time, then up to the next midnigh
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forebay.clock import SECOND
 
 DAY = 86_400 * SECOND
+LAST = int(dt.datetime(9999, 12, 31, tzinfo=dt.UTC).timestamp()) * SECOND
+"""The last midnight that has a date."""
 
 
 def due(modified: int, days: int) -> int:
-    """When something of `modified` is `days` days old: UTC us, a midnight."""
-    return math.ceil((modified + days * DAY) / DAY) * DAY
+    """When something of `modified` is `days` days old: UTC us, a midnight, at the latest the last there is."""
+    return min((-(-modified // DAY) + days) * DAY, LAST)
 
 
 def applies(rule: Mapping[str, Any], key: str, size: int, tags: Mapping[str, str]) -> bool:
