@@ -155,43 +155,6 @@ def test_settings_are_given_back_and_their_absence_said(s3: Any, bucket: str) ->
     refused("NoSuchCORSConfiguration", s3.get_bucket_cors, 404, Bucket=bucket)
 
 
-def test_lifecycle_rules(s3: Any, bucket: str) -> None:
-    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, 404, Bucket=bucket)
-    rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}
-
-    def configure(*rules: dict[str, Any]) -> None:
-        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": list(rules)})
-
-    configure(rule)
-    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [rule]
-    done = s3.put_object(Bucket=bucket, Key="logs/a", Body=b"")
-    assert 'rule-id="old"' in done["Expiration"]
-    told = [s3.head_object(Bucket=bucket, Key="logs/a", **more) for more in ({}, {"VersionId": "null"})]
-    assert ["Expiration" in each for each in told] == [True, False]
-    assert "Expiration" not in s3.put_object(Bucket=bucket, Key="data/a", Body=b"")
-    day = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    put(s3, bucket, "now/a", "now/b", "later/a")
-    configure({**rule, "Filter": {"Prefix": "now/"}, "Expiration": {"Date": day}})
-    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Date"] == day
-    refused(
-        "MalformedXML",
-        s3.put_bucket_lifecycle_configuration,
-        400,
-        Bucket=bucket,
-        LifecycleConfiguration={"Rules": []},
-    )
-    wrong = {"Rules": [{**rule, "Expiration": {"Days": 0}}]}
-    refused(
-        "InvalidArgument",
-        s3.put_bucket_lifecycle_configuration,
-        400,
-        Bucket=bucket,
-        LifecycleConfiguration=wrong,
-    )
-    s3.delete_bucket_lifecycle(Bucket=bucket)
-    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, 404, Bucket=bucket)
-
-
 TOLD = "arn:aws:lambda:us-east-1:000000000000:function:told"
 
 

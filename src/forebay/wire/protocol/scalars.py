@@ -60,7 +60,7 @@ def text_value(shape: Shape, text: str) -> Any:
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
         case "integer" | "long":
-            if re.fullmatch(r"[-+]?\d+", text.strip()):
+            if re.fullmatch(r"[-+]?\d{1,99}", text.strip()):
                 return int(text)
         case "double" | "float":
             try:

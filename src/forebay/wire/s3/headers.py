@@ -24,6 +24,8 @@ DEFAULT_TYPE = "binary/octet-stream"
 DEFAULT_ENCRYPTION = "AES256"
 """What S3 says of every object. The files are not encrypted by forebay: that is the disk's part."""
 MAX_METADATA = 2048
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""What a header does not carry."""
 CLASSES = frozenset(
     [
         "STANDARD",
@@ -221,7 +223,7 @@ def expiration(config: Mapping[str, Any] | None, found: Object) -> str | None:
     if when is None:
         return None
     date = format_datetime(to_datetime(when[0]), usegmt=True)
-    return f'expiry-date="{date}", rule-id="{when[1]}"'
+    return f'expiry-date="{date}", rule-id="{CONTROL.sub(" ", when[1])}"'
 
 
 # Ranges and conditions.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from typing import Any
 
@@ -16,13 +17,14 @@ from forebay.wire.s3.base import (
     operation,
     put_setting,
 )
+from forebay.wire.s3.headers import CONTROL
+from forebay.wire.s3.lifecycle_rules import check_rule, check_together
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "expiry and aborting act; transitions are only kept, as there is one class of storage"
 MOST = 1000
-LEAST = 30
-_WARM = ("STANDARD_IA", "ONEZONE_IA")
-"""Classes to which an object does not go before it is so many days old."""
+_DATE = re.compile(rb"<(?:[\w.-]+:)?Date>(?!\s*\d{4}-\d\d-\d\d)")
+"""A date in a form that S3 does not take in a document, though it does elsewhere."""
 
 
 @operation("PutBucketLifecycleConfiguration", partial=PARTIAL)
@@ -30,94 +32,28 @@ async def put_bucket_lifecycle_configuration(asked: Asked, given: Json) -> Json:
     """Replace the rules."""
     bucket = need_bucket(asked, given)
     rules = (given.get("LifecycleConfiguration") or {}).get("Rules") or []
-    if not rules or len(rules) > MOST:
+    if not rules or len(rules) > MOST or _DATE.search(asked.request.body):
         raise malformed()
     seen: set[str] = set()
     kept = []
     for rule in rules:
-        _check(rule)
+        check_rule(rule)
         name = rule.get("ID") or secrets.token_urlsafe(36)
         if len(name) > 255:
             raise invalid("ID length should not exceed allowed limit of 255")
+        if CONTROL.search(name):
+            raise invalid("ID must not contain control characters")
         if name in seen:
             raise invalid("Rule ID must be unique. Found same ID for more than one rule")
         seen.add(name)
         kept.append({**jsonable(rule), "ID": name})
+    check_together(rules)
     size = given.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
     if size not in ("all_storage_classes_128K", "varies_by_storage_class"):
         message = f"Invalid TransitionDefaultMinimumObjectSize found: {size}"
         raise AwsError("InvalidRequest", message, http=400)
     await put_setting(asked, bucket, "lifecycle", {"rules": kept, "minimum": size})
     return {"TransitionDefaultMinimumObjectSize": size}
-
-
-def _check(rule: Json) -> None:
-    if rule.get("Status") not in ("Enabled", "Disabled"):
-        raise malformed()
-    if ("Filter" in rule) == ("Prefix" in rule) and "Filter" in rule:
-        raise malformed()
-    if "Filter" not in rule and "Prefix" not in rule:
-        raise malformed()
-    if rule.get("NoncurrentVersionExpiration") == {}:
-        raise malformed()
-    actions = (
-        "Expiration",
-        "Transitions",
-        "NoncurrentVersionTransitions",
-        "NoncurrentVersionExpiration",
-        "AbortIncompleteMultipartUpload",
-    )
-    if not any(rule.get(name) for name in actions):
-        raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule", http=400)
-    found = rule.get("Filter") or {}
-    if len(found) > 1:
-        raise malformed()
-    both = found.get("And")
-    keys = [tag.get("Key") for tag in (both or {}).get("Tags") or ()]
-    if len(keys) != len(set(keys)):
-        raise AwsError("InvalidRequest", "Duplicate Tag Keys are not allowed.", http=400)
-    if both is not None and sum((len(both.get("Tags") or ()), *(name in both for name in _OF_AND))) < 2:
-        raise malformed()
-    gone = rule.get("Expiration")
-    if gone is not None:
-        _check_expiration(gone, found)
-    older = rule.get("NoncurrentVersionExpiration")
-    if older is not None and older.get("NoncurrentDays", 1) <= 0:
-        raise invalid("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer")
-    for each in rule.get("Transitions") or ():
-        if "StorageClass" not in each or ("Days" in each) == ("Date" in each):
-            raise malformed()
-        kept = each["StorageClass"]
-        if kept in _WARM and each.get("Days", LEAST) < LEAST:
-            raise invalid(
-                f"'Days' in Transition action must be greater than or equal to {LEAST} for storageClass '{kept}'"
-            )
-    for each in rule.get("NoncurrentVersionTransitions") or ():
-        if "StorageClass" not in each or "NoncurrentDays" not in each:
-            raise malformed()
-    abort = rule.get("AbortIncompleteMultipartUpload")
-    if abort is not None and abort.get("DaysAfterInitiation", 0) <= 0:
-        raise invalid(
-            "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer"
-        )
-
-
-_OF_AND = ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
-
-
-def _check_expiration(gone: Json, found: Json) -> None:
-    if sum(name in gone for name in ("Days", "Date", "ExpiredObjectDeleteMarker")) != 1:
-        raise malformed()
-    if "Days" in gone and gone["Days"] <= 0:
-        raise invalid("'Days' for Expiration action must be a positive integer")
-    if "Date" in gone:
-        when: Any = gone["Date"]
-        if (when.hour, when.minute, when.second, when.microsecond) != (0, 0, 0, 0):
-            shown = when.astimezone().isoformat()
-            raise invalid("'Date' must be at midnight GMT", "Date", shown)
-    if "ExpiredObjectDeleteMarker" in gone and ("Tag" in found or "Tags" in (found.get("And") or {})):
-        message = "ExpiredObjectDeleteMarker cannot be specified with Object Tags."
-        raise AwsError("InvalidRequest", message, http=400)
 
 
 @operation("GetBucketLifecycleConfiguration", partial=PARTIAL)
