@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,6 +192,11 @@ def test_an_object_of_a_delivery_that_is_replaced_is_counted_out(tmp_path: Path)
     world.close()
 
 
+def versions(world: World) -> list[Any]:
+    """All of the bucket, the current ones too."""
+    return world.shelf.versions("shop", "", "", ("", None), 10).items
+
+
 def test_lifecycle_rules_act(world: World) -> None:
     for key in ("old/a", "old/b", "new/a"):
         world.put(key, b"x", meta={"tags": {"keep": "no"}} if key == "old/a" else {})
@@ -225,7 +231,41 @@ def test_lifecycle_rules_act_on_older_versions_and_lone_markers(world: World) ->
     lone = {"ID": "m", "Status": "Enabled", "Filter": {}, "Expiration": {"ExpiredObjectDeleteMarker": True}}
     world.call("bucket_set", bucket="shop", name="lifecycle", doc={"rules": [lone]})
     assert expire(world.store, world.lake.world, now_us())[0] == 1
-    assert world.shelf.versions("shop", "", "", ("", None), 10).items == []
+    assert versions(world) == []
+
+
+@pytest.mark.parametrize("gone", [{"Days": 2}, {"Date": "2020-01-01T00:00:00+00:00"}])
+def test_a_lone_marker_goes_as_what_it_took_the_place_of_would(world: World, gone: dict[str, Any]) -> None:
+    world.call("bucket_set", bucket="shop", name="versioning", doc={"status": "Enabled"})
+    world.put("two", b"x")
+    for key in ("one", "two"):
+        world.call("object_delete", bucket="shop", key=key)
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": gone}
+    world.call("bucket_set", bucket="shop", name="lifecycle", doc={"rules": [rule]})
+    if "Days" in gone:
+        assert expire(world.store, world.lake.world, now_us() + DAY)[0] == 0
+    assert expire(world.store, world.lake.world, now_us() + 4 * DAY)[0] == 1
+    assert [each.key for each in versions(world)] == ["two", "two"]
+
+
+@pytest.mark.parametrize(("newer", "left"), [(None, 1), (1, 2)])
+def test_older_markers_are_older_versions(world: World, newer: int | None, left: int) -> None:
+    world.call("bucket_set", bucket="shop", name="versioning", doc={"status": "Enabled"})
+    older = {"NoncurrentDays": 1} | ({"NewerNoncurrentVersions": newer} if newer else {})
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": older}
+    world.call("bucket_set", bucket="shop", name="lifecycle", doc={"rules": [rule]})
+    world.put("gone", b"x")
+    for key in ("gone", "gone", "k", "k"):
+        world.call("object_delete", bucket="shop", key=key)
+    world.put("k", b"y")
+    world.write(
+        lambda db: db.execute("UPDATE lake_versions SET modified = modified - ?", (9 * DAY,)) and None
+    )
+    assert expire(world.store, world.lake.world, now_us())[0] == 0  # they are older versions since now
+    expire(world.store, world.lake.world, now_us() + 3 * DAY)
+    found = versions(world)
+    assert [(each.key, each.marker) for each in found if each.latest] == [("gone", True), ("k", False)]
+    assert len(found) == 2 * left
 
 
 def test_a_rule_that_cannot_act_keeps_no_other_from_it(

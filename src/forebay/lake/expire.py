@@ -83,15 +83,22 @@ def _deletions(
     bounds = (bucket, prefix, prefix + "\U0010ffff")
     gone = rule.get("Expiration") or {}
     if "Date" in gone:
-        reached = int(dt.datetime.fromisoformat(gone["Date"]).timestamp()) * SECOND <= now
-        yield from _objects(db, rule, bounds, now if reached else 0, None)
+        if int(dt.datetime.fromisoformat(gone["Date"]).timestamp()) * SECOND <= now:
+            yield from _objects(db, rule, bounds, now, None)
+            yield from _lone_markers(db, rule, bounds, now, None)
     elif "Days" in gone:
         yield from _objects(db, rule, bounds, now, int(gone["Days"]))
-    if gone.get("ExpiredObjectDeleteMarker"):
-        yield from _lone_markers(db, rule, bounds)
+        yield from _lone_markers(db, rule, bounds, now, int(gone["Days"]))
+    elif gone.get("ExpiredObjectDeleteMarker"):
+        yield from _lone_markers(db, rule, bounds, now, None)
     older = rule.get("NoncurrentVersionExpiration") or {}
     if "NoncurrentDays" in older:
         yield from _older(db, rule, bounds, now, older)
+
+
+def _made_before(now: int, days: int | None) -> int:
+    """What may be so many days old is older than this: a little more than what is `due`."""
+    return now if days is None else max(0, now - days * DAY)
 
 
 def _objects(
@@ -100,7 +107,7 @@ def _objects(
     rows: Any = db.execute(
         "SELECT key, size, etag, modified, meta FROM objects WHERE bucket = ? AND key >= ? AND key < ?"
         " AND state = 'live' AND modified < ?",
-        (*bounds, now if days is None else max(0, now - days * DAY)),
+        (*bounds, _made_before(now, days)),
     )
     count = 0
     for key, size, etag, modified, meta in rows:
@@ -116,10 +123,13 @@ def _objects(
 def _older(
     db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds, now: int, older: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
+    """Noncurrent versions, delete markers among them: the newest row of a key that has no live object is current."""
     kept = int(older.get("NewerNoncurrentVersions") or 0)
     rows: Any = db.execute(
-        "SELECT key, version, size, retired, meta FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY seq DESC)"
-        " AS nth FROM lake_versions WHERE bucket = ? AND key >= ? AND key < ? AND marker = 0) WHERE nth > ? LIMIT ?",
+        "SELECT key, version, size, max(retired, modified), meta FROM (SELECT *, row_number()"
+        " OVER (PARTITION BY key ORDER BY seq DESC) - NOT EXISTS (SELECT 1 FROM objects o"
+        " WHERE o.bucket = v.bucket AND o.key = v.key AND o.state = 'live') AS nth"
+        " FROM lake_versions v WHERE bucket = ? AND key >= ? AND key < ?) WHERE nth > ? LIMIT ?",
         (*bounds, kept, 20 * AT_ONCE),
     )
     for key, version, size, retired, meta in rows:
@@ -128,16 +138,19 @@ def _older(
             yield {"bucket": bounds[0], "key": key, "version": version, "by": BY}
 
 
-def _lone_markers(db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds) -> Iterator[dict[str, Any]]:
+def _lone_markers(
+    db: apsw.Connection, rule: Mapping[str, Any], bounds: Bounds, now: int, days: int | None
+) -> Iterator[dict[str, Any]]:
     rows: Any = db.execute(
-        "SELECT key, version FROM lake_versions v WHERE bucket = ? AND key >= ? AND key < ? AND marker = 1"
+        "SELECT key, version, modified FROM lake_versions v WHERE bucket = ? AND key >= ? AND key < ? AND marker = 1"
+        " AND modified < ?"
         " AND NOT EXISTS (SELECT 1 FROM lake_versions o WHERE o.bucket = v.bucket AND o.key = v.key AND o.seq != v.seq)"
         " AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.bucket = v.bucket AND o.key = v.key AND o.state = 'live')"
         " LIMIT ?",
-        (*bounds, AT_ONCE),
+        (*bounds, _made_before(now, days), AT_ONCE),
     )
-    for key, version in rows:
-        if applies(rule, key, 0, {}):
+    for key, version, modified in rows:
+        if (days is None or due(modified, days) <= now) and applies(rule, key, 0, {}):
             yield {"bucket": bounds[0], "key": key, "version": version, "by": BY}
 
 

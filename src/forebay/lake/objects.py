@@ -141,6 +141,12 @@ class Change:
                 self._keep(self.current)
             else:
                 self.retire(self.current)
+        elif keeps:  # a delete marker may have been it
+            self.db.execute(
+                "UPDATE lake_versions SET retired = ?1 WHERE bucket = ?2 AND key = ?3 AND seq ="
+                " (SELECT max(seq) FROM lake_versions WHERE bucket = ?2 AND key = ?3)",
+                (self.now, self.bucket, self.key),
+            )
         if keeps and version == NULL:  # there is one null version at most
             this = (self.bucket, self.key, NULL)
             where = "FROM lake_versions WHERE bucket = ? AND key = ? AND version = ?"

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS lake_settings(
   bucket TEXT NOT NULL, name TEXT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY(bucket, name)
 ) WITHOUT ROWID;
 -- `seq` orders the versions of a key, the newest being the greatest; it is the time of their making, UTC us.
+-- `retired` is when a version was no longer the current one; without a live object the newest row is that, a marker.
 CREATE TABLE IF NOT EXISTS lake_versions(
   bucket TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, version TEXT NOT NULL, marker INTEGER NOT NULL,
   size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL, path TEXT, meta TEXT NOT NULL,
