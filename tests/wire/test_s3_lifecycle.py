@@ -244,3 +244,22 @@ def test_a_name_with_a_line_break_that_was_taken_once_breaks_no_answer() -> None
     found = Object("k", 1, "etag", 0, Path("k"), {})
     kept = {"rules": [{"ID": "a\nb", **rule({END: {"Days": 1}})}]}
     assert expiration(kept, found) == 'expiry-date="Fri, 02 Jan 1970 00:00:00 GMT", rule-id="a b"'
+
+
+def test_an_upload_says_when_it_is_over(system: System, s3: Any) -> None:
+    bucket, soon = new_bucket(s3), {ABORT: {"DaysAfterInitiation": 2}}
+    late = {"ID": "late", **rule({ABORT: {"DaysAfterInitiation": 9}})}
+    off = rule({ABORT: {"DaysAfterInitiation": 1}}, Status="Disabled")
+    configure(s3, bucket, late, {"ID": "a soon one", **rule(soon, Filter={"Prefix": "p/"})}, off)
+    for key, id, days in (("p/a", "a soon one", 2), ("q", "late", 9)):
+        upload = s3.create_multipart_upload(Bucket=bucket, Key=key)
+        left = upload["AbortDate"] - dt.datetime.now(dt.UTC)
+        assert days <= left / dt.timedelta(days=1) + 0.01 <= days + 1.01
+        this = {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
+        listed = s3.list_parts(**this)
+        assert {each["AbortRuleId"] for each in (upload, listed)} == {id}
+        assert listed["AbortDate"] == upload["AbortDate"]
+        headers = raw(system, "GET", f"/{bucket}/{key}?uploadId={this['UploadId']}")[1]
+        assert headers["x-amz-abort-date"].endswith(" 00:00:00 GMT")
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert "AbortDate" not in s3.list_parts(**this)

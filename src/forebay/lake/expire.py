@@ -14,7 +14,7 @@ import apsw
 from forebay.clock import SECOND
 from forebay.errors import UsageError
 from forebay.lake import uploads
-from forebay.lake.lifecycle import DAY, applies, due, prefixes
+from forebay.lake.lifecycle import ABORT, DAY, applies, due, prefixes
 from forebay.lake.objects import Change, World, delete
 from forebay.lake.settings import LIFECYCLE
 from forebay.ports import Catalog
@@ -157,7 +157,7 @@ def _lone_markers(
 def _uploads(
     db: apsw.Connection, bucket: str, rule: Mapping[str, Any], prefix: str, now: int
 ) -> Iterator[str]:
-    days = (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")
+    days = (rule.get(ABORT) or {}).get("DaysAfterInitiation")
     if days is None:
         return
     rows: Any = db.execute(

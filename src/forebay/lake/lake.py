@@ -226,8 +226,8 @@ class Lake:
 
         self._after(await self._do(work))
 
-    async def _upload_begin(self, args: Json) -> None:
-        await self._do(lambda db: uploads.begin(db, args))
+    async def _upload_begin(self, args: Json) -> int:
+        return await self._do(lambda db: uploads.begin(db, args))
 
     async def _upload_part(self, args: Json) -> None:
         self._after(await self._do(lambda db: uploads.add_part(db, args)))

@@ -16,6 +16,7 @@ from typing import Any
 from forebay.clock import SECOND
 
 DAY = 86_400 * SECOND
+ABORT = "AbortIncompleteMultipartUpload"
 LAST = int(dt.datetime(9999, 12, 31, tzinfo=dt.UTC).timestamp()) * SECOND
 """The last midnight that has a date."""
 
@@ -62,6 +63,16 @@ def expiry(
         if applies(rule, key, size, tags) and (best is None or at < best[0]):
             best = (at, str(rule.get("ID", "")))
     return best
+
+
+def aborted(config: Mapping[str, Any] | None, key: str, created: int) -> tuple[int, str] | None:
+    """When an unfinished upload goes (UTC us) and by which rule; None if by none."""
+    found = [
+        (due(created, int(rule[ABORT]["DaysAfterInitiation"])), str(rule.get("ID", "")))
+        for rule, prefix in prefixes(config or {})
+        if ABORT in rule and key.startswith(prefix)
+    ]
+    return min(found, key=lambda each: each[0], default=None)
 
 
 def prefixes(config: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:

@@ -24,13 +24,18 @@ def no_such_upload(id: str) -> NotFound:
     return NotFound("NoSuchUpload", ABORTED, upload=id)
 
 
-def begin(db: apsw.Connection, args: Mapping[str, Any]) -> None:
-    """Begin upload `id` of `key` in `bucket`; `doc` is what completing it will need, and whether it covers an object."""
+def begin(db: apsw.Connection, args: Mapping[str, Any]) -> int:
+    """Begin upload `id` of `key` in `bucket`; `doc` is what completing it will need, and whether it covers an object.
+
+    Answers when (UTC us).
+    """
+    now = now_us()
     doc = {**args["doc"], "covers": live(db, args["bucket"], args["key"]) is not None}
     db.execute(
         "INSERT INTO lake_uploads(id, bucket, key, created, doc) VALUES (?, ?, ?, ?, ?)",
-        (args["id"], args["bucket"], args["key"], now_us(), compact(doc)),
+        (args["id"], args["bucket"], args["key"], now, compact(doc)),
     )
+    return now
 
 
 def add_part(db: apsw.Connection, args: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from forebay.clock import to_datetime
-from forebay.lake.lifecycle import expiry
+from forebay.lake.lifecycle import aborted, expiry
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import customer_key, spelled, sums
@@ -224,6 +224,14 @@ def expiration(config: Mapping[str, Any] | None, found: Object) -> str | None:
         return None
     date = format_datetime(to_datetime(when[0]), usegmt=True)
     return f'expiry-date="{date}", rule-id="{CONTROL.sub(" ", when[1])}"'
+
+
+def abort(config: Mapping[str, Any] | None, key: str, created: int) -> Json:
+    """The members that say when an upload is over, where a lifecycle rule ends it."""
+    when = aborted(config, key, created)
+    return (
+        {} if when is None else {"AbortDate": to_datetime(when[0]), "AbortRuleId": CONTROL.sub(" ", when[1])}
+    )
 
 
 # Ranges and conditions.

@@ -14,10 +14,11 @@ from forebay.wire.s3.base import (
     need_bucket,
     operation,
     read_token,
+    setting,
     shelf,
     token_of,
 )
-from forebay.wire.s3.headers import moment
+from forebay.wire.s3.headers import abort, moment
 from forebay.wire.service import Asked, Json
 
 MOST = 1000
@@ -283,7 +284,7 @@ async def list_parts(asked: Asked, given: Json) -> Json:
     }
     if upload.doc.get("algorithm"):
         answer |= {"ChecksumAlgorithm": upload.doc["algorithm"], "ChecksumType": upload.doc["sum_type"]}
-    return answer
+    return answer | abort(await setting(asked, bucket, "lifecycle"), upload.key, upload.created)
 
 
 async def need_upload(asked: Asked, bucket: str, given: Json) -> Upload:

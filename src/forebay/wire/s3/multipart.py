@@ -27,6 +27,7 @@ from forebay.wire.s3.base import (
 )
 from forebay.wire.s3.copy import copied, read_source
 from forebay.wire.s3.headers import (
+    abort,
     checksums,
     encryption,
     expiration,
@@ -70,11 +71,11 @@ async def create_multipart_upload(asked: Asked, given: Json) -> Json:
         kind = "FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE"
     id = secrets.token_urlsafe(48)
     doc = {"meta": meta, "algorithm": algorithm, "sum_type": kind}
-    await change(asked, "upload_begin", id=id, bucket=bucket, key=given["Key"], doc=doc)
+    begun = await change(asked, "upload_begin", id=id, bucket=bucket, key=given["Key"], doc=doc)
     answer: Json = {"Bucket": bucket, "Key": given["Key"], "UploadId": id, **encryption(meta)}
     if algorithm is not None:
         answer |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
-    return answer
+    return answer | abort(await setting(asked, bucket, "lifecycle"), given["Key"], begun)
 
 
 def _check_kind(algorithm: str | None, kind: str) -> None:
