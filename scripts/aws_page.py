@@ -14,7 +14,7 @@ from pathlib import Path
 
 import botocore.session
 
-from forebay.wire.dispatch import load
+from forebay.wire.dispatch import RENAMED, load
 from forebay.wire.service import Service
 from forebay.wire.services import MODULES
 
@@ -26,18 +26,22 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("{", "&#123;")
 
 
-def section(service: Service, title: str, known: list[str]) -> list[str]:
+def sorted_out(service: Service, known: list[str]) -> tuple[dict[str, str], list[str], list[str]]:
+    """Its operations: partial ones with what differs, whole and absent ones. What was renamed is as what it is now."""
+    now = {name: RENAMED.get(name, name) for name in known}
+    offered = [name for name in known if now[name] in service.operations]
+    partial = {name: service.partial[now[name]] for name in offered if now[name] in service.partial}
+    return partial, [name for name in offered if name not in partial], [n for n in known if n not in offered]
+
+
+def section(title: str, partial: dict[str, str], whole: list[str], absent: list[str]) -> list[str]:
     """One service: its operations in three groups."""
-    offered = [name for name in known if name in service.operations]
-    partial = [name for name in offered if name in service.partial]
-    whole = [name for name in offered if name not in service.partial]
-    absent = [name for name in known if name not in service.operations]
     lines = [f"## {title}", ""]
     if whole:
         lines += [*listed("Whole", whole), ""]
     if partial:
         lines += ["| partial | what differs |", "| --- | --- |"]
-        lines += [f"| `{name}` | {cell(service.partial[name])} |" for name in partial]
+        lines += [f"| `{name}` | {cell(text)} |" for name, text in partial.items()]
         lines.append("")
     if absent:
         lines += [*listed("Absent", absent), ""]
@@ -62,11 +66,9 @@ def page() -> str:
         title = model.metadata["serviceFullName"]
         strange = sorted(set(service.operations) - set(known))
         assert not strange, f"{name}: operations that AWS's model does not have: {strange}"
-        whole = len(service.operations) - len(service.partial)
-        rows.append(
-            f"| {title} | {whole} | {len(service.partial)} | {len(known) - len(service.operations)} |"
-        )
-        sections += section(service, title, known)
+        partial, whole, absent = sorted_out(service, known)
+        rows.append(f"| {title} | {len(whole)} | {len(partial)} | {len(absent)} |")
+        sections += section(title, partial, whole, absent)
     lines = [
         "# AWS's operations",
         "",

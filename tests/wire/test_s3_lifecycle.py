@@ -64,6 +64,15 @@ def test_rules_are_kept_and_given_back(s3: Any) -> None:
     refused(*none, Bucket=bucket)
 
 
+def test_the_operation_before_this_one_does_the_same(s3: Any) -> None:
+    bucket = new_bucket(s3)
+    one = {"ID": "x", "Prefix": "a/", "Status": "Enabled", END: {"Days": 9}, "Transition": to("GLACIER", 3)}
+    s3.put_bucket_lifecycle(Bucket=bucket, LifecycleConfiguration={"Rules": [one]})
+    assert s3.get_bucket_lifecycle(Bucket=bucket)["Rules"] == [one]
+    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept[MOVE] == [one["Transition"]]
+
+
 EXPIRES_LATE = "must be greater than 'Days' in the Transition action"
 V2 = "can only be used in Lifecycle V2."
 

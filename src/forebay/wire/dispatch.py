@@ -31,7 +31,7 @@ from forebay.wire.services import MODULES
 logger = logging.getLogger("forebay.wire")
 
 # Operations whose method and path are those of the ones that took their place.
-_RENAMED = {
+RENAMED = {
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
     "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
     "GetBucketNotification": "GetBucketNotificationConfiguration",
@@ -146,7 +146,7 @@ def _rest_name(call: Call, request: Request) -> str:
         name = rest_operation(call.service, request)
     except UnknownServiceError:
         return ""
-    name = _RENAMED.get(name, name)
+    name = RENAMED.get(name, name)
     if not name and call.service == "s3" and request.method == "POST" and "/" not in request.path.strip("/"):
         return "PostObject"  # which no model has
     if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
