@@ -84,6 +84,58 @@ def test_a_body_in_chunks_with_a_checksum_after_it(s3: Any, bucket: str, system:
     refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="chunked2")
 
 
+def md5(body: bytes) -> str:
+    """What `Content-MD5` says of a body."""
+    return base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324
+
+
+DOCUMENTS = {
+    "?cors": b"<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin>"
+    b"</CORSRule></CORSConfiguration>",
+    "?encryption": b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256"
+    b"</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+    "?lifecycle": b"<LifecycleConfiguration><Rule><ID>a</ID><Filter/><Status>Enabled</Status><Expiration><Days>9</Days>"
+    b"</Expiration></Rule></LifecycleConfiguration>",
+    "?object-lock": b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>",
+    "?policy": b'{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::BUCKET/*"}}',
+    "?publicAccessBlock": b"<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls>"
+    b"</PublicAccessBlockConfiguration>",
+    "?tagging": b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
+    "?versioning": b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    "/k?tagging": b"<Tagging><TagSet/></Tagging>",
+}
+"""Which lock a bucket only after it keeps versions, and say nothing that keeps anybody out."""
+SUMMED = ("?cors", "?lifecycle", "?object-lock", "?tagging")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_document_is_held_against_its_checksum_which_some_must_have(
+    s3: Any, system: System, path: str
+) -> None:
+    bucket = new_bucket(s3, versioned=True)
+    put(s3, bucket, "k")
+    body = DOCUMENTS[path].replace(b"BUCKET", bucket.encode())
+
+    def put_with(name: str = bucket, **headers: str) -> tuple[int, str]:
+        headers = {key.replace("_", "-"): value for key, value in headers.items()}
+        status, _, answer = raw(system, "PUT", f"/{name}{path}", body, headers)
+        return status, answer.decode().partition("<Code>")[2].partition("<")[0]
+
+    crc = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+    for headers, code in (
+        ({"Content_MD5": md5(b"another")}, "BadDigest"),
+        ({"Content_MD5": "zzz"}, "InvalidDigest"),
+        ({"x_amz_checksum_crc32": "AAAAAA=="}, "BadDigest"),
+        ({"x_amz_checksum_crc32": "zzz"}, "InvalidRequest"),
+        ({"x_amz_checksum_crc32": crc, "x_amz_checksum_sha1": "zzz"}, "InvalidRequest"),
+    ):
+        assert put_with(**headers) == (400, code)
+        assert put_with("no-such-bucket", **headers) == (404, "NoSuchBucket")
+    assert put_with() == ((400, "InvalidRequest") if path in SUMMED else (put_with(Content_MD5=md5(body))))
+    assert put_with(x_amz_checksum_crc32=crc) in ((200, ""), (204, ""))
+    assert put_with(Content_MD5=md5(body)) in ((200, ""), (204, ""))
+
+
 def test_a_torn_upload_never_shows(s3: Any, bucket: str, system: System) -> None:
     put(s3, bucket, "torn", body=b"whole")
     address = urlsplit(system.urls["aws"])
@@ -164,12 +216,10 @@ def test_bodies_that_are_no_documents_get_an_error_and_never_500(
         b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
         b"<x>" * 5000,
     ]
-    md5 = {"Content-MD5": ""}
     for query in paths:
         for body in bodies:
-            md5["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324
             method = "POST" if query == "?delete" else "PUT"
-            status, _, answer = raw(system, method, f"/{bucket}{query}", body, md5)
+            status, _, answer = raw(system, method, f"/{bucket}{query}", body, {"Content-MD5": md5(body)})
             assert 400 <= status < 500, (query, body[:20], status, answer)
     put(s3, bucket, "tags-no-document")
     for body in bodies:

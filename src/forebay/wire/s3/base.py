@@ -28,6 +28,7 @@ from forebay.runtime.system import System
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
+from forebay.wire.s3 import sums
 from forebay.wire.service import Asked, Json, Operation, Service
 
 T = TypeVar("T")
@@ -56,14 +57,17 @@ class S3(Service):
         return AwsError("MethodNotAllowed", message, http=405, **members)
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
-        """Refuse what is no key, parts of no upload, and documents that break the model."""
+        """Refuse what is no key, parts of no upload, and documents that break the model or their checksum."""
         if model.name in _WHOLE and (number := dict(asked.request.parameters()).get("partNumber")):
             raise invalid("This operation does not accept partNumber without uploadId", "partNumber", number)
         if "Key" in given:
             check_key(given["Key"])
         shape = model.input_shape
         payload = shape.serialization.get("payload") if shape is not None else None
-        if payload is None or shape.members[payload].type_name != "structure":
+        if payload is None or shape.members[payload].type_name == "blob":
+            return
+        _check_sums(model.name, given, asked)
+        if shape.members[payload].type_name != "structure":
             return
         if payload not in given:
             if payload in shape.required_members:
@@ -84,6 +88,16 @@ class S3(Service):
                 if model.name not in ("CreateBucket", "DeleteObjects"):
                     need_bucket(asked, given)  # which S3 misses first
                 raise malformed() from None
+
+
+def _check_sums(name: str, given: Json, asked: Asked) -> None:
+    """Hold a document against its checksums. Raises AwsError."""
+    try:
+        sums.check_document(name, given, asked.request.headers, asked.request.body)
+    except AwsError:
+        if name != "CreateBucket":
+            need_bucket(asked, given)  # which S3 misses first
+        raise
 
 
 _WHOLE = ("PutObject", "CopyObject")

@@ -12,7 +12,7 @@ from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3 import body, customer_key, held, spelled, sums
+from forebay.wire.s3 import body, customer_key, held, spelled
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
     SERVICE,
@@ -298,7 +298,6 @@ async def delete_object(asked: Asked, given: Json) -> Json:
 async def delete_objects(asked: Asked, given: Json) -> Json:
     """Delete up to a thousand keys or versions in one transaction."""
     bucket = need_bucket(asked, given)
-    _check_whole(asked, given)
     items = given["Delete"].get("Objects") or []
     if not items or len(items) > MAX_DELETED:
         raise malformed()
@@ -353,22 +352,3 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
         if not quiet:
             deleted_.append(named)
     return {"Deleted": deleted_ or None, "Errors": errors or None}
-
-
-def _check_whole(asked: Asked, given: Json) -> None:
-    """Hold a document that must come with a checksum against it."""
-    headers = asked.request.headers
-    stated = sums.md5_of(headers)
-    algorithm, value = sums.asked_for(given, headers)
-    if stated is None and value is None and "x-amz-trailer" not in headers:
-        message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
-        raise AwsError("InvalidRequest", message, http=400)
-    if stated is not None:
-        digest = sums.md5()
-        digest.update(asked.request.body)
-        sums.check_md5(stated, digest.digest())
-    if value is not None and algorithm is not None:
-        found = sums.new(algorithm)
-        found.update(asked.request.body)
-        if sums.text(found.digest()) != value:
-            raise sums.mismatch(algorithm)

@@ -166,11 +166,6 @@ def mismatch(algorithm: str) -> AwsError:
     return AwsError("BadDigest", message, http=400)
 
 
-def md5() -> Hash:
-    """An MD5 of no bytes yet."""
-    return hashlib.md5(usedforsecurity=False)
-
-
 def md5_of(headers: Mapping[str, str]) -> bytes | None:
     """What `Content-MD5` says. Raises AwsError `InvalidDigest`."""
     stated = headers.get("content-md5")
@@ -196,6 +191,43 @@ def check_md5(stated: bytes | None, found: bytes, *, part: bool = False) -> None
             ExpectedDigest=text(stated) if part else stated.hex(),
             CalculatedDigest=text(found),
         )
+
+
+def is_stated(headers: Mapping[str, str]) -> bool:
+    """Whether a body comes with a checksum of its own: before it or after it. What is signed of it is none."""
+    named = {"content-md5", "x-amz-trailer", *map(header, SIZES)}
+    return not named.isdisjoint(headers)
+
+
+_NEEDED = (
+    "DeleteObjects",
+    "PutBucketCors",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketTagging",
+    "PutObjectLockConfiguration",
+)
+"""What S3 takes only with a checksum. Its pages and model ask for one of others too, which it takes without."""
+
+
+def check_document(operation: str, given: Mapping[str, Any], headers: Mapping[str, str], body: bytes) -> None:
+    """Hold a document against the MD5 and the checksum that came with it, one of which some must have.
+
+    Raises AwsError `BadDigest`, and `InvalidDigest` or `InvalidRequest` for what could be none.
+    """
+    if operation == "CompleteMultipartUpload":  # its checksums are the object's
+        return
+    if operation in _NEEDED and not is_stated(headers):
+        message = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+        raise AwsError("InvalidRequest", message, http=400)
+    stated = md5_of(headers)
+    algorithm, value = asked_for(given, headers)
+    if stated is not None:
+        check_md5(stated, hashlib.md5(body, usedforsecurity=False).digest())
+    if value is not None and algorithm is not None:
+        found = new(algorithm)
+        found.update(body)
+        if text(found.digest()) != value:
+            raise mismatch(algorithm)
 
 
 # Of several parts.
