@@ -10,6 +10,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3.base import (
     MALFORMED,
@@ -224,12 +225,19 @@ async def put_object_acl(asked: Asked, given: Json) -> Json:
     await change(
         asked, "object_tag", bucket=bucket, key=given["Key"], version=version, acl=acl, caller=caller(asked)
     )
-    return {}
+    return await _named(asked, bucket, found)
 
 
 @operation("GetObjectAcl", partial=KEPT)
 async def get_object_acl(asked: Asked, given: Json) -> Json:
     """A version's owner and grants."""
     bucket = need_bucket(asked, given)
-    acl = (await found_version(asked, bucket, given)).meta.get("acl")
-    return grants(None if await _is_enforced(asked, bucket) else acl)
+    found = await found_version(asked, bucket, given)
+    acl = None if await _is_enforced(asked, bucket) else found.meta.get("acl")
+    return grants(acl) | await _named(asked, bucket, found)
+
+
+async def _named(asked: Asked, bucket: str, found: Object) -> Json:
+    """The header that says which version it was, of which the model knows nothing."""
+    versioned = await setting(asked, bucket, "versioning") is not None
+    return {"_headers": {"x-amz-version-id": found.version}} if versioned else {}

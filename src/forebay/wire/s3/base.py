@@ -58,8 +58,15 @@ class S3(Service):
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what is no key, parts of no upload, and documents that break the model or their checksum."""
-        if model.name in _WHOLE and (number := dict(asked.request.parameters()).get("partNumber")):
-            raise invalid("This operation does not accept partNumber without uploadId", "partNumber", number)
+        if model.name in _WRITES:
+            parameters = dict(asked.request.parameters())
+            if model.name in _WHOLE and (number := parameters.get("partNumber")):
+                raise invalid(
+                    "This operation does not accept partNumber without uploadId", "partNumber", number
+                )
+            if "versionId" in parameters:
+                message = "This operation does not accept a version-id."
+                raise invalid(message, "versionId", parameters["versionId"])
         if "Key" in given:
             check_key(given["Key"])
         shape = model.input_shape
@@ -101,6 +108,9 @@ def _check_sums(name: str, given: Json, asked: Asked) -> None:
 
 
 _WHOLE = ("PutObject", "CopyObject")
+_COPIES = ("CopyObject", "UploadPartCopy")
+_WRITES = (*_WHOLE, "UploadPart", "UploadPartCopy", "CreateMultipartUpload", "CompleteMultipartUpload")
+"""What makes versions, and is not told which."""
 _OWN_WORDS = (
     "AccelerateConfiguration",
     "CreateBucketConfiguration",
@@ -209,13 +219,16 @@ def of_marker(asked: Asked) -> AwsError:
 
 
 def deleted(asked: Asked, found: Object, version: str | None) -> AwsError:
-    """What who asks for a delete marker is told."""
-    if version is None and asked.request.method in ("GET", "HEAD"):
+    """What who asks for a delete marker is told; who would change the current version is not told which it is."""
+    named = {"x-amz-delete-marker": "true", "x-amz-version-id": found.version}
+    if version is None and (asked.request.method in ("GET", "HEAD") or asked.operation in _COPIES):
         error = AwsError("NoSuchKey", "The specified key does not exist.", http=404, Key=found.key)
-    else:
-        error = of_marker(asked)
-        error.headers["last-modified"] = format_datetime(to_datetime(found.modified), usegmt=True)
-    error.headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": found.version}
+        error.headers |= named
+        return error
+    error = of_marker(asked)
+    if version is not None:
+        modified = format_datetime(to_datetime(found.modified), usegmt=True)
+        error.headers |= named | {"last-modified": modified}
     return error
 
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, unquote_plus
 from forebay.lake.files import Files
 from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object
+from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import annotation, body, customer_key, sums
 from forebay.wire.s3.base import (
@@ -21,7 +22,6 @@ from forebay.wire.s3.base import (
     no_such_bucket,
     operation,
     setting,
-    version_of,
 )
 from forebay.wire.s3.headers import (
     check_source,
@@ -75,15 +75,9 @@ async def read_source(asked: Asked, given: Json) -> Source:
     version = None
     if query:
         name, _, version = query.partition("=")
-        if name != "versionId" or not version:
-            raise invalid(
-                "Invalid copy source version id"
-                if name == "versionId"
-                else "Unsupported copy source parameter.",
-                "x-amz-copy-source",
-                text,
-            )
-        version = version_of({"VersionId": unquote(version)})
+        if name != "versionId":
+            raise invalid("Unsupported copy source parameter.", "x-amz-copy-source", text)
+        version = _version(asked, unquote(version))
     if not slash or not key:
         raise invalid("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     if bucket not in bucket_names(asked.system):
@@ -106,6 +100,17 @@ async def read_source(asked: Asked, given: Json) -> Source:
         source.close()
         raise
     return source
+
+
+def _version(asked: Asked, text: str) -> str:
+    """The version of a copy's source. Raises AwsError, for what was never one in words of each operation's own."""
+    if not text:
+        raise invalid("Version id cannot be the empty string", "x-amz-copy-source", "")
+    if not is_version(text) and asked.operation == "CopyObject":
+        raise AwsError("InvalidRequest", "Invalid Request", http=400)
+    if not is_version(text):
+        raise invalid("Invalid version id specified", "x-amz-copy-source", text)
+    return text
 
 
 def copied(
