@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import re
 from typing import Any
@@ -81,6 +82,36 @@ def test_who_reads_says_nothing_of_encryption(s3: Any, system: System, bucket: s
     said = refused(raw(system, "GET", f"/{bucket}/k", None, {header: "AES256"}))
     assert said == (400, "InvalidArgument", f"{header} header is not supported for this operation.")
     assert raw(system, "HEAD", f"/{bucket}/k", None, {header: "aws:kms"})[0] == 400
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["UploadId"]
+    source = {"x-amz-copy-source": f"{bucket}/k"}
+    for method, path, more in (
+        ("PUT", f"?partNumber=1&uploadId={upload}", {}),
+        ("PUT", f"?partNumber=1&uploadId={upload}", source),
+        ("POST", f"?uploadId={upload}", {}),
+    ):
+        answer = raw(system, method, f"/{bucket}/k{path}", b"", {header: "AES256", **more})
+        assert refused(answer) == (
+            400,
+            "InvalidArgument",
+            f"{header} header is not supported for this operation.",
+        )
+        assert f"<ArgumentName>{header}</ArgumentName><ArgumentValue>AES256<" in answer[2].decode()
+
+
+@pytest.mark.parametrize("context", [b"no JSON", b"[]", b'{"a": 1}', b'{"a": {"b": "c"}}', b"\xff", None])
+def test_the_context_of_a_key_is_texts_by_name(s3: Any, bucket: str, context: bytes | None) -> None:
+    def put(context: str) -> Any:
+        kms = {"ServerSideEncryption": "aws:kms", "SSEKMSEncryptionContext": context}
+        return s3.put_object(Bucket=bucket, Key="k", **kms)
+
+    name = "x-amz-server-side-encryption-context"
+    text = "no base64!" if context is None else base64.b64encode(context).decode()
+    error = sent.refused("InvalidArgument", lambda: put(text), 400)
+    assert error["Message"].startswith(
+        f"The header '{name}' shall be Base64-encoded UTF-8 string holding JSON"
+    )
+    assert (error["ArgumentName"], error["ArgumentValue"]) == (name, text)
+    assert put(base64.b64encode(b'{"a": "b"}').decode())["ServerSideEncryption"] == "aws:kms"
 
 
 def test_chunks_need_no_length_and_headers_may_come_in_several_lines(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -88,6 +90,7 @@ def meta_of(asked: Asked, given: Json) -> Json:
                 "x-amz-server-side-encryption",
                 meta["sse"],
             )
+        _check_context(given.get("SSEKMSEncryptionContext"))
         meta["kms"] = key_arn(asked, given.get("SSEKMSKeyId"))
         if given.get("BucketKeyEnabled"):
             meta["bucket_key"] = True
@@ -152,6 +155,18 @@ def key_arn(asked: Asked, key: str | None) -> str:
     if key.startswith("arn:"):
         return key
     return asked.arn(key if key.startswith("alias/") else f"key/{key}", "kms")
+
+
+def _check_context(text: str | None) -> None:
+    """Raise AwsError `InvalidArgument` for what is no encryption context of KMS, which is kept nowhere."""
+    name = "x-amz-server-side-encryption-context"
+    try:
+        found = {} if text is None else json.loads(base64.b64decode(text, validate=True))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        message = f"The header '{name}' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map"
+        raise invalid(message, name, text)
 
 
 def encryption(meta: Mapping[str, Any]) -> Json:

@@ -36,7 +36,7 @@ from forebay.wire.s3.headers import (
     write_conditions,
 )
 from forebay.wire.s3.listing import need_upload
-from forebay.wire.s3.objects import ENCRYPTED, new_meta, register
+from forebay.wire.s3.objects import ENCRYPTED, new_meta, refuse_encryption, register
 from forebay.wire.service import Asked, Json
 
 MIN_PART = 5 << 20
@@ -102,6 +102,7 @@ def _check_number(given: Json) -> int:
 async def upload_part(asked: Asked, given: Json) -> Json:
     """PUT of one part."""
     bucket = need_bucket(asked, given)
+    refuse_encryption(asked)
     upload = await need_upload(asked, bucket, given)
     number = _check_number(given)
     wanted = upload.doc.get("algorithm")
@@ -134,6 +135,7 @@ async def _add(asked: Asked, upload: Upload, number: int, received: body.Receive
 async def upload_part_copy(asked: Asked, given: Json) -> Json:
     """A part that is a range of an object."""
     bucket = need_bucket(asked, given)
+    refuse_encryption(asked)
     upload = await need_upload(asked, bucket, given)
     number = _check_number(given)
     sealing = customer_key.sealing_part(given, upload.doc["meta"])
@@ -187,6 +189,7 @@ async def abort_multipart_upload(asked: Asked, given: Json) -> Json:
 async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     """Join the parts that are named into an object."""
     bucket = need_bucket(asked, given)
+    refuse_encryption(asked)
     conditions = write_conditions(given)
     wanted = (given.get("MultipartUpload") or {}).get("Parts") or []
     try:

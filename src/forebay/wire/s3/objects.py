@@ -165,10 +165,7 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     version = version_of(given)
     if (settled := asked.system.puts.key_settled(bucket, given["Key"])) is not None:
         await settled
-    header = "x-amz-server-side-encryption"
-    if header in asked.request.headers:
-        message = f"{header} header is not supported for this operation."
-        raise invalid(message, header, asked.request.headers[header])
+    refuse_encryption(asked)
     if _is_unsigned(asked) and overrides(given):
         message = "Request specific response headers cannot be used for anonymous GET requests."
         raise AwsError("InvalidRequest", message, http=400)
@@ -177,6 +174,14 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
     except OSError:  # changed or removed by hand, and not yet noticed
         await change(asked, "object_look", bucket=bucket, key=given["Key"])
         return await in_thread(_read_now, asked, bucket, given, version, wanted)
+
+
+def refuse_encryption(asked: Asked) -> None:
+    """Raise AwsError `InvalidArgument` where it is said how to encrypt what is there, or was said before."""
+    header = "x-amz-server-side-encryption"
+    if header in asked.request.headers:
+        message = f"{header} header is not supported for this operation."
+        raise invalid(message, header, asked.request.headers[header])
 
 
 def _is_unsigned(asked: Asked) -> bool:
