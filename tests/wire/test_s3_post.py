@@ -259,3 +259,17 @@ def test_a_key_of_this_system_is_verified(
     assert read(s3, bucket, "mine") == b"hello"
     changed = {**made["fields"], name: "0" * len(made["fields"][name])}
     assert failure(posted(system, bucket, changed)[2])[0] == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize("date", ["abc", "2020-01-01T00:00:00", "2097-01-01T00:00:00"])
+def test_a_form_may_lock_until_a_date_to_come(system: System, s3: Any, date: str) -> None:
+    bucket, name = f"locked-{uuid.uuid4().hex[:12]}", "x-amz-object-lock-retain-until-date"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    fields = {"key": "k", "x-amz-object-lock-mode": "GOVERNANCE", name: date}
+    status, _, body = posted(system, bucket, fields)
+    if date.startswith("2097"):
+        found = s3.get_object_retention(Bucket=bucket, Key="k")["Retention"]["RetainUntilDate"]
+        assert (status, found.isoformat()) == (204, f"{date}+00:00")
+    else:
+        assert (status, failure(body)[0]) == (400, "InvalidArgument")
+        assert f"<ArgumentValue>{date}</ArgumentValue>" in body.decode()

@@ -116,8 +116,8 @@ def meta_of(asked: Asked, given: Json) -> Json:
 
 
 def refuse_unbuilt(given: Json) -> None:
-    """Refuse what would have to be done, and is not: holds by events."""
-    if any(name.startswith("ObjectLockEventHold") for name in given):
+    """Refuse what would have to be done, and is not: holds by events, said in headers or in a document."""
+    if any("EventHold" in name for name in given):
         raise AwsError("NotImplemented", "forebay knows no event-based holds", http=501)
 
 

@@ -5,6 +5,7 @@ it against deletions.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from forebay.clock import to_datetime
 from forebay.lake.lock import COMPLIANCE, GOVERNANCE
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.s3 import sums
 from forebay.wire.s3.base import (
     change,
     found_version,
@@ -22,14 +24,19 @@ from forebay.wire.s3.base import (
     operation,
     put_setting,
     setting,
+    shelf,
     version_of,
 )
+from forebay.wire.s3.headers import refuse_unbuilt
 from forebay.wire.service import Asked, Json
 
 MODES = (GOVERNANCE, COMPLIANCE)
 YEAR = 365
 _BOTH = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
+_UNTIL = "x-amz-object-lock-retain-until-date"
+_NO_DATE = "The retain until date must be provided in ISO 8601 format"
 _BYPASS = "x-amz-bypass-governance-retention"
+_RULE = re.compile(rb"<(?:[\w.-]+:)?Rule[\s>/]")
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 
 
@@ -40,14 +47,23 @@ _PACIFIC = ZoneInfo("America/Los_Angeles")
 async def put_object_lock_configuration(asked: Asked, given: Json) -> Json:
     """Lock versions in this bucket, from now on and for good; the default for new objects may change."""
     bucket = need_bucket(asked, given)
+    refuse_unbuilt(_rule(given))
     versioning = await setting(asked, bucket, "versioning") or {}
     if versioning.get("status") != "Enabled":
         message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
         raise AwsError("InvalidBucketState", message, http=409)
     if "ObjectLockConfiguration" not in given:
         raise AwsError("MissingRequestBodyError", "Request Body is empty", http=400)
+    if len(_RULE.findall(asked.request.body)) > 1:
+        raise malformed()
     await put_setting(asked, bucket, "lock", _default(given))
     return {}
+
+
+def _rule(given: Json) -> Json:
+    config = given.get("ObjectLockConfiguration") or {}
+    rule: Json = (config.get("Rule") or {}).get("DefaultRetention") or {}
+    return rule
 
 
 def _default(given: Json) -> Json:
@@ -56,15 +72,15 @@ def _default(given: Json) -> Json:
         raise malformed()
     if "Rule" not in config:
         return {}
-    rule = (config["Rule"] or {}).get("DefaultRetention") or {}
+    rule = _rule(given)
     if rule.get("Mode") not in MODES or ("Days" in rule) == ("Years" in rule):
         raise malformed()
     unit = "Days" if "Days" in rule else "Years"
     if rule[unit] <= 0:
-        raise invalid("Default retention period must be a positive integer value.", unit, rule[unit])
+        raise invalid("Default retention period must be a positive integer value.", unit)
     days = rule[unit] * (YEAR if unit == "Years" else 1)
     if days > 100 * YEAR:
-        raise invalid(f"Default retention period is too large: at most {100 * YEAR} days.", unit, rule[unit])
+        raise invalid("Default retention period too large.", unit)
     return {"mode": rule["Mode"], "days": days, "shown": {unit: rule[unit]}}
 
 
@@ -98,11 +114,22 @@ async def bypass_of(asked: Asked, bucket: str, given: Json) -> bool:
 # Of versions.
 
 
-def locks_of(given: Json) -> Json:
+async def check_summed(asked: Asked, bucket: str, meta: Json, what: str) -> None:
+    """Raise AwsError `InvalidRequest` where what is to be locked comes with no checksum ("PutObject", S3's API)."""
+    if sums.is_stated(asked.request.headers):
+        return
+    locked = not {"retain", "hold"}.isdisjoint(meta)
+    if not locked and asked.system.puts.plain(bucket, shelf(asked).plain) is None:
+        locked = bool(await setting(asked, bucket, "lock"))
+    if locked:
+        message = f"Content-MD5 OR x-amz-checksum- HTTP header is required for {what} requests with Object Lock parameters"
+        raise AwsError("InvalidRequest", message, http=400)
+
+
+def locks_of(asked: Asked, given: Json) -> Json:
     """What a request to make an object says of locks, as its `meta` has it. Raises AwsError."""
-    mode, until, hold = (
-        given.get(f"ObjectLock{name}") for name in ("Mode", "RetainUntilDate", "LegalHoldStatus")
-    )
+    mode, hold = given.get("ObjectLockMode"), given.get("ObjectLockLegalHoldStatus")
+    until: str | None = asked.request.headers.get(_UNTIL, given.get("ObjectLockRetainUntilDate"))
     if (mode is None) != (until is None):
         missing = "mode" if mode is None else "retain-until-date"
         raise invalid(_BOTH, f"x-amz-object-lock-{missing}")
@@ -110,7 +137,7 @@ def locks_of(given: Json) -> Json:
     if until is not None:
         if mode not in MODES:
             raise invalid("Unknown wormMode directive.", "x-amz-object-lock-mode", mode)
-        found["retain"] = {"mode": mode, "until": _until(until, "x-amz-object-lock-retain-until-date")}
+        found["retain"] = {"mode": mode, "until": _until(_moment(until), _UNTIL, until)}
     if hold is not None:
         if hold not in ("ON", "OFF"):
             message = "Legal Hold must be either of 'ON' or 'OFF'"
@@ -119,9 +146,22 @@ def locks_of(given: Json) -> Json:
     return found
 
 
-def _until(until: dt.datetime, name: str) -> int:
+def _moment(text: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid(_NO_DATE, _UNTIL, text) from None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def _until(until: dt.datetime, name: str, shown: str | None = None) -> int:
+    """UTC us. Raises AwsError `InvalidArgument`, which shows the date as it was sent, or that of a document as S3 does."""
+    try:
+        until = until.astimezone(dt.UTC)
+        shown = shown or until.astimezone(_PACIFIC).strftime("%a %b %d %H:%M:%S %Z %Y")
+    except OverflowError:  # in the first or the last hours of all dates
+        raise invalid(_NO_DATE, name, shown) from None
     if until <= dt.datetime.now(dt.UTC):
-        shown = until.astimezone(_PACIFIC).strftime("%a %b %d %H:%M:%S %Z %Y")  # S3 shows it so
         raise invalid("The retain until date must be in the future!", name, shown)
     return int(until.timestamp() * 1_000_000)
 
@@ -160,18 +200,18 @@ async def get_object_retention(asked: Asked, given: Json) -> Json:
 @operation("PutObjectRetention")
 async def put_object_retention(asked: Asked, given: Json) -> Json:
     """Keep a version; for less long than now only where governance is set aside."""
-    found = await _found(asked, given)
+    need_bucket(asked, given)
     asked_for = given.get("Retention")
     if asked_for is None:
         raise malformed()
+    refuse_unbuilt(asked_for)
+    found = await _found(asked, given)
     retain = None
     if asked_for:
         if asked_for.get("Mode") not in MODES or "RetainUntilDate" not in asked_for:
             raise malformed()
-        retain = {
-            "mode": asked_for["Mode"],
-            "until": _until(asked_for["RetainUntilDate"], "RetainUntilDate"),
-        }
+        until = _until(asked_for["RetainUntilDate"], "RetainUntilDate")
+        retain = {"mode": asked_for["Mode"], "until": until}
     await _put(asked, given, found, retain=retain, bypass=bool(given.get("BypassGovernanceRetention")))
     return {}
 

@@ -36,6 +36,7 @@ from forebay.wire.s3.headers import (
     write_conditions,
 )
 from forebay.wire.s3.listing import need_upload
+from forebay.wire.s3.lock import check_summed
 from forebay.wire.s3.objects import ENCRYPTED, new_meta, refuse_encryption, register
 from forebay.wire.service import Asked, Json
 
@@ -105,6 +106,7 @@ async def upload_part(asked: Asked, given: Json) -> Json:
     refuse_encryption(asked)
     upload = await need_upload(asked, bucket, given)
     number = _check_number(given)
+    await check_summed(asked, bucket, upload.doc["meta"], "Put Part")
     wanted = upload.doc.get("algorithm")
     algorithm, _ = sums.asked_for(given, asked.request.headers)
     if wanted is not None and algorithm != wanted:

@@ -40,7 +40,7 @@ from forebay.wire.s3.headers import (
     unquoted,
     write_conditions,
 )
-from forebay.wire.s3.lock import bypass_of, locks_of, need_lock, shown_locks
+from forebay.wire.s3.lock import bypass_of, check_summed, locks_of, need_lock, shown_locks
 from forebay.wire.s3.restore import check_active, shown_restore
 from forebay.wire.service import Asked, Json
 
@@ -62,6 +62,7 @@ async def put_object(asked: Asked, given: Json) -> Json:
     """PUT of a body."""
     bucket = need_bucket(asked, given)
     meta = await new_meta(asked, bucket, given)
+    await check_summed(asked, bucket, meta, "Put Object")
     conditions = write_conditions(given)
     sealing = customer_key.sealing(given, meta)
     holds = None if sealing is not None or conditions else partial(held.takes, asked, bucket)
@@ -91,7 +92,7 @@ def made(key: str, received: body.Received, done: Json, meta: Json) -> Object:
 async def new_meta(asked: Asked, bucket: str, given: Json) -> Json:
     """A new object's `meta`, as the request says, in its bucket. Raises AwsError for what is refused there."""
     meta = meta_of(asked, given)
-    locks = locks_of(given)
+    locks = locks_of(asked, given)
     if locks:
         await need_lock(asked, bucket, put=True)
     if "acl" in meta:

@@ -44,6 +44,7 @@ _MEMBERS = {
     "x-amz-server-side-encryption-customer-key": "SSECustomerKey",
     "x-amz-server-side-encryption-customer-key-md5": "SSECustomerKeyMD5",
     "x-amz-object-lock-mode": "ObjectLockMode",
+    "x-amz-object-lock-retain-until-date": "ObjectLockRetainUntilDate",
     "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
 }
 _META = "x-amz-meta-"
@@ -110,14 +111,6 @@ def _given(form: Form) -> Json:
     for name in given["Metadata"]:
         if not _TOKEN.fullmatch(name):
             raise invalid("The name of metadata must be that of a header", "x-amz-meta", name)
-    until = form.fields.get("x-amz-object-lock-retain-until-date")
-    if until:
-        try:
-            given["ObjectLockRetainUntilDate"] = dt.datetime.fromisoformat(until)
-        except ValueError:
-            raise invalid(
-                "The retain until date is no date", "x-amz-object-lock-retain-until-date", until
-            ) from None
     return given
 
 
