@@ -152,16 +152,14 @@ def test_objects_are_decided_one_by_one_after_partitions_were_chosen(
 
 def test_a_buckets_policy_counts(system: System, iam: Any, root: Any) -> None:
     s3, hal = client(system, "s3"), f"arn:aws:iam::{ACCOUNT}:user/hal"
-    s3.put_bucket_policy(
-        Bucket="shelf",
-        Policy=policy({**deny("s3:GetObject", "arn:aws:s3:::shelf/*"), "Principal": {"AWS": hal}}),
-    )
-    try:
-        with asking(system, iam, "hal", *reading("shelf", "open")) as athena:
+    with asking(system, iam, "hal", *reading("shelf", "open")) as athena:
+        hidden = {**deny("s3:GetObject", "arn:aws:s3:::shelf/*"), "Principal": {"AWS": hal}}
+        s3.put_bucket_policy(Bucket="shelf", Policy=policy(hidden))
+        try:
             fails(athena, "SELECT id FROM open", "s3:GetObject", "arn:aws:s3:::shelf/open/a.json")
-    finally:
-        s3.delete_bucket_policy(Bucket="shelf")
-        s3.close()
+        finally:
+            s3.delete_bucket_policy(Bucket="shelf")
+            s3.close()
 
 
 def test_tags_of_objects_count(system: System, iam: Any, root: Any) -> None:

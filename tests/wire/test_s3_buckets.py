@@ -122,22 +122,6 @@ def _works(s3: Any, bucket: str) -> bool:
     return True
 
 
-def test_a_policy_is_checked_and_kept(s3: Any, bucket: str) -> None:
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
-    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": f"arn:aws:s3:::{bucket}/*"}]}
-    refused("NoSuchBucketPolicy", s3.get_bucket_policy, 404, Bucket=bucket)
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == policy
-    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
-    for wrong in ("no json", "{", "[]", '{"Statement": 1}', json.dumps({**policy, "Version": "1"})):
-        refused("MalformedPolicy", s3.put_bucket_policy, 400, Bucket=bucket, Policy=wrong)
-    other = {**policy, "Statement": [{**statement, "Resource": "arn:aws:s3:::other/*"}]}
-    error = refused("MalformedPolicy", s3.put_bucket_policy, 400, Bucket=bucket, Policy=json.dumps(other))
-    assert error["Message"] == "Policy has invalid resource"
-    s3.delete_bucket_policy(Bucket=bucket)
-    refused("NoSuchBucketPolicy", s3.get_bucket_policy, 404, Bucket=bucket)
-
-
 def test_settings_are_given_back_and_their_absence_said(s3: Any, bucket: str) -> None:
     tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
     cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}]}

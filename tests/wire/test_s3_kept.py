@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,12 +11,6 @@ from tests.wire.sdk import serving
 
 system = serving("name: kept\n")
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
-BLOCK = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": False,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": False,
-}
 
 
 @pytest.fixture
@@ -52,31 +45,6 @@ def test_objects_are_the_bucket_owners_unless_something_else_is_said(s3: Any, bu
     say("BucketOwnerEnforced")
     refused("AccessControlListNotSupported", s3.put_bucket_acl, 400, Bucket=bucket, ACL="public-read")
     refused("AccessControlListNotSupported", s3.put_object, 400, Bucket=bucket, Key="k", ACL="public-read")
-
-
-def test_public_access_that_is_blocked_is_refused(s3: Any, bucket: str) -> None:
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": "*",
-                "Action": "s3:GetObject",
-                "Resource": f"arn:aws:s3:::{bucket}/*",
-            }
-        ],
-    }
-    text = json.dumps(policy)
-    refused("NoSuchPublicAccessBlockConfiguration", s3.get_public_access_block, 404, Bucket=bucket)
-    s3.put_bucket_policy(Bucket=bucket, Policy=text)
-    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=BLOCK)
-    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == BLOCK
-    error = refused("AccessDenied", s3.put_bucket_policy, 403, Bucket=bucket, Policy=text)
-    assert "BlockPublicPolicy" in error["Message"]
-    refused("AccessDenied", s3.put_bucket_acl, 403, Bucket=bucket, ACL="public-read")
-    refused("AccessDenied", s3.put_object, 403, Bucket=bucket, Key="k", ACL="public-read")
-    s3.delete_public_access_block(Bucket=bucket)
-    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
 
 
 def test_acls_are_checked_and_given_back(s3: Any, bucket: str) -> None:
@@ -204,26 +172,6 @@ def test_a_bucket_whose_owner_owns_all_takes_no_acl(s3: Any, bucket: str) -> Non
     assert len(s3.get_object_acl(Bucket=bucket, Key="open")["Grants"]) == 1
     s3.delete_bucket_ownership_controls(Bucket=bucket)
     assert len(s3.get_object_acl(Bucket=bucket, Key="open")["Grants"]) == 2
-
-
-def test_a_policy_for_some_is_not_public(s3: Any, bucket: str) -> None:
-    def policy(**condition: Any) -> str:
-        statement = {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": f"arn:aws:s3:::{bucket}/*",
-            "Condition": condition,
-        }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-    for condition, public in (
-        ({"StringLike": {"aws:SourceVpc": "vpc-*"}}, True),
-        ({"StringEquals": {"aws:UserAgent": "me"}}, True),
-        ({"StringEquals": {"aws:SourceVpc": "vpc-91237329"}}, False),
-    ):
-        s3.put_bucket_policy(Bucket=bucket, Policy=policy(**condition))
-        assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is public
 
 
 def test_a_new_buckets_tags_are_refused_in_words_of_their_own(s3: Any) -> None:

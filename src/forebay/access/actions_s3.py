@@ -56,6 +56,15 @@ _OF_VERSION = {
     "GetObjectAcl", "PutObjectAcl", "GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation",
     "DeleteObjectAnnotation",
 }  # fmt: skip
+IN_POLICIES = {
+    "object": (
+        *("GetObjectAttributes", "GetObjectVersionAttributes", "GetObjectVersionTorrent"),
+        *("GetObjectVersionForReplication", "ReplicateObject", "ReplicateDelete", "ReplicateTags"),
+        *("ObjectOwnerOverrideToBucketOwner", "InitiateReplication"),
+    ),
+    "bucket": ("ListTagsForResource", "TagResource", "UntagResource"),
+}
+"""What policies may name besides, which no operation here is asked for."""
 
 
 def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ class Statement:
         if not self.names(asked.action):
             return False
         if self.resources is not None:
-            hit = any(_like(_filled(resource, asked.context), asked.resource) for resource in self.resources)
+            hit = any(like(_filled(resource, asked.context), asked.resource) for resource in self.resources)
             if hit == self.not_resources:
                 return False
         return self._under(asked)
@@ -62,7 +62,7 @@ class Statement:
             return False
         if self.resources is not None:
             patterns = (_filled(resource, asked.context) for resource in self.resources)
-            if not any(_open(each) and _like(each, asked.resource) for each in patterns):
+            if not any(_open(each) and like(each, asked.resource) for each in patterns):
                 return False
         return self._under(asked)
 
@@ -77,7 +77,7 @@ class Statement:
 
     def names(self, action: str) -> bool:
         """Does it speak of this action, on anything?"""
-        return any(_like(each.lower(), action.lower()) for each in self.actions) != self.not_actions
+        return any(like(each.lower(), action.lower()) for each in self.actions) != self.not_actions
 
     def _under(self, asked: Asked) -> bool:
         """Is it of this principal, and do its conditions hold?"""
@@ -279,7 +279,7 @@ def _in_network(one: str, block: str) -> bool:
 
 def _arn_like(one: str, pattern: str) -> bool:
     mine, theirs = one.split(":", 5), pattern.split(":", 5)
-    return len(mine) == len(theirs) and all(_like(p, m) for m, p in zip(mine, theirs, strict=True))
+    return len(mine) == len(theirs) and all(like(p, m) for m, p in zip(mine, theirs, strict=True))
 
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -298,8 +298,8 @@ _OPERATORS |= {
     "StringNotEquals": lambda a, b: a != b,
     "StringEqualsIgnoreCase": lambda a, b: a.lower() == b.lower(),
     "StringNotEqualsIgnoreCase": lambda a, b: a.lower() != b.lower(),
-    "StringLike": lambda a, b: _like(b, a),
-    "StringNotLike": lambda a, b: not _like(b, a),
+    "StringLike": lambda a, b: like(b, a),
+    "StringNotLike": lambda a, b: not like(b, a),
     "Bool": lambda a, b: a.lower() == b.lower(),
     "BinaryEquals": lambda a, b: a == b,
     "IpAddress": _in_network,
@@ -361,7 +361,8 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(first + "".join(f"(?>.*?{piece})" for piece in inner) + f".*{last}", re.DOTALL)
 
 
-def _like(pattern: str, text: str) -> bool:
+def like(pattern: str, text: str) -> bool:
+    """Whether a text is as a pattern of `*` and `?` says."""
     if pattern == "*":
         return True
     if "*" not in pattern and "?" not in pattern:
