@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.harness import System, forebay, request
-from tests.wire.access import keyed, policy, refused
+from tests.wire.access import allow, keyed, policy, refused
 from tests.wire.sdk import ACCOUNT, TEST, serving
 
 PROJECT = """\
@@ -80,6 +80,32 @@ def test_a_buckets_policy_may_let_everybody_read(system: System, admin: dict[str
     assert request(system.urls["aws"] + "/shelf/public/a").body == b"1"
     assert request(system.urls["aws"] + "/shelf/private/a").status == 403
     assert request(system.urls["aws"] + "/shelf/public/a", "PUT", b"2").status == 403
+
+
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.0/7", 403), ("127.0.0.1/32", 200)])
+def test_only_public_policies_are_restricted(
+    system: System, admin: dict[str, str], address: str, status: int
+) -> None:
+    url, only = system.urls["aws"] + "/shelf/a", {"IpAddress": {"aws:SourceIp": address}}
+    with keyed(system, "s3", admin) as s3:
+        s3.put_object(Bucket="shelf", Key="a", Body=b"1")
+        everybody = allow("s3:GetObject", "arn:aws:s3:::shelf/*", Principal="*", Condition=only)
+        s3.put_bucket_policy(Bucket="shelf", Policy=policy(everybody))
+        assert request(url).status == 200
+        block = {"RestrictPublicBuckets": True}
+        s3.put_public_access_block(Bucket="shelf", PublicAccessBlockConfiguration=block)
+        assert request(url).status == status
+        s3.delete_public_access_block(Bucket="shelf")
+
+
+@pytest.mark.parametrize("path", ["/no-such-bucket", "/no-such-bucket/key"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_nobody_is_told_of_a_bucket_that_is_not(system: System, method: str, path: str) -> None:
+    answer = request(system.urls["aws"] + path, method)
+    making = (method, path) == ("PUT", "/no-such-bucket")
+    assert answer.status == (403 if making else 404)
+    if method != "HEAD":
+        assert f"<Code>{'AccessDenied' if making else 'NoSuchBucket'}<".encode() in answer.body
 
 
 def test_what_a_mail_of_sns_links_to_needs_no_signature(system: System, admin: dict[str, str]) -> None:

@@ -32,12 +32,14 @@ async def _bucket(asked: Asked, bucket: str) -> tuple[Statement, ...]:
     if not bucket or bucket == "*":
         return ()
     from forebay.wire.s3.base import setting  # noqa: PLC0415 - only who asks S3 needs it
+    from forebay.wire.s3.public import is_public  # noqa: PLC0415 - as above
 
-    if asked.identity.kind == "anonymous":
+    text = await setting(asked, bucket, "policy")
+    if text and asked.identity.kind == "anonymous":
         blocked = await setting(asked, bucket, "public_access") or {}
-        if blocked.get("RestrictPublicBuckets"):
-            return ()  # what is public is so for nobody outside the account
-    return _parsed(await setting(asked, bucket, "policy"))
+        if blocked.get("RestrictPublicBuckets") and is_public(text):
+            return ()  # a public policy lets in nobody outside the account
+    return _parsed(text)
 
 
 def _function(asked: Asked, name: str) -> Any:

@@ -36,6 +36,8 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
         decision, resource = await judge(asked, who, need, context)
         if decision == "allow":
             continue
+        if who.kind == "anonymous":
+            _missed(asked, given)
         if not singly:
             raise denied(words(asked), who, need.action, resource, explicitly=decision == "deny")
         key = need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]
@@ -93,6 +95,15 @@ async def hidden(asked: Asked, given: Json, error: AwsError) -> AwsError:
     if decision == "allow":
         return error
     return denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
+
+
+def _missed(asked: Asked, given: Json) -> None:
+    """Raise AwsError `NoSuchBucket`, which S3 tells even those whom it does not know."""
+    from forebay.wire.s3.base import bucket_names, no_such_bucket  # noqa: PLC0415 - only who asks S3 needs it
+
+    bucket = given.get("Bucket")
+    if bucket and asked.operation != "CreateBucket" and bucket not in bucket_names(asked.system):
+        raise no_such_bucket(bucket)
 
 
 def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
