@@ -7,7 +7,9 @@ a call does not have is absent, which is for the operator to make of what it doe
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
 
 from forebay.arn import ACCOUNT
 from forebay.wire.service import Asked, Json
@@ -22,7 +24,14 @@ _S3 = {
     "s3:x-amz-acl": "ACL",
     "s3:x-amz-server-side-encryption": "ServerSideEncryption",
     "s3:x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+    "s3:x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
     "s3:x-amz-storage-class": "StorageClass",
+    "s3:x-amz-website-redirect-location": "WebsiteRedirectLocation",
+    "s3:x-amz-grant-full-control": "GrantFullControl",
+    "s3:x-amz-grant-read": "GrantRead",
+    "s3:x-amz-grant-read-acp": "GrantReadACP",
+    "s3:x-amz-grant-write": "GrantWrite",
+    "s3:x-amz-grant-write-acp": "GrantWriteACP",
     "s3:x-amz-copy-source": "CopySource",
     "s3:x-amz-metadata-directive": "MetadataDirective",
 }
@@ -94,7 +103,38 @@ def _of_s3(asked: Asked, given: Json) -> Keys:
     place = (given.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
     if place:
         keys["s3:locationconstraint"] = str(place)
-    return keys
+    return keys | _of_locks(given) | _of_object_tags(asked, given)
+
+
+def _of_locks(given: Json) -> Keys:
+    """Of a new object's headers, or of the document that is put to one."""
+    retention = given.get("Retention") or {}
+    until = given.get("ObjectLockRetainUntilDate") or retention.get("RetainUntilDate")
+    keys = {
+        "s3:object-lock-mode": given.get("ObjectLockMode") or retention.get("Mode"),
+        "s3:object-lock-legal-hold": given.get("ObjectLockLegalHoldStatus")
+        or (given.get("LegalHold") or {}).get("Status"),
+    }
+    if until is not None:
+        until = until.astimezone(dt.UTC)
+        left = (until - dt.datetime.now(dt.UTC)) / dt.timedelta(days=1)
+        keys["s3:object-lock-retain-until-date"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        keys["s3:object-lock-remaining-retention-days"] = str(math.ceil(left))
+    return {key: value for key, value in keys.items() if value}
+
+
+def _of_object_tags(asked: Asked, given: Json) -> Keys:
+    tagging = given.get("Tagging")
+    if not tagging or "Key" not in given:
+        return {}
+    if asked.operation == "CopyObject" and given.get("TaggingDirective") != "REPLACE":
+        return {}  # it has its source's
+    if isinstance(tagging, str):
+        tags = dict(parse_qsl(tagging, keep_blank_values=True))
+    else:
+        tags = _tags(tagging.get("TagSet"))
+    keys: Keys = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
+    return keys | {"s3:requestobjecttagkeys": list(tags)}
 
 
 def through(asked: Asked) -> Keys:

@@ -56,16 +56,26 @@ async def also(asked: Asked, given: Json, wanted: Iterable[Need]) -> None:
             raise denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
 
 
+async def allowed(asked: Asked, given: Json, wanted: Iterable[Need]) -> set[str]:
+    """Those actions that the caller may do, where an answer says more to who may; nobody is refused, nor noted."""
+    context, who = conditions(asked, given), asked.identity
+    return {each.action for each in wanted if (await _decided(asked, who, each, context))[0] == "allow"}
+
+
 async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
-    """What the policies say of one need, and the resource's ARN as the caller names it."""
+    """What the policies say of one need, and the resource's ARN as the caller names it; written down."""
+    decision, resource = await _decided(asked, who, need, context)
+    write_down(asked, need.action, resource, decision, who.arn)
+    return decision, resource
+
+
+async def _decided(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
     theirs = await policy_of(asked, need.resource)
     context = {**context, **need.context}
     for key in (OF_OBJECT, OF_RESOURCE):
         if who.speaks_of(key, theirs):
             context |= await tags_of(asked, need.resource, key)
-    decision, resource = who.judge(need.action, need.resource, context, theirs, region=asked.region)
-    write_down(asked, need.action, resource, decision, who.arn)
-    return decision, resource
+    return who.judge(need.action, need.resource, context, theirs, region=asked.region)
 
 
 async def forbidden(asked: Asked, wanted: Iterable[Need]) -> str | None:

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+from forebay.access.actions import Need
 from forebay.errors import ForebayError, Unavailable
 from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object, Shelf
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.rights import allowed
 from forebay.wire.s3 import body, customer_key, held, spelled
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
@@ -171,10 +173,30 @@ async def read_object(asked: Asked, given: Json, *, wanted: bool) -> Json:
         message = "Request specific response headers cannot be used for anonymous GET requests."
         raise AwsError("InvalidRequest", message, http=400)
     try:
-        return await briefly(_read_now, asked, bucket, given, version, wanted)
+        answer = await briefly(_read_now, asked, bucket, given, version, wanted)
     except OSError:  # changed or removed by hand, and not yet noticed
         await change(asked, "object_look", bucket=bucket, key=given["Key"])
-        return await in_thread(_read_now, asked, bucket, given, version, wanted)
+        answer = await in_thread(_read_now, asked, bucket, given, version, wanted)
+    if asked.identity.bounded:
+        await _leave_out(asked, given, answer)
+    return answer
+
+
+async def _leave_out(asked: Asked, given: Json, answer: Json) -> None:
+    """Take out of an answer what its reader needs a right of its own for ("HeadObject", Amazon S3 API Reference)."""
+    tagging = "s3:GetObjectVersionTagging" if given.get("VersionId") else "s3:GetObjectTagging"
+    shown = {
+        "ObjectLockMode": "s3:GetObjectRetention",
+        "ObjectLockRetainUntilDate": "s3:GetObjectRetention",
+        "ObjectLockLegalHoldStatus": "s3:GetObjectLegalHold",
+        "TagCount": tagging,
+    }
+    place = f"arn:aws:s3:::{given['Bucket']}/{given['Key']}"
+    if said := {member: Need(action, place) for member, action in shown.items() if member in answer}:
+        may = await allowed(asked, given, said.values())
+        for member, need in said.items():
+            if need.action not in may:
+                del answer[member]
 
 
 def refuse_encryption(asked: Asked) -> None:

@@ -64,13 +64,13 @@ async def post_object(asked: Asked) -> Response:
         form = await reader.form()
         given |= _given(form)
         policy = await _admitted(asked, form, bucket)
+        if tags := _tags(form.fields.get("tagging", "")):
+            given["Tagging"] = urlencode(tags)
         if asked.identity.bounded:
             await authorise(asked, given, asked.identity)
         meta = await new_meta(asked, bucket, given)
         if form.fields.get("expires"):
             meta["expires"] = form.fields["expires"]
-        if "tagging" in form.fields:
-            meta["tags"] = _tags(form.fields["tagging"])
         expected = _expected(form)
         expected.sealing = customer_key.sealing(given, meta)
         received = await body.take(asked, _sized(reader.file(), policy), expected)
@@ -165,6 +165,8 @@ async def _sized(pieces: AsyncIterator[bytes], policy: Policy | None) -> AsyncIt
 
 def _tags(text: str) -> dict[str, str]:
     """The tags of a `tagging` field, which is XML. Raises AwsError `MalformedXML`, `InvalidTag`."""
+    if not text:
+        return {}
     model = service_model("s3").operation_model("PutObjectTagging")
     shape = cast("StructureShape", model.input_shape).members["Tagging"]
     try:
