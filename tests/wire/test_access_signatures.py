@@ -256,3 +256,11 @@ def test_a_piece_or_trailer_that_is_not_what_was_signed_is_refused(
     assert answer.status in (400, 403), answer
     listed = s3.list_objects_v2(Bucket="shelf", Prefix=quote("pieces"))
     assert "Contents" not in listed, "nothing of it was kept"
+
+
+@pytest.mark.parametrize("path", ["/shelf/%AE%8A-", "/shelf/a%FF?tagging", "/%AE"])
+def test_a_path_that_is_not_utf8_is_told_so(system: System, credentials: Credentials, path: str) -> None:
+    asked = AWSRequest("GET", system.urls["aws"] + path, headers={"x-amz-content-sha256": EMPTY})
+    S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(asked)
+    answer = request(str(asked.url), "GET", None, dict(asked.headers.items()))
+    assert (answer.status, b"<Code>InvalidURI</Code>" in answer.body) == (400, True)

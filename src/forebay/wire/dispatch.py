@@ -90,6 +90,7 @@ async def _answer(asked: Asked, call: Call, service: Service | None) -> Response
         raise service.unknown(asked)
     if service is None or name not in service.operations:
         raise not_offered(call.service or "this service", name or f"{request.method} {request.path}")
+    service.look(asked)
     asked.identity = await admit(asked, streamed=request.stream is not None)
     asked.principal = asked.identity.arn if asked.identity.bounded else "root"
     await _settled(asked, service)

@@ -90,6 +90,9 @@ class Service:
         request = asked.request
         return not_offered(self.name, f"{request.method} {request.path}")
 
+    def look(self, asked: Asked) -> None:
+        """Refuse what no caller may ask, before it is found out who does."""
+
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what breaks the constraints of the model; a service with words of its own overrides this."""
         validate(model.input_shape, given, code=self.validation)

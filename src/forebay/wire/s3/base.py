@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import unquote
 
 from botocore.model import OperationModel
 
@@ -55,6 +56,10 @@ class S3(Service):
         message = "The specified method is not allowed against this resource."
         members = {"Method": asked.request.method, "ResourceType": kind}
         return AwsError("MethodNotAllowed", message, http=405, **members)
+
+    def look(self, asked: Asked) -> None:
+        """Refuse a path that is not UTF-8: of which the signature cannot be right, either."""
+        check_text(unquote(asked.request.path))
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what is no key, parts of no upload, and documents that break the model or their checksum."""
@@ -140,7 +145,12 @@ def check_key(key: str) -> None:
     size = len(key.encode("utf-8", "surrogatepass"))
     if size > MAX_KEY:
         raise AwsError("KeyTooLongError", "Your key is too long", http=400, Size=size, MaxSizeAllowed=MAX_KEY)
-    if "\ufffd" in key or "\0" in key:  # the first is what the server makes of bytes that are not UTF-8
+    check_text(key)
+
+
+def check_text(text: str) -> None:
+    """Refuse what the server was sent as bytes that are not UTF-8, and zeros."""
+    if "\ufffd" in text or "\0" in text:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
 
 
