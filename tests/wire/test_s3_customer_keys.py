@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from tests.harness import System, request
 from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import client, served, serving
+from tests.wire.test_s3_post import posted
 
 system = serving("name: keys\n")
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -31,6 +32,7 @@ def under(key: bytes, start: str = "SSECustomer") -> dict[str, Any]:
 
 
 SOURCE = under(KEY, "CopySourceSSECustomer")
+FORM = dict(zip(("algorithm", "key", "key-MD5"), under(KEY).values(), strict=True))
 
 
 @pytest.fixture
@@ -182,3 +184,29 @@ def test_sql_over_an_object_under_a_key_is_refused(tmp_path: Path) -> None:
         answer = request(running.console + "/api/query", "POST", asked, kind, timeout=30)
         assert answer.status == 400
         assert "s3://shelf/rows/2.json is encrypted under a key of its owner's" in answer.body.decode()
+
+
+@pytest.mark.parametrize("rule", [{}, {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}])
+def test_a_bucket_may_take_no_new_objects_under_customer_keys(
+    s3: Any, system: System, bucket: str, rule: dict[str, Any]
+) -> None:
+    def say(kind: str) -> None:
+        rules = [{**rule, "BlockedEncryptionTypes": {"EncryptionType": [kind]}}]
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+        kept = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+        assert kept["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        assert kept["BlockedEncryptionTypes"] == {"EncryptionType": [kind]}
+
+    this = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**this, Body=b"x", **under(KEY))
+    form = {"key": "k", **{f"{HEADER}-{name}": value for name, value in FORM.items()}}
+    say("SSE-C")
+    for call in (s3.put_object, s3.create_multipart_upload):
+        refused("AccessDenied", call, 403, **this, **under(KEY))
+    refused("AccessDenied", s3.copy_object, 403, **this, CopySource=f"{bucket}/k", **SOURCE, **under(KEY))
+    assert posted(system, bucket, form)[0] == 403
+    assert read(s3, bucket, "k", **under(KEY)) == b"x"
+    s3.copy_object(**this, CopySource=f"{bucket}/k", **SOURCE)
+    say("NONE")
+    s3.put_object(**this, Body=b"x", **under(KEY))
+    assert posted(system, bucket, form)[0] == 204

@@ -20,7 +20,8 @@ from forebay.wire.service import Asked, Json
 
 
 DEFAULT = (
-    "objects say that they are encrypted so, as on S3; their files are encrypted as the disk is, if it is"
+    "objects say that they are encrypted so, as on S3; their files are encrypted as the disk is, if it is. Customer "
+    "keys (SSE-C) are blocked where that was put only, where S3 blocks them in new buckets too."
 )
 
 
@@ -29,9 +30,11 @@ async def put_bucket_encryption(asked: Asked, given: Json) -> Json:
     """How new objects are said to be encrypted that do not say it themselves."""
     bucket = need_bucket(asked, given)
     rules = given["ServerSideEncryptionConfiguration"].get("Rules") or []
-    if len(rules) != 1 or "ApplyServerSideEncryptionByDefault" not in rules[0]:
+    if len(rules) != 1:
         raise malformed()
-    default = rules[0]["ApplyServerSideEncryptionByDefault"]
+    if "BlockedEncryptionTypes" in rules[0]:  # which may be all that is said
+        rules[0].setdefault("ApplyServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"})
+    default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     if default.get("SSEAlgorithm") not in ("AES256", "aws:kms", "aws:kms:dsse"):
         raise malformed()
     if default["SSEAlgorithm"] == "AES256" and "KMSMasterKeyID" in default:

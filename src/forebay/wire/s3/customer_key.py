@@ -23,8 +23,8 @@ from typing import Any
 
 from forebay.lake.sealed import Opened, Seal
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import invalid
-from forebay.wire.service import Json
+from forebay.wire.s3.base import invalid, setting
+from forebay.wire.service import Asked, Json
 
 ALGORITHM = "AES256"
 SIZE = 32
@@ -100,6 +100,17 @@ def sealed(key: bytes) -> Json:
 
 def _fits(key: bytes, kept: Mapping[str, Any]) -> bool:
     return hmac.compare_digest(_derived(key, kept["salt"], "check").hex(), kept["check"])
+
+
+async def check_allowed(asked: Asked, bucket: str) -> None:
+    """Raise AwsError `AccessDenied` where a bucket takes no new objects under customer keys.
+
+    Source: "Blocking or unblocking SSE-C for a general purpose bucket" (Amazon S3 User Guide).
+    """
+    doc = await setting(asked, bucket, "default_encryption") or {"rules": []}
+    for rule in doc["rules"]:
+        if "SSE-C" in (rule.get("BlockedEncryptionTypes") or {}).get("EncryptionType", []):
+            raise AwsError("AccessDenied", "Access Denied", http=403)
 
 
 def sealing(given: Json, meta: Mapping[str, Any]) -> Sealing | None:

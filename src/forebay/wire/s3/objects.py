@@ -94,6 +94,8 @@ def made(key: str, received: body.Received, done: Json, meta: Json) -> Object:
 async def new_meta(asked: Asked, bucket: str, given: Json) -> Json:
     """A new object's `meta`, as the request says, in its bucket. Raises AwsError for what is refused there."""
     meta = meta_of(asked, given)
+    if "ssec" in meta:
+        await customer_key.check_allowed(asked, bucket)
     locks = locks_of(asked, given)
     if locks:
         await need_lock(asked, bucket, put=True)
