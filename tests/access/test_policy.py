@@ -80,6 +80,8 @@ CONDITIONS = [
     ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:shop"}}, {"aws__sourcearn": "arn:aws:s3:::shop"}, True),
     ({"Null": {"s3:prefix": "true"}}, {}, True),
     ({"Null": {"s3:prefix": "false"}}, {}, False),
+    ({"Null": {"s3:prefix": []}}, {}, False),
+    ({"Null": {"s3:prefix": []}}, {"s3__prefix": "a"}, False),
     ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}, {"aws__tagkeys": ["a"]}, True),
     ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, {"aws__tagkeys": ["a", "c"]}, False),
     ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a"]}}, {"aws__tagkeys": ["a", "c"]}, True),

@@ -145,6 +145,10 @@ ALL = "arn:aws:s3:::BUCKET"
             for each in ("s3:Foo", "s3:Foo*", "ec2:RunInstances", "GetObject", "", "s3:????", "s3:Get(")
         ),
         (ACTION, {"Action": []}),
+        (ACTION, {"Action": [["s3:GetObject"], {}]}),
+        (PRINCIPAL, {"Principal": {"AWS": [["*"]]}}),
+        (RESOURCE, {"Resource": [[]]}),
+        (f"The policy passes {20 << 10} characters", {"Sid": "x" * (20 << 10)}),
         (RESOURCE, {"Resource": "arn:aws:s3:::other/*"}),
         (RESOURCE, {"Resource": []}),
         (RESOURCE, {"Resource": "arn:aws:iam:::BUCKET"}),
@@ -162,7 +166,10 @@ ALL = "arn:aws:s3:::BUCKET"
             },
         ),
         (ADDRESS, {"Condition": {"IpAddress": {"aws:SourceIp": "300.1.1.1/40"}}}),
-        ("Invalid Condition type : stringequals", {"Condition": {"stringequals": {"aws:UserAgent": "a"}}}),
+        *(
+            (f"Invalid Condition type : {each}", {"Condition": {each: {"aws:UserAgent": "true"}}})
+            for each in ("stringequals", "NullIfExists", "ForSomeValues:StringEquals")
+        ),
     ],
 )
 def test_what_is_no_policy_is_refused_in_s3s_words(

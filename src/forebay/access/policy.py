@@ -207,8 +207,9 @@ def _conditions(given: Any, where: str) -> Iterable[tuple[str, str, tuple[str, .
     if not isinstance(given, dict):
         raise MalformedPolicy(f"Syntax errors in policy. ({where})")
     for operator, keys in given.items():
-        base = operator.rpartition(":")[2].removesuffix("IfExists")
-        if base not in _OPERATORS and base != "Null" and keys != {}:
+        quantifier, _, rest = operator.rpartition(":")
+        known = rest.removesuffix("IfExists") in _OPERATORS or rest == "Null"
+        if (not known or quantifier not in ("", "ForAllValues", "ForAnyValue")) and keys != {}:
             raise MalformedPolicy(f"Invalid Condition type : {operator}. ({where})")
         if not isinstance(keys, dict):
             raise MalformedPolicy(f"Syntax errors in policy. ({where})")
@@ -228,7 +229,7 @@ def _holds(operator: str, key: str, values: tuple[str, ...], context: Context) -
     base = rest.removesuffix("IfExists")
     found = context.get(key)
     if base == "Null":
-        return (found is None) == (values[0].lower() == "true")
+        return bool(values) and (found is None) == (values[0].lower() == "true")
     if found is None:
         return rest.endswith("IfExists") or quantifier == "ForAllValues" or _negated(base)
     given = [found] if isinstance(found, str) else list(found)

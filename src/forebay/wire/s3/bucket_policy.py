@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from forebay.access.actions_s3 import IN_POLICIES, s3
-from forebay.access.policy import MalformedPolicy, like, parse_policy
+from forebay.access.policy import MOST_BYTES, MalformedPolicy, like, parse_policy
 from forebay.arn import ACCOUNT
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.protocol.message import AwsError
@@ -71,6 +71,8 @@ def check_policy(bucket: str, text: str, directory: Directory) -> None:
     """Raise AwsError `MalformedPolicy` for what is no policy of this bucket."""
     if not text or not text.lstrip().startswith("{"):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    if len(text) > MOST_BYTES:
+        raise _malformed(f"The policy passes {MOST_BYTES} characters")
     try:
         doc = json.loads(text)
     except (ValueError, RecursionError):
@@ -98,7 +100,7 @@ def _check_statement(given: Json, bucket: str, directory: Directory) -> None:
         raise _malformed(f"Invalid effect: {given.get('Effect')}")
     if not _is_principal(given.get("Principal", given.get("NotPrincipal")), directory):
         raise _malformed("Invalid principal in policy")
-    actions = [_kinds(each) for each in _listed(given.get("Action", given.get("NotAction")))]
+    actions = [_kinds(str(each)) for each in _listed(given.get("Action", given.get("NotAction")))]
     if not actions or not all(actions):
         raise _malformed("Policy has invalid action")
     resources = _listed(given.get("Resource", given.get("NotResource")))
@@ -159,10 +161,8 @@ def _actions() -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _kinds(pattern: Any) -> frozenset[str]:
+def _kinds(pattern: str) -> frozenset[str]:
     """What the actions are of that are named so; nothing where none is."""
-    if not isinstance(pattern, str):
-        return frozenset()
     return frozenset(kind for name, kind in _actions().items() if like(pattern.lower(), name))
 
 
@@ -192,7 +192,9 @@ _SPOKEN_OF = {
 
 
 def _check_conditions(given: Json) -> None:
-    actions = [each.lower() for each in _listed(given.get("Action", [])) if not set("*?") & set(each)]
+    actions = [
+        str(each).lower() for each in _listed(given.get("Action", [])) if not set("*?") & set(str(each))
+    ]
     conditions = given.get("Condition") or {}
     for tests in conditions.values() if isinstance(conditions, dict) else ():
         for key, values in tests.items() if isinstance(tests, dict) else ():
