@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from forebay.arn import ACCOUNT
@@ -109,18 +110,28 @@ def _of_s3(asked: Asked, given: Json) -> Keys:
 def _of_locks(given: Json) -> Keys:
     """Of a new object's headers, or of the document that is put to one."""
     retention = given.get("Retention") or {}
-    until = given.get("ObjectLockRetainUntilDate") or retention.get("RetainUntilDate")
+    until = _moment(given.get("ObjectLockRetainUntilDate") or retention.get("RetainUntilDate"))
     keys = {
         "s3:object-lock-mode": given.get("ObjectLockMode") or retention.get("Mode"),
         "s3:object-lock-legal-hold": given.get("ObjectLockLegalHoldStatus")
         or (given.get("LegalHold") or {}).get("Status"),
     }
     if until is not None:
-        until = until.astimezone(dt.UTC)
         left = (until - dt.datetime.now(dt.UTC)) / dt.timedelta(days=1)
         keys["s3:object-lock-retain-until-date"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
         keys["s3:object-lock-remaining-retention-days"] = str(math.ceil(left))
     return {key: value for key, value in keys.items() if value}
+
+
+def _moment(said: Any) -> dt.datetime | None:
+    """A date, of a form as text; None for one that is refused as soon as it is read."""
+    try:
+        date = dt.datetime.fromisoformat(said) if isinstance(said, str) else said
+        if date is None:
+            return None
+        return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _of_object_tags(asked: Asked, given: Json) -> Keys:
