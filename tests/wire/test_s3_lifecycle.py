@@ -13,6 +13,7 @@ from forebay.wire.s3.headers import expiration
 from tests.harness import System
 from tests.wire.s3 import new_bucket, put, raw, refused
 from tests.wire.sdk import serving
+from tests.wire.test_s3_bodies import md5
 
 system = serving("name: rules\n")
 DAY = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -237,7 +238,7 @@ def test_values_that_no_client_writes(
 ) -> None:
     text = f"<Rule><Filter/><Status>Enabled</Status>{action}</Rule>"
     body = f"<LifecycleConfiguration>{text}</LifecycleConfiguration>".encode()
-    answer = raw(system, "PUT", f"/{bucket}?lifecycle", body)
+    answer = raw(system, "PUT", f"/{bucket}?lifecycle", body, {"content-md5": md5(body)})
     assert (answer[0], code in answer[2].decode()) == (status, True), answer
 
 
