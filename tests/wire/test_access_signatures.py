@@ -201,9 +201,19 @@ class Upload:
         return signature
 
     def send(
-        self, *, chunk: bool = False, trailer: bool = False, signature: bool = False, cut: bool = False
+        self,
+        *,
+        chunk: bool = False,
+        trailer: bool = False,
+        signature: bool = False,
+        cut: bool = False,
+        stripped: bool = False,
+        broken: bool = False,
     ) -> Answer:
-        """Send it; what is said of its parts is how it is tampered with after it was signed."""
+        """Send it; what is said of its parts is how it is tampered with after it was signed.
+
+        A trailer that is `broken` ends with a line break more, as minio's clients send it.
+        """
         body = b""
         for index, piece in enumerate((CONTENT[:5000], CONTENT[5000:], b"")):
             head = f"{len(piece):x}"
@@ -221,17 +231,22 @@ class Upload:
                 mark = mark[::-1]
         if trailer:
             line = f"x-amz-checksum-crc32:{base64.b64encode(b'0000').decode()}"
-        body += f"{line}\r\n".encode()
-        if self.sign and not cut:
+        if not stripped:
+            body += line.encode() + (b"\n\r\n" if broken else b"\r\n")
+        if self.sign and not cut and not stripped:
             body += f"x-amz-trailer-signature:{mark}\r\n".encode()
         return request(self.asked.url, "PUT", body + b"\r\n", dict(self.asked.headers.items()))
 
 
-@pytest.mark.parametrize("sign", [True, False], ids=["signed", "unsigned"])
+@pytest.mark.parametrize(
+    ("sign", "broken"),
+    [(True, False), (True, True), (False, False), (False, True)],
+    ids=["signed", "signed-broken", "unsigned", "unsigned-broken"],
+)
 def test_a_body_in_pieces_with_a_trailing_checksum_is_kept(
-    system: System, s3: Any, keys: dict[str, str], sign: bool
+    system: System, s3: Any, keys: dict[str, str], *, sign: bool, broken: bool
 ) -> None:
-    assert Upload(system, keys, sign=sign).send().status == 200
+    assert Upload(system, keys, sign=sign).send(broken=broken).status == 200
     found = s3.get_object(Bucket="shelf", Key="pieces", ChecksumMode="ENABLED")
     assert found["Body"].read() == CONTENT
     assert found["ChecksumCRC32"] == base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
@@ -245,8 +260,10 @@ def test_a_body_in_pieces_with_a_trailing_checksum_is_kept(
         (True, {"trailer": True}),
         (True, {"signature": True}),
         (True, {"cut": True}),
+        (True, {"stripped": True}),
         (False, {"chunk": True}),
         (False, {"trailer": True}),
+        (False, {"stripped": True}),
     ],
 )
 def test_a_piece_or_trailer_that_is_not_what_was_signed_is_refused(

@@ -168,7 +168,7 @@ class Expected:
         if self.algorithm is not None and stated is None:
             stated = trailers.get(sums.header(self.algorithm))
             if stated is not None:
-                sums.check_form(self.algorithm, stated)
+                sums.check_form(self.algorithm, stated, "trailing header")
         found = {name: sums.text(each.digest()) for name, each in sink.hashes.items()}
         if stated is not None and self.algorithm is not None and found[self.algorithm] != stated:
             raise sums.mismatch(self.algorithm)
@@ -184,6 +184,7 @@ class Expected:
         return found
 
 
+_TRAILED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _PAYLOAD = re.compile(
     r"[0-9a-fA-F]{64}|UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|"
     r"STREAMING-AWS4-(?:HMAC-SHA256|ECDSA-P256-SHA256)-PAYLOAD(?:-TRAILER)?"
@@ -238,7 +239,7 @@ async def receive(
     pieces = request.pieces()
     payload = request.headers.get("x-amz-content-sha256", "")
     if payload.startswith("STREAMING-") or "aws-chunked" in request.headers.get("content-encoding", ""):
-        chunked = Chunked(pieces, request.chunks)
+        chunked = Chunked(pieces, request.chunks, request.headers.get("x-amz-trailer", ""))
         pieces = chunked.data()
     files = files_of(asked.system.layout)
     trailers = chunked.trailers if chunked is not None else {}
@@ -313,14 +314,17 @@ async def _bounded(pieces: AsyncIterator[bytes], length: int, *, exact: bool) ->
 
 def _length(headers: Mapping[str, str]) -> int:
     """How many bytes of data are to come. Raises AwsError `MissingContentLength`, `EntityTooLarge`."""
-    text = headers.get("x-amz-decoded-content-length") or headers.get("content-length")
+    text = headers.get("x-amz-decoded-content-length")
+    if text is None and headers.get("x-amz-content-sha256") != _TRAILED:
+        text = headers.get("content-length")
+    elif text is None or not text.isdecimal():
+        raise _unsaid()
     if text is None and "transfer-encoding" in headers:
         message = "A header you provided implies functionality that is not implemented"
         raise AwsError("NotImplemented", message, http=501, Header="Transfer-Encoding")
     if text is None:
-        message = "You must provide the Content-Length HTTP header."
-        raise AwsError("MissingContentLength", message, http=411)
-    if not text.isdigit():
+        raise _unsaid()
+    if not text.isdecimal():
         raise AwsError("InvalidArgument", "Content-Length is no number", http=400)
     if int(text) > MAX_PUT:
         raise AwsError(
@@ -331,6 +335,10 @@ def _length(headers: Mapping[str, str]) -> int:
             MaxSizeAllowed=MAX_PUT,
         )
     return int(text)
+
+
+def _unsaid() -> AwsError:
+    return AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", http=411)
 
 
 async def _fill(sink: Sink, pieces: AsyncIterator[bytes]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -31,6 +30,9 @@ SIZES = {
     "XXHASH3": 8,
     "XXHASH128": 16,
 }
+_HEADER = "x-amz-checksum-"
+_OTHERS = {_HEADER + name for name in ("algorithm", "mode", "type")}
+_HEADERS = _OTHERS | {_HEADER + name.lower() for name in SIZES}
 _XXHASH = {"XXHASH64": "new_xxhash64", "XXHASH3": "new_xxhash3_64", "XXHASH128": "new_xxhash3_128"}
 _POLYNOMIALS = {"CRC32": (32, 0xEDB88320), "CRC32C": (32, 0x82F63B78), "CRC64NVME": (64, 0x9A6C9329AC4BC9B5)}
 
@@ -99,7 +101,7 @@ def new(algorithm: str) -> Hash:
 
 def header(algorithm: str) -> str:
     """The header of a checksum."""
-    return f"x-amz-checksum-{algorithm.lower()}"
+    return _HEADER + algorithm.lower()
 
 
 def member(algorithm: str) -> str:
@@ -113,39 +115,43 @@ def asked_for(given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str
     Raises AwsError `InvalidRequest` for what is no algorithm or no value of it, or more than one.
     """
     stated = {name: headers[header(name)] for name in SIZES if header(name) in headers}
-    if len(stated) > 1:
-        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        raise AwsError("InvalidRequest", message, http=400)
-    named = given.get("ChecksumAlgorithm") or headers.get("x-amz-checksum-algorithm")
     trailer = headers.get("x-amz-trailer", "").strip().lower()
-    found = re.fullmatch(r"x-amz-checksum-(\w+)", trailer)
-    algorithm = next(iter(stated), None)
-    if algorithm is None and found is not None:
-        algorithm = found[1].upper()
-    elif algorithm is None and named is not None and not headers.get("x-amz-sdk-checksum-algorithm"):
+    if any(name.startswith(_HEADER) and name not in _HEADERS for name in headers):
+        raise _invalid("The algorithm type you specified in x-amz-checksum- header is invalid.")
+    if len(stated) > 1 or (stated and trailer):
+        raise _invalid("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+    if trailer and trailer not in _HEADERS - _OTHERS:
+        raise _invalid("The value specified in the x-amz-trailer header is not supported")
+    named = given.get("ChecksumAlgorithm") or headers.get("x-amz-checksum-algorithm")
+    sdks = headers.get("x-amz-sdk-checksum-algorithm")
+    algorithm = trailer.removeprefix(_HEADER).upper() or next(iter(stated), None)
+    if algorithm is not None and sdks and sdks.upper() != algorithm:
+        raise _invalid("Value for x-amz-sdk-checksum-algorithm header is invalid.")
+    if algorithm is None and named is not None and not sdks:
         algorithm = named.upper()
     elif algorithm is None and named is not None:
-        raise AwsError(
-            "InvalidRequest",
-            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
-            http=400,
+        raise _invalid(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
         )
     if algorithm is not None and algorithm not in SIZES:
-        message = (
+        raise _invalid(
             "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
             f"[{', '.join(SIZES)}]"
         )
-        raise AwsError("InvalidRequest", message, http=400)
     value = stated.get(algorithm) if algorithm is not None else None
     if value is not None:
         check_form(algorithm or "", value)
     return algorithm, value
 
 
-def check_form(algorithm: str, value: str) -> None:
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidRequest", message, http=400)
+
+
+def check_form(algorithm: str, value: str, kind: str = "header") -> None:
     """Raise AwsError `InvalidRequest` unless `value` could be a checksum of this kind."""
     if not _fits(value.partition("-")[0], SIZES[algorithm]):
-        raise AwsError("InvalidRequest", f"Value for {header(algorithm)} header is invalid.", http=400)
+        raise _invalid(f"Value for {header(algorithm)} {kind} is invalid.")
 
 
 def _fits(value: str, size: int) -> bool:
