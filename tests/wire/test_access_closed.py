@@ -66,6 +66,31 @@ def test_unsigned_requests_are_refused_in_each_services_words(system: System) ->
     assert (answer.status, answer.json()["__type"]) == (400, "IncompleteSignatureException")
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("AWS4 HAHAHA", "InvalidArgument", "Unsupported Authorization Type"),
+        ("Bearer x", "InvalidArgument", "Unsupported Authorization Type"),
+        (
+            "AWS HAHAHA",
+            "InvalidArgument",
+            "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+        ),
+        (
+            "AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg=",
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        ),
+    ],
+)
+def test_a_header_of_another_kind_is_told_so_by_s3(
+    system: System, text: str, code: str, message: str
+) -> None:
+    answer = request(system.urls["aws"] + "/shelf/k", headers={"authorization": text})
+    assert answer.status == 400
+    assert f"<Code>{code}</Code><Message>{message}</Message>".encode() in answer.body
+
+
 def test_a_buckets_policy_may_let_everybody_read(system: System, admin: dict[str, str]) -> None:
     everybody = {
         "Effect": "Allow",

@@ -108,6 +108,49 @@ def test_what_is_covered_by_a_signature_may_not_be_altered(system: System, crede
     assert put(system, headers, PUT.replace(b"MQ==", b"Mg==")).status == 400
 
 
+UNDATED = (403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
+ANOTHER_DAY = (
+    400,
+    "AuthorizationHeaderMalformed",
+    "The authorization header is malformed; Invalid credential date. Date is not the same as X-Amz-Date.",
+)
+SKEWED = (
+    403,
+    "RequestTimeTooSkewed",
+    "The difference between the request time and the current time is too large.",
+)
+
+
+@pytest.mark.parametrize(
+    ("altered", "wanted"),
+    [
+        ({"X-Amz-Date": "today"}, UNDATED),
+        ({"X-Amz-Date": ""}, UNDATED),
+        ({"X-Amz-Date": None}, UNDATED),
+        ({"X-Amz-Date": "20200101T000000Z"}, SKEWED),
+        ({"X-Amz-Date": "20990101T000000Z"}, SKEWED),
+        ({"day": "20200101"}, ANOTHER_DAY),
+        (
+            {"X-Amz-Content-SHA256": None},
+            (400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"),
+        ),
+    ],
+)
+def test_s3_has_words_of_its_own_for_a_signatures_day_and_parts(
+    system: System, credentials: Credentials, altered: dict[str, str | None], wanted: tuple[int, str, str]
+) -> None:
+    asked = AWSRequest("PUT", system.urls["aws"] + "/shelf/dated", data=b"x")
+    S3SigV4Auth(credentials, "s3", "us-east-1").add_auth(asked)
+    headers = dict(asked.headers.items())
+    if (day := altered.pop("day", None)) is not None:
+        headers["Authorization"] = headers["Authorization"].replace(f"/{stamp(0)[:8]}/", f"/{day}/")
+    headers = {name: value for name, value in {**headers, **altered}.items() if value is not None}
+    answer = request(asked.url, "PUT", b"x", headers)
+    status, code, message = wanted
+    assert answer.status == status, answer
+    assert f"<Code>{code}</Code><Message>{message}</Message>".encode() in answer.body
+
+
 def fetched(url: str, method: str = "GET", *, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
     answer = request(url, method, headers=headers)
     return answer.status, answer.body

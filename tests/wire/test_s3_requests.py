@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import http.client
 import re
 from typing import Any
@@ -51,13 +52,50 @@ def test_a_part_of_no_upload_is_no_object(system: System, bucket: str) -> None:
     assert said == (400, "InvalidArgument", "This operation does not accept partNumber without uploadId")
 
 
-def test_a_header_that_signs_nothing_is_refused(system: System, bucket: str) -> None:
-    for text, message in (
-        ("Basic abc", "Unsupported Authorization Type"),
-        ("AWS HAHAHA", "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature"),
-    ):
-        said = refused(raw(system, "PUT", f"/{bucket}/k", b"x", {"Authorization": text}))
-        assert said == (400, "InvalidArgument", message)
+NO_KIND = (400, "InvalidArgument", "Unsupported Authorization Type")
+NO_CREDENTIAL = (
+    400,
+    "AuthorizationHeaderMalformed",
+    "The authorization header is malformed; the Credential is mal-formed; expecting"
+    ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+)
+NO_COMPONENTS = (
+    400,
+    "AuthorizationHeaderMalformed",
+    "The authorization header is malformed; the authorization header requires three components: Credential,"
+    " SignedHeaders, and Signature.",
+)
+
+
+@pytest.mark.parametrize("path", ["/k", "?uploads", ""])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Basic abc", NO_KIND),
+        ("AWS4 HAHAHA", NO_KIND),
+        ("AWS4-HMAC-MD5 Credential=a", NO_KIND),
+        (
+            "AWS HAHAHA",
+            (
+                400,
+                "InvalidArgument",
+                "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature",
+            ),
+        ),
+        ("AWS4-HMAC-SHA256 Credential=HAHAHA", NO_COMPONENTS),
+        ("AWS4-HMAC-SHA256", NO_COMPONENTS),
+        ("AWS4-HMAC-SHA256 Credential=HAHAHA, SignedHeaders=host, Signature=a", NO_CREDENTIAL),
+    ],
+)
+def test_a_header_that_signs_nothing_is_refused(
+    system: System, bucket: str, text: str, wanted: tuple[int, str, str], path: str
+) -> None:
+    status, code, message = wanted
+    answered, _, body = raw(system, "GET", f"/{bucket}{path}", None, {"Authorization": text})
+    said = f"<Code>{code}</Code><Message>{html.escape(message, quote=False)}</Message>"
+    assert (answered, said in body.decode()) == (status, True), body
+    shown = b"<ArgumentName>Authorization</ArgumentName><ArgumentValue>%b</ArgumentValue>" % text.encode()
+    assert (shown in body) is (code == "InvalidArgument")
 
 
 def test_a_body_of_unknown_length_or_hash_is_refused(system: System, bucket: str) -> None:

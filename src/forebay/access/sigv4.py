@@ -32,7 +32,17 @@ _SENT = {":authority": "host"}
 """Under which name a header is read that HTTP/2 has another for."""
 
 Kind = Literal[
-    "missing", "incomplete", "query", "denied", "unknown_key", "mismatch", "skewed", "expired", "payload"
+    "missing",
+    "incomplete",
+    "undated",
+    "another_day",
+    "query",
+    "denied",
+    "unknown_key",
+    "mismatch",
+    "skewed",
+    "expired",
+    "payload",
 ]
 
 
@@ -85,7 +95,7 @@ class Signature:
 
 
 def read(query: str, headers: Mapping[str, str]) -> Signature | None:
-    """The signature that a request carries; None if it carries none. Raises Refusal `incomplete`, `query`.
+    """The signature that a request carries; None if it carries none. Raises Refusal `incomplete`, `undated`, `query`.
 
     `headers` have lower-case names.
     """
@@ -105,17 +115,11 @@ def _from_header(authorization: str, headers: Mapping[str, str]) -> Signature:
     for name in ("Credential", "SignedHeaders", "Signature"):
         if not parts.get(name):
             raise Refusal("incomplete", f"Authorization header requires '{name}' parameter.")
-    moment = headers.get("x-amz-date") or headers.get("date")
-    if moment is None:
-        raise Refusal(
-            "incomplete",
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
-        )
     return _signature(
         parts["Credential"],
         parts["SignedHeaders"],
         parts["Signature"],
-        moment=moment,
+        moment=headers.get("x-amz-date") or headers.get("date"),
         payload=headers.get("x-amz-content-sha256", ""),
         expires=None,
         token=headers.get("x-amz-security-token"),
@@ -156,7 +160,7 @@ def _from_query(query: Mapping[str, str]) -> Signature:
             token=query.get("X-Amz-Security-Token"),
         )
     except Refusal as refused:
-        if refused.kind == "incomplete":
+        if refused.kind in ("incomplete", "undated"):
             raise Refusal("query", refused.detail) from None
         raise
 
@@ -166,7 +170,7 @@ def _signature(
     signed: str,
     signature: str,
     *,
-    moment: str,
+    moment: str | None,
     payload: str,
     expires: int | None,
     token: str | None,
@@ -177,18 +181,18 @@ def _signature(
             "incomplete",
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term",
         )
-    try:
-        when = dt.datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
-    except ValueError:
-        raise Refusal("incomplete", "Date must be in ISO-8601 'basic format', as 20260131T093000Z") from None
-    if scope[1] != moment[:8]:
-        raise Refusal(
-            "mismatch",
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP",
-        )
     names = tuple(signed.lower().split(";"))
     if "host" not in names and ":authority" not in names:
         raise Refusal("incomplete", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+    if moment is None:
+        raise Refusal(
+            "undated",
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
+        )
+    try:
+        when = dt.datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+    except ValueError:
+        raise Refusal("undated", "Date must be in ISO-8601 'basic format', as 20260131T093000Z") from None
     return Signature(scope[0], scope[1], scope[2], scope[3], names, signature, when, payload, expires, token)
 
 
@@ -216,6 +220,11 @@ def verify(
         raise Refusal("expired", "Request has expired")
     elif age < -SKEW:
         raise Refusal("skewed", "Request is not yet valid")
+    if given.date != _basic(given.moment)[:8]:
+        raise Refusal(
+            "another_day" if given.expires is None else "mismatch",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP",
+        )
     payload = given.payload
     if not payload:
         payload = body_sha256 if body_sha256 is not None else EMPTY

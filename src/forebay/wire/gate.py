@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from forebay.access import sigv2
 from forebay.access.identity import NOBODY, ROOT, Identity
 from forebay.access.sessions import ours
-from forebay.access.sigv4 import UNSIGNED, ChunkSigner, Refusal, Signature, read, verify
+from forebay.access.sigv4 import ALGORITHM, UNSIGNED, ChunkSigner, Refusal, Signature, read, verify
 from forebay.runtime.directory import Directory, access_of
 from forebay.wire.iam.caller import lasting, session_identity, temporary, user_identity
 from forebay.wire.protocol.message import AwsError
@@ -34,6 +34,7 @@ _LINKS = (("sns", "ConfirmSubscription"), ("sns", "Unsubscribe"))
 _KEY = re.compile(r"Credential=([^/,&\s]{1,128})/")
 _SIGNED_BY_PAYLOAD = {"x-amz-content-sha256", "x-amz-security-token"}
 _LARGE = 1 << 20
+_ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
 _SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
 
@@ -46,7 +47,7 @@ async def admit(asked: Asked, *, streamed: bool) -> Identity:
     if not ours(key_id):
         if _trusting(asked):
             _not_stale(asked)
-            _not_malformed(asked)
+            _not_malformed(asked, trusting=True)
             return ROOT
         return _stranger(asked, key_id)
     try:
@@ -100,6 +101,7 @@ def _key_id(asked: Asked) -> str:
 
 def _stranger(asked: Asked, key_id: str) -> Identity:
     """Somebody who is not of this system, where all must be. S3 lets them try."""
+    _not_malformed(asked, trusting=False)
     try:
         signature = read(asked.request.query, asked.request.headers)
     except Refusal as refused:
@@ -114,13 +116,13 @@ def _stranger(asked: Asked, key_id: str) -> Identity:
 
 
 def _not_stale(asked: Asked) -> None:
-    """A presigned URL ends when it says so, whoever signed it."""
-    if "X-Amz-" not in asked.request.query:
+    """A presigned URL ends when it says so, whoever signed it; and S3 knows a signature when it sees one."""
+    if "X-Amz-" not in asked.request.query and asked.service != "s3":
         return
     try:
         signature = read(asked.request.query, asked.request.headers)
     except Refusal as refused:
-        if asked.service == "s3" and refused.kind == "query":
+        if asked.service == "s3" and refused.kind in ("query", "incomplete"):
             raise _refuse(asked, "", refused.kind, refused.detail) from None
         return
     if signature is not None and signature.expires is not None:
@@ -129,14 +131,21 @@ def _not_stale(asked: Asked) -> None:
             raise _refuse(asked, signature.key_id, "expired", "Request has expired")
 
 
-def _not_malformed(asked: Asked) -> None:
-    """What S3 says of a header that signs nothing, whoever sent it."""
+def _not_malformed(asked: Asked, *, trusting: bool) -> None:
+    """What S3 says of a header that is no signature, whoever sent it; one of version 2 is trusted, and not verified."""
     text = asked.request.headers.get("authorization", "")
-    if asked.service != "s3" or not text or text.startswith("AWS4-"):
+    if asked.service != "s3" or not text:
         return
     kind, _, rest = text.partition(" ")
-    if kind == "AWS" and ":" in rest:
+    if kind in (ALGORITHM, _ASYMMETRIC):
         return
+    if kind == "AWS" and ":" in rest:
+        if trusting and not ours(rest.partition(":")[0]):
+            return
+        message = (
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        )
+        raise AwsError("InvalidRequest", message, http=400)
     message = (
         "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature"
         if kind == "AWS"

@@ -10,6 +10,8 @@ from forebay.wire.protocol.message import AwsError
 Why = Literal[
     "missing",
     "incomplete",
+    "undated",
+    "another_day",
     "query",
     "denied",
     "unknown_key",
@@ -30,6 +32,8 @@ _MISMATCH = (
 _JSON: dict[str, tuple[str, str]] = {
     "missing": ("MissingAuthenticationTokenException", "Missing Authentication Token"),
     "incomplete": ("IncompleteSignatureException", ""),
+    "undated": ("IncompleteSignatureException", ""),
+    "another_day": ("InvalidSignatureException", _MISMATCH),
     "query": ("IncompleteSignatureException", ""),
     "unknown_key": ("UnrecognizedClientException", _INVALID),
     "token": ("UnrecognizedClientException", _INVALID),
@@ -42,6 +46,8 @@ _JSON: dict[str, tuple[str, str]] = {
 _QUERY: dict[str, tuple[str, str]] = {
     "missing": ("MissingAuthenticationToken", "Request is missing Authentication Token"),
     "incomplete": ("IncompleteSignature", ""),
+    "undated": ("IncompleteSignature", ""),
+    "another_day": ("SignatureDoesNotMatch", _MISMATCH),
     "query": ("IncompleteSignature", ""),
     "unknown_key": ("InvalidClientTokenId", _INVALID),
     "token": ("InvalidClientTokenId", _INVALID),
@@ -54,6 +60,12 @@ _QUERY: dict[str, tuple[str, str]] = {
 _S3: dict[str, tuple[str, int, str]] = {
     "missing": ("AccessDenied", 403, "Access Denied"),
     "incomplete": ("AuthorizationHeaderMalformed", 400, ""),
+    "undated": ("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header"),
+    "another_day": (
+        "AuthorizationHeaderMalformed",
+        400,
+        "The authorization header is malformed; Invalid credential date. Date is not the same as X-Amz-Date.",
+    ),
     "query": ("AuthorizationQueryParametersError", 400, ""),
     "denied": ("AccessDenied", 403, ""),  # version 2 alone has it, and S3 alone has that
     "unknown_key": (
@@ -79,9 +91,11 @@ _S3: dict[str, tuple[str, int, str]] = {
 }
 
 
-_CREDENTIAL = (
-    "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting"
-    ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+_EXPECTED = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+_CREDENTIAL = f"Error parsing the X-Amz-Credential parameter; {_EXPECTED}"
+_HEADER = "The authorization header is malformed; "
+_COMPONENTS = (
+    f"{_HEADER}the authorization header requires three components: Credential, SignedHeaders, and Signature."
 )
 
 
@@ -91,6 +105,12 @@ def refusal(protocol: str, why: Why, detail: str, key_id: str = "") -> AwsError:
         code, http, message = _S3[why]
         if why == "query" and detail.startswith("Credential must"):
             detail = _CREDENTIAL
+        elif why == "incomplete" and detail.startswith("Credential must"):
+            detail = _HEADER + _EXPECTED
+        elif why == "incomplete" and detail.startswith("Authorization header requires"):
+            detail = _COMPONENTS
+        elif why == "incomplete" and detail.startswith("Missing required header"):
+            code = "InvalidRequest"
         members = {"AWSAccessKeyId": key_id} if why in ("unknown_key", "mismatch") and key_id else {}
         return AwsError(code, message or detail, http=http, **members)
     words = _QUERY if protocol == "query" else _JSON
