@@ -140,6 +140,39 @@ def test_a_json_document_is_taken_apart_by_from(s3: Any, bucket: str) -> None:
     assert rows(s3, bucket, "document.json", sql, read) == [{"_1": 2020, "_2": "2020-02-29T"}]
 
 
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT _1.size FROM S3Object[*].Rules[*] WHERE _1.id = 'id-1'", '{"size":1}\n'),
+        ("SELECT _1.* FROM S3Object[*].Rules[*] LIMIT 1", '{"id":"id-1","size":1}\n'),
+        ("SELECT * FROM S3Object[*].Rules[0].*", '{"_1":"id-1"}\n{"_1":1}\n'),
+        ("SELECT * FROM S3Object[*].Rules[*].* r LIMIT 3", '{"_1":"id-1"}\n{"_1":1}\n{"_1":"y < x"}\n'),
+        ("SELECT * FROM S3Object[*].Rules[0][*]; ", '{"id":"id-1","size":1}\n'),
+    ],
+)
+def test_a_wildcard_in_from_makes_rows_of_what_is_in_a_list_or_an_object(
+    s3: Any, bucket: str, sql: str, wanted: str
+) -> None:
+    assert found(s3, bucket, "document.json", sql, {"JSON": {"Type": "DOCUMENT"}}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [
+        ("TRIM(BOTH '12' FROM '1112211foobar22211122')", "foobar"),
+        ("TRIM(LEADING '1' FROM '11foo1')", "foo1"),
+        ("TRIM(TRAILING '1' FROM '1foo11')", "1foo"),
+        ("TRIM('1' FROM '1foo1')", "foo"),
+        ("TRIM(TRAILING FROM ' foo ')", " foo"),
+        ("TRIM(' foo ')", "foo"),
+    ],
+)
+def test_what_is_trimmed_is_spaces_or_the_characters_that_are_named(
+    s3: Any, bucket: str, call: str, wanted: str
+) -> None:
+    assert rows(s3, bucket, "people.csv", f"SELECT {call} FROM S3Object LIMIT 1;", USE) == [{"_1": wanted}]
+
+
 def test_json_lines_with_lists_and_fields_below_fields(s3: Any, bucket: str) -> None:
     read = {"JSON": {"Type": "LINES"}}
     sql = "SELECT s.a.b, s.t[0] AS first FROM S3Object s WHERE 'y' IN s.t OR s.a.b BETWEEN 2 AND 3"
@@ -234,6 +267,7 @@ def test_nothing_is_found_in_nothing(s3: Any, bucket: str) -> None:
         ("ParseUnexpectedToken", "SELECT * FROM S3Object WHERE ="),
         ("LexerInvalidLiteral", "SELECT 'open FROM S3Object"),
         ("LexerInvalidChar", "SELECT ; FROM S3Object"),
+        ("LexerInvalidChar", "SELECT 1 FROM S3Object;;"),
         ("ParseUnsupportedSyntax", "SELECT " + "(" * 500 + "1" + ")" * 500 + " FROM S3Object"),
         ("LexerInvalidLiteral", "SELECT 1" + "0" * 5000 + " FROM S3Object"),
         ("CastFailed", "SELECT CAST('1e999999999' AS INT) FROM S3Object"),

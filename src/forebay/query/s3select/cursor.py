@@ -51,7 +51,7 @@ class Cursor:
             if self._had("."):
                 step = self._take()
                 if step.kind == "operator" and step.text == "*":
-                    found.append(Every())
+                    found.append(Every(named=True))
                 elif step.kind in ("word", "quoted", "keyword"):
                     found.append(Name(step.text, step.kind == "quoted"))
                 else:

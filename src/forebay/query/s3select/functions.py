@@ -97,9 +97,8 @@ def _substring(_: str, value: Any, start: Any, length: Any = None) -> str:
     return text[max(first, 1) - 1 : max(beyond, 1) - 1]
 
 
-def _trim(side: str, *given: Any) -> str:
-    text = _text(given[-1])
-    characters = _text(given[0]) if len(given) > 1 else " "
+def _trim(side: str, value: Any, given: Any = " ") -> str:
+    text, characters = _text(value), _text(given)
     if side == "leading":
         return text.lstrip(characters)
     return text.rstrip(characters) if side == "trailing" else text.strip(characters)

@@ -82,7 +82,7 @@ def documents(data: Bytes) -> Iterator[Any]:
 
 
 def taken(records: Iterable[Any], steps: tuple[Step, ...]) -> Iterator[Any]:
-    """What FROM finds in each: `[*]` makes several of one, and what is not there is missing, and one."""
+    """What FROM finds in each: `[*]` makes several of a list, `.*` of an object, and what is not there is missing, and one."""
     for record in records:
         yield from _taken(record, steps)
 
@@ -90,6 +90,8 @@ def taken(records: Iterable[Any], steps: tuple[Step, ...]) -> Iterator[Any]:
 def _taken(value: Any, steps: tuple[Step, ...]) -> Iterator[Any]:
     for number, step in enumerate(steps):
         if isinstance(step, Every):
+            if step.named and isinstance(value, dict):
+                value = list(value.values())
             for item in value if isinstance(value, list) else [value]:
                 yield from _taken(item, steps[number + 1 :])
             return

@@ -42,7 +42,7 @@ def parse(text: str) -> Select:
     """The statement that `text` is. Raises QueryFailed in AWS's codes."""
     if len(text.encode()) > LONGEST:
         raise refused("ExpressionTooLong")
-    return _Parser(tokens(text)).statement()
+    return _Parser(tokens(text.rstrip().removesuffix(";"))).statement()
 
 
 class _Parser(Cursor):
@@ -114,13 +114,13 @@ class _Parser(Cursor):
             raise refused("BadTableName", table.where())
         steps: tuple[Step, ...] = self._steps()
         alias = self._alias()
-        if alias is None:
-            last = steps[-1] if steps else None
-            alias = last if isinstance(last, Name) else Name("s3object")
-        elif alias.text.lower() in ("inner", "left", "right", "outer", "cross", "full") and not alias.exact:
-            raise refused("ParseMalformedJoin", self._now.where())
         if steps and isinstance(steps[0], Every):  # the object's documents, which are the records in any case
             steps = steps[1:]
+        if alias is None:
+            last = steps[-1] if steps else None
+            alias = last if isinstance(last, Name) else Name("_1" if isinstance(last, Every) else "s3object")
+        elif alias.text.lower() in ("inner", "left", "right", "outer", "cross", "full") and not alias.exact:
+            raise refused("ParseMalformedJoin", self._now.where())
         return steps, alias
 
     def _limit(self) -> int:

@@ -20,7 +20,9 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """`[*]`, or `.*` of what has names."""
+    """`[*]`, or `.*`, which is of what is `named` too."""
+
+    named: bool = False
 
 
 Step = Name | int | Every
