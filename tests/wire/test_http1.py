@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from forebay.web import http1
-from forebay.web.exchange import HIGH, Exchange, Scope
+from forebay.web.exchange import HIGH, ClientGone, Exchange, Scope
 from forebay.web.http1 import Listener
 from forebay.web.relay import Relays
 from tests.harness import System, until
@@ -97,12 +98,42 @@ def test_what_is_no_http_is_refused(system: System) -> None:
         ("GET / HTTP/9\r\n\r\n", 400),
         (f"{LIST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (f"{LIST}Content-Length: x\r\n\r\n", 400),
+        (f"{LIST}Transfer-Encoding: gzip\r\n\r\nbar", 400),
+        (f"{LIST}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}3\r\n", 400),
         (HEALTH.replace("health", "h\u00e9alth") + "\r\n", 400),
         (HEALTH + many + "\r\n", 431),
     ):
         with connected(system) as (connection, file):
             connection.sendall(text.encode())
             assert (answer(file)[0], file.read()) == (wanted, b""), text[:40]
+
+
+PUT = "PUT /shelf/after HTTP/1.1\r\nHost: localhost\r\n"
+NONE = f"x-amz-content-sha256: {hashlib.sha256(b'').hexdigest()}\r\n"
+HIDDEN = "PUT /shelf/hidden HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"{PUT}\r\nbar", [411]),
+        (f"{PUT}{NONE}Content-Length: 2\r\n\r\nbar", [400]),
+        (f"{PUT}Content-Length: 2\r\nConnection: close\r\n\r\nbar", [200]),
+        (f"{HEALTH}\r\n{PUT}Content-Length: 2\r\n\r\nbar{HIDDEN}", [200, 200]),
+        (f"{HEALTH}\r\n{LIST}Transfer-Encoding: chunked\r\n\r\nbar\r\n{HIDDEN}", [200]),
+        (f"{LIST}Transfer-Encoding: chunked\r\n\r\nbar\r\n{HIDDEN}", [400]),
+        (f"{HEALTH}\r\n{LIST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{HIDDEN}", [200]),
+        (f"{PUT}\r\n" + "bar" * 300_000, [411]),
+    ],
+)
+def test_what_comes_whole_is_answered_before_what_is_no_http_and_nothing_after_it(
+    system: System, s3: Any, text: str, wanted: list[int]
+) -> None:
+    with connected(system) as (connection, file):
+        connection.sendall(text.encode())
+        assert [answer(file)[0] for _ in wanted] == wanted
+        assert file.read() == b""
+    assert s3.list_objects_v2(Bucket="shelf", Prefix="hidden")["KeyCount"] == 0
 
 
 def test_a_target_may_name_its_host_as_proxies_have_it(system: System) -> None:
@@ -232,6 +263,35 @@ def test_a_request_under_way_is_answered_before_the_end() -> None:
             found = await _gone(reader)
             assert found.endswith(b"Connection: close\r\n\r\nbody")
             assert await stopping
+            writer.close()
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("body", [b"body", b""])
+def test_no_http_ends_a_request_under_way_only_where_the_rest_of_it_is_missing(body: bytes) -> None:
+    asked, may = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, proto: Exchange) -> None:
+        asked.set()
+        await may.wait()
+        try:
+            proto.response_bytes(200, [], await proto())
+        except ClientGone:
+            proto.response_bytes(500, [], b"twice")
+
+    async def go() -> None:
+        async with listening(app) as (_, address):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await asked.wait()
+            writer.write(b"4\r\n%b\r\n0\r\n\r\nno HTTP\r\n\r\n" % body)
+            found = b"" if body else await reader.readuntil(b"\r\n\r\n")
+            may.set()
+            found += await _gone(reader)
+            assert found.count(b"HTTP/1.1 ") == 1
+            assert found.startswith(b"HTTP/1.1 200 " if body else b"HTTP/1.1 400 ")
+            assert found.lower().endswith(b"\r\n\r\n" + body)
             writer.close()
 
     asyncio.run(go())

@@ -147,6 +147,13 @@ class Exchange:
         self._lost = True
         self._wake()
 
+    def refuse(self, answer: bytes) -> None:
+        """The rest of the body cannot be read: `answer` in the application's place, if it said nothing yet."""
+        if not self._started:
+            self._started = True
+            self._link.write(answer)
+        self.lose()
+
     def end(self, *, failed: bool) -> None:
         """The application has ended; `failed` if by an error."""
         if not self._lost:
@@ -273,6 +280,7 @@ class Exchange:
     def _head(self, status: int, headers: Iterable[tuple[str, str]]) -> tuple[str, int | None]:
         """The head but for what says where the body ends, and what `content-length` says."""
         if self._started:
+            self._check()
             raise BadAnswer("it is answered")
         length: int | None = None
         count, lines = 1, [_STATUS.get(status) or f"HTTP/1.1 {status} \r\n"]

@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None
         self._full = False
         self._ending = False
+        self._broken = False
 
     # asyncio's side.
 
@@ -153,6 +154,8 @@ class Connection(asyncio.Protocol):
             if data.startswith(_HTTP2):
                 self._hand_over(data)
                 return
+        if self._broken:
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # none is offered: it is answered as if it had not been asked for
@@ -232,7 +235,7 @@ class Connection(asyncio.Protocol):
         """Read on, or not, by how much waits."""
         incoming = self._incoming
         much = incoming is not None and incoming.waiting > HIGH and not incoming.greedy
-        if much or self._queue:
+        if much or self._queue or self._broken:
             self._transport.pause_reading()
         elif not self._transport.is_closing():
             self._transport.resume_reading()
@@ -253,11 +256,13 @@ class Connection(asyncio.Protocol):
     def ended(self, exchange: Exchange) -> None:
         """The answer is given, or will never be."""
         self._current = None
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._ending:
             return
         if not exchange.keep:
             self._ending = True
-            if exchange.complete:
+            if self._broken:
+                self._leave()
+            elif exchange.complete:
                 self._transport.close()
             else:
                 self._transport.resume_reading()
@@ -319,15 +324,31 @@ class Connection(asyncio.Protocol):
             exchange.end(failed=failed)
 
     def _refuse(self) -> None:
-        """What came is no HTTP: nothing can be read any more."""
+        """What came is no HTTP, and nothing can be read any more; what came whole before it is answered."""
+        self._broken = True
         self._transport.pause_reading()
-        if self._current is None and not self._ending:
+        if (torn := self._incoming) is not None and torn in self._queue:
+            self._queue.remove(torn)
+            torn.lose()
+        last = self._queue[-1] if self._queue else self._current
+        if last is not None and last.complete:
+            last.keep = False
+            return
+        if not self._ending:
             status = "431 Request Header Fields Too Large" if self._too_large else "400 Bad Request"
-            self.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
-        for each in {self._current, self._incoming} - {None}:
-            cast("Exchange", each).lose()
+            said = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
+            if last is None:
+                self.write(said)
+            else:
+                last.refuse(said)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close when what was said could be read: bytes that are not read would take it along."""
         self._ending = True
-        self._transport.close()
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._loop.call_later(LINGER, self._transport.close)
 
     def _hand_over(self, data: bytes) -> None:
         self._ending = True
