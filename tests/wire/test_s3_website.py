@@ -110,3 +110,13 @@ def test_redirects_by_rule_by_object_and_of_everything(system: System, s3: Any, 
 )
 def test_configurations_that_are_none(s3: Any, bucket: str, code: str, config: dict[str, Any]) -> None:
     refused(code, s3.put_bucket_website, 400, Bucket=bucket, WebsiteConfiguration=config)
+
+
+@pytest.mark.parametrize("call", ["put_object", "create_multipart_upload", "copy_object"])
+def test_an_object_redirects_to_a_page_or_a_site(s3: Any, bucket: str, call: str) -> None:
+    of = {"CopySource": f"{bucket}/index.html"} if call == "copy_object" else {}
+    made = {"Bucket": bucket, "Key": "moved", **of}
+    error = refused("InvalidRedirectLocation", getattr(s3, call), 400, **made, WebsiteRedirectLocation="foo")
+    assert "must have a prefix of 'http://' or 'https://' or '/'." in error["Message"]
+    for to in ("/k", "http://a.example/", "https://a.example/"):
+        getattr(s3, call)(**made, WebsiteRedirectLocation=to)

@@ -70,6 +70,9 @@ def meta_of(asked: Asked, given: Json) -> Json:
             if "\ufffd" in value:
                 raise invalid(_UNREAD, name)
             meta[key] = value
+    if not meta.get("redirect", "/").startswith(("/", "http://", "https://")):
+        message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+        raise AwsError("InvalidRedirectLocation", message, http=400)
     if "aws-chunked" in meta.get("encoding", ""):
         codings = [part.strip() for part in meta["encoding"].split(",")]
         rest = ",".join(part for part in codings if part and part != "aws-chunked")
