@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped, unused-ignore]
 
+from forebay.arn import CANONICAL_USER
 from tests.harness import System, until
 from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import serving
@@ -345,3 +346,13 @@ def test_bodies_that_are_no_documents_get_an_error_and_never_500(
     for body in bodies:
         status, _, answer = raw(system, "PUT", f"/{bucket}/tags-no-document?tagging", body)
         assert 400 <= status < 500, (body[:20], answer)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_no_documents_entities_are_expanded_in_whatever_way_it_is_encoded(
+    bucket: str, system: System, encoding: str
+) -> None:
+    owner = "<Owner><ID>&owner;</ID></Owner><AccessControlList></AccessControlList>"
+    text = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY owner "{CANONICAL_USER}">]><AccessControlPolicy>{owner}</AccessControlPolicy>'
+    status, _, answer = raw(system, "PUT", f"/{bucket}?acl", text.encode(encoding))
+    assert (status, b"<Code>MalformedXML</Code>" in answer) == (400, True), answer

@@ -14,7 +14,8 @@ from forebay.wire.protocol.scalars import text_value
 
 def parse_xml(body: bytes) -> ET.Element:
     """The document's root, without namespaces. Raises AwsError `MalformedXML`."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:  # entities could expand without bound
+    # Entities could expand without bound; in UTF-16, which has zeros, they would not be seen here.
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body or b"\0" in body:
         raise _malformed()
     try:
         root = ET.fromstring(body)  # noqa: S314 - documents with a DTD were refused above
