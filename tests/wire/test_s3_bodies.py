@@ -257,6 +257,16 @@ def test_headers_that_say_two_things_of_a_checksum_or_none_are_refused(
     assert (status, said in answer.decode()) == (400, True), answer
 
 
+@pytest.mark.parametrize("body", [b"plain", b"", b"5\r\nplain\r\n0\r\n\r\n"])
+def test_only_the_hash_says_whether_a_body_is_in_chunks(
+    s3: Any, bucket: str, system: System, body: bytes
+) -> None:
+    sent = {"Content-Encoding": "gzip,aws-chunked", "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+    assert raw(system, "PUT", f"/{bucket}/framed", body, sent)[0] == 200
+    found = s3.get_object(Bucket=bucket, Key="framed")
+    assert (found["ContentEncoding"], found["Body"].read()) == ("gzip", body)
+
+
 def test_a_torn_upload_never_shows(s3: Any, bucket: str, system: System) -> None:
     put(s3, bucket, "torn", body=b"whole")
     address = urlsplit(system.urls["aws"])

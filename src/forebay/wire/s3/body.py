@@ -238,7 +238,7 @@ async def receive(
     chunked = None
     pieces = request.pieces()
     payload = request.headers.get("x-amz-content-sha256", "")
-    if payload.startswith("STREAMING-") or "aws-chunked" in request.headers.get("content-encoding", ""):
+    if payload.startswith("STREAMING-"):  # whatever Content-Encoding says
         chunked = Chunked(pieces, request.chunks, request.headers.get("x-amz-trailer", ""))
         pieces = chunked.data()
     files = files_of(asked.system.layout)
