@@ -22,6 +22,7 @@ KEY = b"0123456789abcdef0123456789abcdef"
 OTHER = KEY[::-1]
 MIN_PART = 5 << 20
 HEADER = "x-amz-server-side-encryption-customer"
+WRONG = "Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key."
 
 
 def under(key: bytes, start: str = "SSECustomer") -> dict[str, Any]:
@@ -78,8 +79,9 @@ def test_without_the_key_an_object_is_not_read(s3: Any, bucket: str) -> None:
         (s3.copy_object, copy),
     ):
         assert refused("InvalidRequest", call, 400, **given)["Message"] == stored
-    wrong = refused("AccessDenied", s3.get_object, 403, **where, **under(OTHER))
-    assert wrong["Message"] == "Access Denied"
+    for key in (OTHER, KEY[:24], b"x"):
+        wrong = refused("AccessDenied", s3.get_object, 403, **where, **under(key))
+        assert wrong["Message"] == WRONG
     refused("AccessDenied", s3.get_object_attributes, 403, **attributes, **under(OTHER))
     refused("AccessDenied", s3.copy_object, 403, **copy, **under(OTHER, "CopySourceSSECustomer"))
     for more, status in (({}, 400), (under(OTHER), 403)):
@@ -105,8 +107,10 @@ def test_keys_that_are_none_are_refused(s3: Any, system: System, bucket: str) ->
     assert "<ArgumentValue>null</ArgumentValue>" in told
     assert "client calculated MD5" in asked(algorithm="AES256", key=text)
     assert "did not match the hash" in asked(algorithm="AES256", key=text, key_MD5="A" * 22 + "==")
-    short = base64.b64encode(b"short").decode()
-    assert "The secret key was invalid" in asked(algorithm="AES256", key=short, key_MD5=md5)
+    short = base64.b64encode(KEY[:24]).decode()
+    assert "did not match the hash" in asked(algorithm="AES256", key=short, key_MD5=md5)
+    its = under(KEY[:24])["SSECustomerKeyMD5"]
+    assert "The secret key was invalid" in asked(algorithm="AES256", key=short, key_MD5=its)
     assert "InvalidEncryptionAlgorithmError" in asked(algorithm="AES128", key=text, key_MD5=md5)
     both = {"Bucket": bucket, "Key": "k", "ServerSideEncryption": "AES256", **under(KEY)}
     assert "is incompatible" in refused("InvalidArgument", s3.put_object, 400, **both)["Message"]
@@ -145,6 +149,20 @@ def test_an_upload_in_parts_is_under_one_key(s3: Any, bucket: str) -> None:
     assert read(s3, bucket, "k", Range=edge, **under(KEY)) == body[-3:] + b"cop"
     assert read(s3, bucket, "k", PartNumber=3, **under(KEY)) == b"copied"
     refused("InvalidRequest", s3.get_object, 400, Bucket=bucket, Key="k")
+
+
+def test_an_upload_with_a_checksum_is_completed_with_the_key(s3: Any, bucket: str) -> None:
+    """CompleteMultipartUpload (Amazon S3 API Reference), of its SSECustomerAlgorithm."""
+    summed = {"ChecksumAlgorithm": "CRC32"}
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="k", **summed, **under(KEY))
+    this = {"Bucket": bucket, "Key": "k", "UploadId": begun["UploadId"]}
+    done = s3.upload_part(**this, PartNumber=1, Body=b"x", **summed, **under(KEY))
+    part = {"PartNumber": 1, **{name: done[name] for name in ("ETag", "ChecksumCRC32")}}
+    whole = {**this, "MultipartUpload": {"Parts": [part]}}
+    told = refused("InvalidArgument", s3.complete_multipart_upload, 400, **whole)
+    assert told["Message"].endswith("must provide an appropriate secret key.")
+    s3.complete_multipart_upload(**whole, **under(KEY))
+    assert read(s3, bucket, "k", **under(KEY)) == b"x"
 
 
 def test_a_form_may_bring_a_key(s3: Any, system: System, bucket: str) -> None:

@@ -52,8 +52,11 @@ class Sealing:
         return hashlib.md5(self._nonce + md5, usedforsecurity=False).hexdigest()
 
 
-def key_of(given: Json, *, source: bool = False) -> bytes | None:
-    """The key that a request gives, of the object it is about or of the source of a copy. Raises AwsError."""
+def key_of(given: Json, *, source: bool = False, reads: bool = False) -> bytes | None:
+    """The key that a request gives, of the object it is about or of the source of a copy. Raises AwsError.
+
+    Who `reads` may give one of any length: it is not the object's, as is said then.
+    """
     start = "CopySourceSSECustomer" if source else "SSECustomer"
     algorithm, text, md5 = (given.get(f"{start}{name}") for name in ("Algorithm", "Key", "KeyMD5"))
     if not algorithm and not text and not md5:
@@ -68,20 +71,25 @@ def key_of(given: Json, *, source: bool = False) -> bytes | None:
         members = {"ArgumentName": _HEADER, "ArgumentValue": algorithm}
         raise AwsError("InvalidEncryptionAlgorithmError", message, http=400, **members)
     if not text:
-        raise invalid(f"{_WHAT} an appropriate secret key.", _HEADER, _NONE)
+        raise missing()
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) != SIZE:
-        raise invalid("The secret key was invalid for the specified algorithm.", _HEADER, _NONE)
     if not md5:
         raise invalid(f"{_WHAT} the client calculated MD5 of the secret key.", _HEADER, _NONE)
     if not hmac.compare_digest(md5.encode(), _md5(key).encode()):
         raise invalid(
             "The calculated MD5 hash of the key did not match the hash that was provided.", _HEADER, _NONE
         )
+    if len(key) != SIZE and not reads:
+        raise invalid("The secret key was invalid for the specified algorithm.", _HEADER, _NONE)
     return key
+
+
+def missing() -> AwsError:
+    """The refusal of what needs a key, and came without."""
+    return invalid(f"{_WHAT} an appropriate secret key.", _HEADER, _NONE)
 
 
 def _md5(key: bytes) -> str:
@@ -137,7 +145,7 @@ def sealing_part(given: Json, meta: Mapping[str, Any]) -> Sealing | None:
 
 def opened_by(given: Json, meta: Mapping[str, Any], *, source: bool = False) -> Opened | None:
     """What decrypts an object by the request's key; None for one that is not encrypted. Raises AwsError."""
-    kept, key = meta.get("ssec"), key_of(given, source=source)
+    kept, key = meta.get("ssec"), key_of(given, source=source, reads=True)
     if kept is None:
         if key is not None:
             message = "The encryption parameters are not applicable to this object."
@@ -150,7 +158,7 @@ def opened_by(given: Json, meta: Mapping[str, Any], *, source: bool = False) -> 
         )
         raise AwsError("InvalidRequest", message, http=400)
     if not _fits(key, kept):
-        raise AwsError("AccessDenied", "Access Denied", http=403)
+        raise AwsError("AccessDenied", f"{_WHAT} the correct secret key.", http=403)
     return Opened(Seal(_derived(key, kept["salt"], "data")), kept["pieces"])
 
 

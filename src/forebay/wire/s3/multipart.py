@@ -202,6 +202,8 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
         raise
     if customer_key.key_of(given) is not None:
         customer_key.sealing_part(given, upload.doc["meta"])
+    elif "ssec" in upload.doc["meta"] and upload.doc.get("algorithm") is not None:
+        raise customer_key.missing()
     if not wanted:
         if "MultipartUpload" not in given:
             raise AwsError("InvalidRequest", "You must specify at least one part", http=400)
