@@ -102,6 +102,12 @@ def test_a_delete_may_have_a_condition(s3: Any, bucket: str) -> None:
     assert read(s3, bucket, "kept") == b"x"
     s3.delete_object(**this, IfMatch=etag)
     refused("NoSuchKey", s3.delete_object, 404, **this, IfMatch=etag)
+    versioned = {"Bucket": new_bucket(s3, versioned=True), "Key": "k"}
+    made = s3.put_object(**versioned, Body=b"x")
+    one = {**versioned, "VersionId": made["VersionId"]}
+    error = refused("NotImplemented", s3.delete_object, 501, **one, IfMatch=made["ETag"])
+    assert error["Message"] == "A header you provided implies functionality that is not implemented"
+    assert s3.head_object(**one)["ContentLength"] == 1
 
 
 def test_a_presigned_url_carries_metadata(system: System, s3: Any, bucket: str) -> None:

@@ -53,7 +53,7 @@ ENCRYPTED = (
     "x-amz-server-side-encryption is answered as S3 does, but forebay encrypts no files with keys of its own: the disk "
     "may. Under customer keys (SSE-C) files are encrypted: SQL over them is refused, and crawlers find noise."
 )
-FOR_DIRECTORIES = "A header you provided implies functionality that is not implemented"
+UNIMPLEMENTED = "A header you provided implies functionality that is not implemented"
 
 SERVICE.streaming |= {"PutObject", "UploadPart"}
 SERVICE.quick |= {"PutObject", "GetObject", "HeadObject"}
@@ -311,10 +311,12 @@ async def delete_object(asked: Asked, given: Json) -> Json:
         "bypass": await bypass_of(asked, bucket, given),
     }
     if given.get("IfMatch") is not None:
+        if args["version"] is not None:
+            raise AwsError("NotImplemented", UNIMPLEMENTED, http=501, Header="If-Match")
         args["if_match"] = unquoted(given["IfMatch"])
     for name, header in (("IfMatchLastModifiedTime", "last-modified-time"), ("IfMatchSize", "size")):
         if given.get(name) is not None:
-            raise AwsError("NotImplemented", FOR_DIRECTORIES, http=501, Header=f"x-amz-if-match-{header}")
+            raise AwsError("NotImplemented", UNIMPLEMENTED, http=501, Header=f"x-amz-if-match-{header}")
     done = await change(asked, "object_delete", **args)
     answer: Json = {"_status": 204}
     if done["version"] is not None:
@@ -346,7 +348,7 @@ async def delete_objects(asked: Asked, given: Json) -> Json:
     for item, asked_for in zip(list(wanted), items, strict=True):
         if asked_for.get("LastModifiedTime") is not None or asked_for.get("Size") is not None:
             wanted.remove(item)
-            errors.append({"Key": item["key"], "Code": "NotImplemented", "Message": FOR_DIRECTORIES})
+            errors.append({"Key": item["key"], "Code": "NotImplemented", "Message": UNIMPLEMENTED})
             continue
         action = "s3:DeleteObject" if item["version"] is None else "s3:DeleteObjectVersion"
         refusals = (
