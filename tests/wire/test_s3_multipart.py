@@ -197,6 +197,16 @@ def test_a_checksum_of_checksums(s3: Any, bucket: str, algorithm: str) -> None:
     assert done[member].endswith("-2")
     head = s3.head_object(Bucket=bucket, Key=f"composite-{algorithm}", ChecksumMode="ENABLED")
     assert head[member] == done[member]
+    whole = {"Bucket": bucket, "Key": f"composite-{algorithm}", "ChecksumMode": "ENABLED"}
+    for more, its in (
+        ({"PartNumber": 1}, upload.parts[1][member]),
+        ({"PartNumber": 2}, upload.parts[2][member]),
+        ({"Range": f"bytes={5 * MIB}-"}, upload.parts[2][member]),
+        ({"Range": "bytes=0-1"}, None),
+    ):
+        for call in (s3.get_object, s3.head_object):
+            found = call(**whole, **more)
+            assert (found.get(member), found.get("ChecksumType")) == (its, its and "COMPOSITE")
     attributes = s3.get_object_attributes(
         Bucket=bucket, Key=f"composite-{algorithm}", ObjectAttributes=["ObjectParts", "Checksum"]
     )
@@ -215,15 +225,27 @@ def test_a_checksum_of_the_whole_is_computed_from_those_of_the_parts(s3: Any, bu
         upload.complete(ChecksumCRC32="AAAAAA==")
     done = upload.complete(ChecksumCRC32=total)
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (total, "FULL_OBJECT")
-    refused(
-        "InvalidRequest",
-        s3.create_multipart_upload,
-        400,
-        Bucket=bucket,
-        Key="no",
-        ChecksumAlgorithm="SHA256",
-        ChecksumType="FULL_OBJECT",
-    )
+    part = s3.head_object(Bucket=bucket, Key="whole", PartNumber=1, ChecksumMode="ENABLED")
+    assert not {"ChecksumCRC32", "ChecksumType"} & part.keys()
+    wrong = {"Bucket": bucket, "Key": "no", "ChecksumAlgorithm": "SHA256"}
+    refused("InvalidRequest", s3.create_multipart_upload, 400, **wrong, ChecksumType="FULL_OBJECT")
+    told = refused("InvalidRequest", s3.create_multipart_upload, 400, **wrong, ChecksumType="BOGUS")
+    assert told["Message"] == "Value for x-amz-checksum-type header is invalid."
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fits"), [((2, 4), False), ((2, 3), False), ((1, 3), False), ((1,), True)]
+)
+def test_parts_with_checksums_are_numbered_from_one_on(
+    s3: Any, bucket: str, numbers: tuple[int, ...], fits: bool
+) -> None:
+    upload = Upload(s3, bucket, "numbered", ChecksumAlgorithm="CRC32")
+    for number in numbers:
+        upload.part(number, b"x", ChecksumAlgorithm="CRC32")
+    if fits:
+        assert upload.complete()["ChecksumCRC32"].endswith("-1")
+    else:
+        refused("InvalidPartOrder", upload.complete, 400)
 
 
 def test_conditions_on_completing(s3: Any, bucket: str) -> None:
@@ -244,6 +266,10 @@ def test_the_whole_has_a_checksum_whatever_its_parts_came_with(s3: Any, bucket: 
     upload = Upload(s3, bucket, "summed", ChecksumAlgorithm="SHA256")
     error = refused("InvalidRequest", s3.upload_part, 400, **upload.this, PartNumber=1, Body=b"x")
     assert "expected checksum Type: sha256, actual checksum Type: null" in error["Message"]
+    upload = Upload(s3, bucket, "unsummed")
+    given = {**upload.this, "PartNumber": 1, "Body": b"x", "ChecksumMD5": "nd1F6Q8OhSKJw1L0gHn15A=="}
+    error = refused("InvalidRequest", s3.upload_part, 400, **given)
+    assert "expected checksum Type: null, actual checksum Type: md5" in error["Message"]
 
 
 def test_a_range_beyond_the_source_is_told_apart_from_one_that_ends_there(s3: Any, bucket: str) -> None:

@@ -194,6 +194,22 @@ def checksums(meta: Mapping[str, Any]) -> Json:
     return members
 
 
+def checksums_sent(given: Json, found: Object, span: tuple[int, int]) -> Json:
+    """The same, of the bytes (first, beyond) that are sent: of all of them, or of one part that has its own.
+
+    Source: "Checking object integrity" (Amazon S3 User Guide).
+    """
+    parts = found.meta.get("parts", []) if found.meta.get("composite") else []
+    if span == (0, found.size) and not (parts and given.get("PartNumber") is not None):
+        return checksums(found.meta)
+    first = 0
+    for size, own in parts:
+        if span == (first, first + size):
+            return checksums({"sums": own, "composite": True})
+        first += size
+    return {}
+
+
 def described(found: Object) -> Json:
     """The members of a GET or HEAD that come of the object itself."""
     meta = found.meta

@@ -80,6 +80,9 @@ async def create_multipart_upload(asked: Asked, given: Json) -> Json:
 
 
 def _check_kind(algorithm: str | None, kind: str) -> None:
+    if kind not in ("COMPOSITE", "FULL_OBJECT"):
+        message = "Value for x-amz-checksum-type header is invalid."
+        raise AwsError("InvalidRequest", message, http=400)
     if algorithm is None:
         message = "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
         raise AwsError("InvalidRequest", message, http=400)
@@ -109,14 +112,13 @@ async def upload_part(asked: Asked, given: Json) -> Json:
     await check_summed(asked, bucket, upload.doc["meta"], "Put Part")
     wanted = upload.doc.get("algorithm")
     algorithm, _ = sums.asked_for(given, asked.request.headers)
-    if wanted is not None and algorithm != wanted:
-        found = "null" if algorithm is None else algorithm.lower()
-        raise AwsError(
-            "InvalidRequest",
-            f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
-            f"actual checksum Type: {found}",
-            http=400,
+    if algorithm != wanted and (wanted is not None or algorithm not in sums.OF_PARTS):
+        expected, actual = ((each or "null").lower() for each in (wanted, algorithm))
+        message = (
+            f"Checksum Type mismatch occurred, expected checksum Type: {expected}, "
+            f"actual checksum Type: {actual}"
         )
+        raise AwsError("InvalidRequest", message, http=400)
     # Of an upload that names none, the whole object's is CRC64NVME, whatever its parts came with.
     sealing = customer_key.sealing_part(given, upload.doc["meta"])
     received = await body.receive(asked, given, () if wanted else ("CRC64NVME",), sealing)
@@ -264,7 +266,8 @@ def _own(upload: Upload, part: Part) -> dict[str, str]:
 def _chosen(upload: Upload, wanted: Sequence[Json], there: dict[int, Part]) -> list[Part]:
     """The parts in the order they are joined. Raises AwsError for what S3 refuses."""
     numbers = [part.get("PartNumber", 0) for part in wanted]
-    if numbers != sorted(set(numbers)):
+    summed = upload.doc.get("sum_type") == "COMPOSITE"
+    if numbers != (list(range(1, len(numbers) + 1)) if summed else sorted(set(numbers))):
         message = "The list of parts was not in ascending order. Parts must be ordered by part number."
         raise AwsError("InvalidPartOrder", message, http=400, UploadId=upload.id)
     algorithm = upload.doc.get("algorithm")
@@ -289,7 +292,7 @@ def _chosen(upload: Upload, wanted: Sequence[Json], there: dict[int, Part]) -> l
                 PartNumber=number,
                 ETag=etag,
             )
-        if algorithm and upload.doc["sum_type"] == "COMPOSITE" and algorithm not in stated:
+        if algorithm and summed and algorithm not in stated:
             message = (
                 f"The upload was created using a {algorithm.lower()} checksum. The complete request must include "
                 f"the checksum for each part. It was missing for part {number} in the request."

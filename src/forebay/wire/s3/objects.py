@@ -33,6 +33,7 @@ from forebay.wire.s3.base import (
 from forebay.wire.s3.headers import (
     byte_range,
     checksums,
+    checksums_sent,
     described,
     encryption,
     expiration,
@@ -240,8 +241,8 @@ def _read_now(asked: Asked, bucket: str, given: Json, version: str | None, wante
             answer["TagCount"] = len(found.meta["tags"])
         first, beyond = _span(given, found, answer)
         answer["ContentLength"] = beyond - first
-        if given.get("ChecksumMode", "").upper() == "ENABLED" and (first, beyond) == (0, found.size):
-            answer |= checksums(found.meta)
+        if given.get("ChecksumMode", "").upper() == "ENABLED":
+            answer |= checksums_sent(given, found, (first, beyond))
         if wanted and beyond - first <= SMALL:
             answer["Body"] = customer_key.read(fd, beyond - first, first, opened_by)
         elif wanted:
