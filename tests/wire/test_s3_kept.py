@@ -114,6 +114,11 @@ def test_new_objects_say_the_encryption_that_their_bucket_says(s3: Any, bucket: 
     assert s3.head_object(Bucket=bucket, Key="b")["SSEKMSKeyId"] == done["SSEKMSKeyId"]
     begun = s3.create_multipart_upload(Bucket=bucket, Key="c")
     assert begun["ServerSideEncryption"] == "aws:kms"
+    mine = {"Bucket": bucket, "Key": "e", "ServerSideEncryption": "aws:kms"}
+    for more, inherits in (({}, True), ({"BucketKeyEnabled": False}, None), ({"SSEKMSKeyId": ""}, True)):
+        done = s3.put_object(**mine, **more)
+        assert done.get("BucketKeyEnabled") is inherits
+        assert not done["SSEKMSKeyId"].endswith("/")
     own = s3.put_object(Bucket=bucket, Key="d", ServerSideEncryption="AES256")
     assert own["ServerSideEncryption"] == "AES256"
     assert s3.head_object(Bucket=bucket, Key="a")["ServerSideEncryption"] == "AES256"

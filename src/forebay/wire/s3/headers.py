@@ -153,7 +153,7 @@ def moment(us: int) -> dt.datetime:
 
 def key_arn(asked: Asked, key: str | None) -> str:
     """The ARN of a KMS key; that of the account's own for S3 where none is named."""
-    if key is None or key in ("aws/s3", "alias/aws/s3"):
+    if not key or key in ("aws/s3", "alias/aws/s3"):
         key = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"s3.{asked.region}.{asked.account}"))
     if key.startswith("arn:"):
         return key

@@ -27,6 +27,7 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     operation,
+    setting,
     shelf,
     version_of,
 )
@@ -102,6 +103,12 @@ async def new_meta(asked: Asked, bucket: str, given: Json) -> Json:
         await need_lock(asked, bucket, put=True)
     if "acl" in meta:
         await check_acl(asked, bucket, meta["acl"])
+    if (
+        meta.get("sse") == "aws:kms" and given.get("BucketKeyEnabled") is None
+    ):  # the bucket's own says it then
+        rules = (await setting(asked, bucket, "default_encryption") or {}).get("rules", [])
+        if any(rule.get("BucketKeyEnabled") for rule in rules):
+            meta["bucket_key"] = True
     return meta | locks
 
 
