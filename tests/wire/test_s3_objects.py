@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,9 @@ from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import serving
 
 system = serving("name: objects\n")
+NOT_ENCODED = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
+WIDE = "\U00020000"
+"""A letter that is two units of UTF-16."""
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +291,36 @@ def test_tags_of_objects(s3: Any, bucket: str) -> None:
     twice = [{"Key": "a", "Value": "1"}] * 2
     error = refused("InvalidTag", s3.put_object_tagging, 400, **this, Tagging={"TagSet": twice})
     assert error["Message"] == "Cannot provide multiple Tags with the same key"
+
+
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [
+        ("&", {}),
+        ("&&a=1&&", {"a": "1"}),
+        ("a&b", {"a": "", "b": ""}),
+        ("a=b%3Dc", {"a": "b=c"}),
+        (f"a={quote(WIDE * 128)}", {"a": WIDE * 128}),
+        (f"a={quote(WIDE * 129)}", "InvalidTag: The TagValue you have provided is invalid"),
+        (f"{quote(WIDE * 65)}=a", "InvalidTag: The TagKey you have provided is invalid"),
+        ("k=a,b", "InvalidTag: The TagValue you have provided is invalid"),
+        ("TagSet%3D%5B%7BKey%3Dstring%7D%5D", "InvalidTag: The TagKey you have provided is invalid"),
+        ("a=b=c", f"InvalidArgument: {NOT_ENCODED}"),
+        ("TagSet=[{Key=string,Value=string}]", f"InvalidArgument: {NOT_ENCODED}"),
+        ("=", f"InvalidArgument: {NOT_ENCODED}"),
+        ("a=&a=", f"InvalidArgument: {NOT_ENCODED}"),
+        ("a=%ff", f"InvalidArgument: {NOT_ENCODED}"),
+    ],
+)
+def test_tags_in_a_header_are_a_query(
+    s3: Any, bucket: str, header: str, answer: dict[str, str] | str
+) -> None:
+    this = {"Bucket": bucket, "Key": "headed"}
+    if isinstance(answer, str):
+        code, _, message = answer.partition(": ")
+        assert refused(code, s3.put_object, 400, **this, Tagging=header)["Message"] == message
+        return
+    s3.put_object(**this, Tagging=header)
+    tags = s3.get_object_tagging(**this)["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == answer
+    assert s3.head_object(**this).get("TagCount", 0) == len(answer)

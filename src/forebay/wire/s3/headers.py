@@ -113,8 +113,8 @@ def meta_of(asked: Asked, given: Json) -> Json:
             message = "Your metadata headers exceed the maximum allowed metadata size"
             raise AwsError("MetadataTooLarge", message, http=400, Size=size, MaxSizeAllowed=MAX_METADATA)
         meta["user"] = dict(user)
-    if given.get("Tagging"):
-        meta["tags"] = tags_of(given["Tagging"])
+    if tags := tags_of(given.get("Tagging") or ""):
+        meta["tags"] = tags
     return meta
 
 
@@ -133,17 +133,16 @@ def check_class(name: str) -> None:
 
 def tags_of(header: str) -> dict[str, str]:
     """The tags of an `x-amz-tagging` header. Raises AwsError `InvalidArgument`, `InvalidTag`."""
-    message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
-    pairs = parse_qsl(header, keep_blank_values=True)
-    tags = dict(pairs)
-    if len(tags) != len(pairs) or (header and not pairs):
-        raise invalid(message, "x-amz-tagging", header)
     try:
-        return check_tags([{"Key": key, "Value": value} for key, value in pairs], most=10, noun="Object")
-    except AwsError as error:
-        if "you have provided is invalid" in error.message:
-            raise invalid(message, "x-amz-tagging", header) from None
-        raise
+        pairs = parse_qsl(header, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        pairs = [("", "")]
+    tags = dict(pairs)
+    unescaped = any(part.count("=") > 1 for part in header.split("&"))
+    if unescaped or "" in tags or len(tags) != len(pairs):
+        message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
+        raise invalid(message, "x-amz-tagging", header)
+    return check_tags([{"Key": key, "Value": value} for key, value in pairs], most=10, noun="Object")
 
 
 def moment(us: int) -> dt.datetime:

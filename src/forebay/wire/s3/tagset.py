@@ -39,10 +39,15 @@ def check_tags(tags: Sequence[Mapping[str, Any]], *, most: int, noun: str) -> di
             else:
                 message = "System tags cannot be added/updated by requester"
             raise AwsError("InvalidTag", message, http=400, TagKey=key)
-        if not key or len(key) > 128 or not _ALLOWED.fullmatch(key):
+        if not key or _size(key) > 128 or not _ALLOWED.fullmatch(key):
             raise AwsError("InvalidTag", "The TagKey you have provided is invalid", http=400, TagKey=key)
-        if len(value) > 256 or not _ALLOWED.fullmatch(value):
+        if _size(value) > 256 or not _ALLOWED.fullmatch(value):
             message = "The TagValue you have provided is invalid"
             raise AwsError("InvalidTag", message, http=400, TagKey=key, TagValue=value)
         found[key] = value
     return found
+
+
+def _size(text: str) -> int:
+    """In UTF-16 units, as S3 counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
