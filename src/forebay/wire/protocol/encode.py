@@ -129,6 +129,8 @@ def _json_headers(service: str, request_id: str, body: bytes) -> dict[str, str]:
 
 
 def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
+    if not error.code:  # refused by S3 before it is taken for a request
+        return Response(status, s3_ids(request_id))
     headers = {"content-type": "application/xml", **s3_ids(request_id)}
     members = {"Code": error.code, "Message": error.message, **error.members}
     members |= {"RequestId": request_id, "HostId": headers["x-amz-id-2"]}

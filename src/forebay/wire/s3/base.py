@@ -74,6 +74,8 @@ class S3(Service):
                 raise invalid(message, "versionId", parameters["versionId"])
         if "Key" in given:
             check_key(given["Key"])
+            if _climbs(given["Key"]):
+                raise AwsError("", "Bad Request", http=400)
         shape = model.input_shape
         payload = shape.serialization.get("payload") if shape is not None else None
         if payload is None or shape.members[payload].type_name == "blob":
@@ -152,6 +154,16 @@ def check_text(text: str) -> None:
     """Refuse what the server was sent as bytes that are not UTF-8, and zeros."""
     if "\ufffd" in text or "\0" in text:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", http=400)
+
+
+def _climbs(key: str) -> bool:
+    """Whether a key, taken for a path, leads out of its bucket: "Naming Amazon S3 objects" (Amazon S3 User Guide)."""
+    depth = 0
+    for part in key.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return False
 
 
 def version_of(given: Json) -> str | None:
