@@ -117,9 +117,10 @@ def test_who_signs_nothing_says_nothing_of_the_answers_headers(s3: Any, system: 
 def test_who_reads_says_nothing_of_encryption(s3: Any, system: System, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     header = "x-amz-server-side-encryption"
-    said = refused(raw(system, "GET", f"/{bucket}/k", None, {header: "AES256"}))
-    assert said == (400, "InvalidArgument", f"{header} header is not supported for this operation.")
-    assert raw(system, "HEAD", f"/{bucket}/k", None, {header: "aws:kms"})[0] == 400
+    for each in (header, f"{header}-aws-kms-key-id"):
+        said = refused(raw(system, "GET", f"/{bucket}/k", None, {each: "AES256"}))
+        assert said == (400, "InvalidArgument", f"{each} header is not supported for this operation.")
+        assert raw(system, "HEAD", f"/{bucket}/k", None, {each: "aws:kms"})[0] == 400
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["UploadId"]
     source = {"x-amz-copy-source": f"{bucket}/k"}
     for method, path, more in (

@@ -211,10 +211,10 @@ async def _leave_out(asked: Asked, given: Json, answer: Json) -> None:
 
 def refuse_encryption(asked: Asked) -> None:
     """Raise AwsError `InvalidArgument` where it is said how to encrypt what is there, or was said before."""
-    header = "x-amz-server-side-encryption"
-    if header in asked.request.headers:
-        message = f"{header} header is not supported for this operation."
-        raise invalid(message, header, asked.request.headers[header])
+    for header in ("x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"):
+        if header in asked.request.headers:
+            message = f"{header} header is not supported for this operation."
+            raise invalid(message, header, asked.request.headers[header])
 
 
 def _is_unsigned(asked: Asked) -> bool:
