@@ -53,6 +53,10 @@ def test_a_bucket_is_made_listed_and_removed(s3: Any) -> None:
     assert s3.create_bucket(Bucket="my.first-bucket")["Location"] == "/my.first-bucket"
     s3.create_bucket(Bucket="my.first-bucket")  # it is the caller's own
     listed = {each["Name"]: each for each in s3.list_buckets()["Buckets"]}
+    assert not any("BucketRegion" in each for each in listed.values())
+    for paging in ({"MaxBuckets": 9}, {"Prefix": "my."}, {"ContinuationToken": "a"}):
+        page = s3.list_buckets(**paging)["Buckets"]
+        assert {each["BucketRegion"] for each in page} == {"us-east-1"}
     assert {"my.first-bucket", "declared", "written"} <= listed.keys()
     age = dt.datetime.now(dt.UTC) - listed["my.first-bucket"]["CreationDate"]
     assert dt.timedelta(0) <= age < dt.timedelta(minutes=5)

@@ -218,7 +218,7 @@ async def list_buckets(asked: Asked, given: Json) -> Json:
             more = True
             break
         each: Json = {"Name": name, "CreationDate": to_datetime(meta["created"]).replace(microsecond=0)}
-        if most is not None or given.get("BucketRegion") is not None or prefix:
+        if most is not None or region is not None or prefix or after:
             each["BucketRegion"] = meta.get("region", HOME)
         found.append(each)
     answer: Json = {"Buckets": found, "Owner": OWNER}
