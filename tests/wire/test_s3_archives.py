@@ -116,6 +116,12 @@ def test_a_presigned_url_carries_metadata(system: System, s3: Any, bucket: str) 
     assert request(url, "PUT", b"hello").status == 200
     found = s3.head_object(Bucket=bucket, Key="signed")
     assert (found["Metadata"], found["StorageClass"]) == ({"venue": "123"}, "STANDARD_IA")
+    for value, status in (("123", 200), ("124", 400)):
+        answer = request(url, "PUT", b"hello", {"x-amz-meta-venue": value})
+        conflicts = (
+            b"<Message>Conflicting values provided in HTTP headers and query parameters.<" in answer.body
+        )
+        assert (answer.status, conflicts) == (status, status == 400)
 
 
 @pytest.mark.parametrize(

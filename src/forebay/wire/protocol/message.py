@@ -58,6 +58,7 @@ class Request:
         """Take the headers that a presigned URL has in its query, as S3 does: those that begin with `x-amz-`.
 
         But for checksums, which S3 passes over there: SDKs sign that of the empty body they had when they made it.
+        Raises AwsError `InvalidRequest` where a header says another thing than the query: "Error responses".
         """
         if "X-Amz-Signature=" not in self.query and "Signature=" not in self.query:
             return
@@ -65,6 +66,10 @@ class Request:
             name.lower(): value for name, value in self.parameters() if name.lower().startswith("x-amz-")
         }
         taken = {k: v for k, v in found.items() if k not in _OF_SIGNATURE and not k.startswith(_CHECKSUMS)}
+        both = taken.keys() & self.headers.keys() - {"x-amz-content-sha256"}
+        if any(taken[name] != self.headers[name] for name in both):
+            message = "Conflicting values provided in HTTP headers and query parameters."
+            raise AwsError("InvalidRequest", message, http=400)
         self.headers = {**taken, **self.headers}
 
     @property
