@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import time
 import zlib
 from typing import Any
 
@@ -246,6 +247,30 @@ def test_parts_with_checksums_are_numbered_from_one_on(
         assert upload.complete()["ChecksumCRC32"].endswith("-1")
     else:
         refused("InvalidPartOrder", upload.complete, 400)
+
+
+def test_an_object_is_as_old_as_its_upload(s3: Any) -> None:
+    """But of two versions the one that was done last is the current one."""
+    bucket = new_bucket(s3, versioned=True)
+    upload = Upload(s3, bucket, "k")
+    begun = s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]["Initiated"]
+    upload.part(1, b"second")
+    until(lambda: time.time() > begun.timestamp() + 1)
+    put(s3, bucket, "k", body=b"first")
+    upload.complete()
+    this = {"Bucket": bucket, "Key": "k"}
+    assert read(s3, bucket, "k") == b"second"
+    newest, older = s3.list_object_versions(Bucket=bucket)["Versions"]
+    assert newest["LastModified"] == begun < older["LastModified"]
+    assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["LastModified"] == begun
+    assert s3.get_object_attributes(**this, ObjectAttributes=["ETag"])["LastModified"] == begun
+    assert s3.head_object(**this, IfUnmodifiedSince=begun)["LastModified"] == begun
+    refused("304", s3.get_object, 304, **this, IfModifiedSince=begun)
+    again = s3.copy_object(**this, CopySource=this, MetadataDirective="REPLACE")
+    assert again["CopyObjectResult"]["LastModified"] > begun
+    assert s3.head_object(**this)["LastModified"] > begun
+    s3.delete_object(**this, VersionId=s3.head_object(**this)["VersionId"])
+    assert s3.head_object(**this)["LastModified"] == begun
 
 
 def test_conditions_on_completing(s3: Any, bucket: str) -> None:

@@ -66,7 +66,7 @@ def _bucket_key(row: Row) -> str | None:
 
 _FIELDS = (
     Column("Size", "size", "int", lambda row: None if row.marker else row.size),
-    Column("LastModifiedDate", "last_modified_date", "time", lambda row: row.modified),
+    Column("LastModifiedDate", "last_modified_date", "time", lambda row: row.meta.get("begun", row.modified)),
     Column("ETag", "e_tag", "text", lambda row: row.etag or None),
     Column(
         "StorageClass",

@@ -49,6 +49,15 @@ class Object:
         """Whether its bytes lie at a path of its own, which never change."""
         return self.stored is not None
 
+    @property
+    def begun(self) -> int:
+        """When it was made, as is shown (UTC us): of an upload in parts, when that began.
+
+        `modified`, when it was done, is what versions are ordered by. Source: "Working with object metadata" (Amazon
+        S3 User Guide).
+        """
+        return int(self.meta.get("begun", self.modified))
+
 
 Position = tuple[str, int]
 """A key, and of which version of it all before are done with."""

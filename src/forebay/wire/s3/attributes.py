@@ -21,7 +21,7 @@ async def get_object_attributes(asked: Asked, given: Json) -> Json:
     known = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
     if not wanted or wanted - known:
         raise invalid("Invalid attribute name specified.", "x-amz-object-attributes")
-    answer: Json = {"LastModified": moment(found.modified)}
+    answer: Json = {"LastModified": moment(found.begun)}
     if await in_thread(shelf(asked).setting, bucket, "versioning") is not None:
         answer["VersionId"] = found.version
     if "ETag" in wanted:

@@ -214,7 +214,7 @@ def described(found: Object) -> Json:
     meta = found.meta
     members: Json = {
         "AcceptRanges": "bytes",
-        "LastModified": moment(found.modified),
+        "LastModified": moment(found.begun),
         "ETag": f'"{found.etag}"',
         "ContentType": spelled.plain(meta.get("type", DEFAULT_TYPE)),
         "Metadata": {name: spelled.metadata(value) for name, value in meta.get("user", {}).items()},
@@ -304,7 +304,7 @@ def _any(header: str, etag: str) -> bool:
 
 def not_modified(given: Json, found: Object) -> bool:
     """Whether the answer is 304. Raises AwsError `PreconditionFailed` where a condition asks for another."""
-    modified = to_datetime(found.modified).replace(microsecond=0)
+    modified = to_datetime(found.begun).replace(microsecond=0)
     if (wanted := given.get("IfMatch")) is not None:
         if not _any(wanted, found.etag):
             raise failed("If-Match")

@@ -52,7 +52,7 @@ class Encoded:
 def _object(found: Object, named: Encoded, *, owner: bool) -> Json:
     members: Json = {
         "Key": named(found.key),
-        "LastModified": moment(found.modified),
+        "LastModified": moment(found.begun),
         "ETag": f'"{found.etag}"',
         "Size": found.size,
         "StorageClass": found.meta.get("class", "STANDARD"),

@@ -224,7 +224,7 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     etag = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False).hexdigest()
     received = await in_thread(joined, body.files_of(asked.system.layout), parts, sealed="ssec" in meta)
     received.tail = f"{etag}-{len(parts)}"
-    meta |= {"stat": received.stamp, "upload": upload.id}
+    meta |= {"stat": received.stamp, "upload": upload.id, "begun": upload.created}
     more = {**conditions, "upload": upload.id, "how": "CompleteMultipartUpload"}
     done = await register(asked, bucket, upload.key, received, meta, op="upload_complete", **more)
     found = Object(
