@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+
+from forebay.access.copy_source import copy_source
 
 _NAMES = {
     "ListObjects": "ListBucket",
@@ -126,9 +127,6 @@ def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _source(given: Mapping[str, Any]) -> tuple[str, str]:
-    source = given.get("CopySource", "")
-    if isinstance(source, Mapping):
-        return "s3:GetObject", f"arn:aws:s3:::{source.get('Bucket', '')}/{source.get('Key', '')}"
-    path, _, version = str(source).partition("?")
-    path = unquote(path).removeprefix("/")
-    return "s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{path}"
+    source = copy_source(given.get("CopySource", ""))
+    version = "Version" if source.version else ""
+    return f"s3:GetObject{version}", f"arn:aws:s3:::{source.bucket}/{source.key}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from forebay.access.copy_source import copy_source
 from forebay.arn import ACCOUNT
 from forebay.wire.service import Asked, Json
 
@@ -33,7 +34,6 @@ _S3 = {
     "s3:x-amz-grant-read-acp": "GrantReadACP",
     "s3:x-amz-grant-write": "GrantWrite",
     "s3:x-amz-grant-write-acp": "GrantWriteACP",
-    "s3:x-amz-copy-source": "CopySource",
     "s3:x-amz-metadata-directive": "MetadataDirective",
 }
 _LISTS = ("ListObjects", "ListObjectsV2", "ListObjectVersions")
@@ -97,6 +97,9 @@ def _of_s3(asked: Asked, given: Json) -> Keys:
         value = given.get(member)
         if value is not None:
             keys[key] = str(value)
+    if given.get("CopySource"):
+        source = copy_source(given["CopySource"])
+        keys["s3:x-amz-copy-source"] = f"{source.bucket}/{source.key}"
     if asked.operation in _LISTS:
         keys.setdefault("s3:prefix", "")
     if "x-amz-content-sha256" in request.headers:

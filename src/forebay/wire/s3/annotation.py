@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from forebay.access.actions import Need
+from forebay.access.copy_source import copy_source
 from forebay.errors import ForebayError, Unavailable
 from forebay.lake.annotation import MOST, Annotation
 from forebay.lake.shelf import Object
@@ -258,7 +259,7 @@ async def carried(asked: Asked, given: Json, source: str, found: Object, meta: J
             f"with {_DIRECTIVE}: EXCLUDE."
         )
         raise AwsError("InvalidRequest", message, http=400)
-    version = "Version" if "?versionId=" in given["CopySource"] else ""
+    version = "Version" if copy_source(given["CopySource"]).version else ""
     await also(
         asked,
         given,

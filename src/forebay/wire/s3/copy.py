@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, unquote_plus
 
+from forebay.access.copy_source import copy_source
 from forebay.lake.files import Files
 from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object
@@ -63,22 +62,16 @@ class Source:
         return {"CopySourceVersionId": self.found.version} if named else {}
 
 
-_URL = re.compile(r"\Ahttps?://[^/]+/")
-"""What S3 passes over in front of the bucket of a copy's source."""
-
-
 async def read_source(asked: Asked, given: Json) -> Source:
     """The object that `x-amz-copy-source` names, under the request's conditions on it."""
     text = given["CopySource"]
-    path, _, query = text.partition("?")
-    bucket, slash, key = unquote_plus(_URL.sub("/", path)).removeprefix("/").partition("/")
-    version = None
-    if query:
-        name, _, version = query.partition("=")
-        if name != "versionId":
+    named = copy_source(text)
+    bucket, key, version = named.bucket, named.key, named.version
+    if named.query:
+        if version is None:
             raise invalid("Unsupported copy source parameter.", "x-amz-copy-source", text)
-        version = _version(asked, unquote(version))
-    if not slash or not key:
+        _check_version(asked, version)
+    if not key:
         raise invalid("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     if bucket not in bucket_names(asked.system):
         raise no_such_bucket(bucket)
@@ -102,15 +95,14 @@ async def read_source(asked: Asked, given: Json) -> Source:
     return source
 
 
-def _version(asked: Asked, text: str) -> str:
-    """The version of a copy's source. Raises AwsError, for what was never one in words of each operation's own."""
+def _check_version(asked: Asked, text: str) -> None:
+    """Raise AwsError for a copy's source's version that is none, in words of each operation's own."""
     if not text:
         raise invalid("Version id cannot be the empty string", "x-amz-copy-source", "")
     if not is_version(text) and asked.operation == "CopyObject":
         raise AwsError("InvalidRequest", "Invalid Request", http=400)
     if not is_version(text):
         raise invalid("Invalid version id specified", "x-amz-copy-source", text)
-    return text
 
 
 def copied(
@@ -159,7 +151,7 @@ async def copy_object(asked: Asked, given: Json) -> Json:
         if (
             (source.bucket, found.key) == (bucket, key)
             and found.latest
-            and given["CopySource"].find("versionId=") < 0
+            and copy_source(given["CopySource"]).version is None
         ):
             await _check_changed(asked, given, source, directives)
         if found.size > MAX_COPY:

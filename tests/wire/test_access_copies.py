@@ -1,0 +1,87 @@
+"""Rights over copies and versions: what is read is what was asked for, by whatever name, version and operation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness import System
+from tests.wire.access import allow, keyed, policy, refused, user
+from tests.wire.sdk import serving
+
+system = serving("name: rights\nlake: {mine: {}}\n")
+MINE = "arn:aws:s3:::mine"
+ALL = allow(["s3:PutObject", "s3:ListBucket"])
+"""Who may do this reads what it is let to read, and is told what is not there."""
+
+
+def deny(action: Any, resource: Any, **more: Any) -> dict[str, Any]:
+    """A statement of a bucket's policy that keeps everybody out."""
+    return {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, **more}
+
+
+def someone(iam: Any, *statements: dict[str, Any]) -> dict[str, str]:
+    """The keys of a user of the test's own."""
+    return user(iam, uuid.uuid4().hex, *statements)
+
+
+def copying(s3: Any, source: str, *, part: bool = False) -> Any:
+    """Copy an object, or a part, from this source as it is written here. boto3 would encode it."""
+
+    def write(params: dict[str, Any], **_: Any) -> None:
+        if "x-amz-copy-source" in params["headers"]:
+            params["headers"]["x-amz-copy-source"] = source
+
+    to = {"Bucket": "mine", "Key": "copy"}
+    s3.meta.events.register("before-call.s3", write, unique_id="source")
+    try:
+        if not part:
+            return s3.copy_object(**to, CopySource="a/b")
+        upload = s3.create_multipart_upload(**to)["UploadId"]
+        return s3.upload_part_copy(**to, UploadId=upload, PartNumber=1, CopySource="a/b")
+    finally:
+        s3.meta.events.unregister("before-call.s3", unique_id="source")
+
+
+@pytest.fixture
+def kept_out(s3: Any) -> Iterator[None]:
+    """The bucket's policy keeps everybody out of `sec/`."""
+    s3.put_bucket_policy(Bucket="mine", Policy=policy(deny("s3:GetObject*", f"{MINE}/sec/*")))
+    yield
+    s3.delete_bucket_policy(Bucket="mine")
+
+
+@pytest.mark.usefixtures("kept_out")
+@pytest.mark.parametrize(
+    "source", ["mine/sec/x", "/mine/sec/x", "http://h/mine/sec/x", "https://h:80/mine/sec/x", "mine%2Fsec/x"]
+)
+def test_a_copys_source_is_what_is_read_however_it_is_written(
+    system: System, iam: Any, s3: Any, source: str
+) -> None:
+    s3.put_object(Bucket="mine", Key="sec/x", Body=b"1")
+    with keyed(system, "s3", someone(iam, allow("s3:*"))) as own:
+        assert refused(own.get_object, Bucket="mine", Key="sec/x")[0] == "AccessDenied"
+        for part in (False, True):
+            with pytest.raises(own.exceptions.ClientError, match="AccessDenied"):
+                copying(own, source, part=part)
+
+
+def test_a_plus_in_a_copys_source_is_the_space_that_is_read(system: System, iam: Any, s3: Any) -> None:
+    for key in ("a+b", "a b"):
+        s3.put_object(Bucket="mine", Key=key, Body=key.encode())
+    only = {"StringEquals": {"s3:x-amz-copy-source": ["mine/a+b", "mine/c d"]}}
+    for passed, *rights in (
+        ({"mine/a%2Bb"}, ALL, allow("s3:GetObject", f"{MINE}/a+b")),
+        ({"mine/a+b", "mine/a%20b"}, ALL, allow("s3:GetObject", f"{MINE}/a b")),
+        ({"mine/a%2Bb"}, allow("s3:*", Condition=only)),
+    ):
+        with keyed(system, "s3", someone(iam, *rights)) as own:
+            for source in ("mine/a+b", "/mine/a%20b", "mine/a%2Bb", "/mine/a%2Bb"):
+                if source.removeprefix("/") in passed:
+                    assert copying(own, source)["CopyObjectResult"]["ETag"]
+                else:
+                    with pytest.raises(own.exceptions.ClientError, match="AccessDenied"):
+                        copying(own, source)
