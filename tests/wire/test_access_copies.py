@@ -18,9 +18,9 @@ ALL = allow(["s3:PutObject", "s3:ListBucket"])
 """Who may do this reads what it is let to read, and is told what is not there."""
 
 
-def deny(action: Any, resource: Any, **more: Any) -> dict[str, Any]:
-    """A statement of a bucket's policy that keeps everybody out."""
-    return {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, **more}
+def deny(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    """A statement that keeps out."""
+    return {"Effect": "Deny", "Action": action, "Resource": resource, **more}
 
 
 def someone(iam: Any, *statements: dict[str, Any]) -> dict[str, str]:
@@ -49,7 +49,7 @@ def copying(s3: Any, source: str, *, part: bool = False) -> Any:
 @pytest.fixture
 def kept_out(s3: Any) -> Iterator[None]:
     """The bucket's policy keeps everybody out of `sec/`."""
-    s3.put_bucket_policy(Bucket="mine", Policy=policy(deny("s3:GetObject*", f"{MINE}/sec/*")))
+    s3.put_bucket_policy(Bucket="mine", Policy=policy(deny("s3:GetObject*", f"{MINE}/sec/*", Principal="*")))
     yield
     s3.delete_bucket_policy(Bucket="mine")
 
@@ -85,3 +85,51 @@ def test_a_plus_in_a_copys_source_is_the_space_that_is_read(system: System, iam:
                 else:
                     with pytest.raises(own.exceptions.ClientError, match="AccessDenied"):
                         copying(own, source)
+
+
+@pytest.fixture(scope="module")
+def versions(s3: Any) -> dict[str, str]:
+    """Versions of two keys by their tag: of `k` the current one is public, of `gone` it is a delete marker."""
+    s3.create_bucket(Bucket="old")
+    s3.put_bucket_versioning(Bucket="old", VersioningConfiguration={"Status": "Enabled"})
+    made = {}
+    for key, tags in (("k", ("private", "public")), ("gone", ("private",))):
+        for tag in tags:
+            put = s3.put_object(Bucket="old", Key=key, Body=b"1", Tagging=f"for={tag}")
+            made[f"{key} {tag}"] = put["VersionId"]
+    s3.delete_object(Bucket="old", Key="gone")
+    return made
+
+
+def tagged(tag: str) -> dict[str, Any]:
+    """The condition that an object has this tag."""
+    return {"StringEquals": {"s3:ExistingObjectTag/for": tag}}
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [[allow("s3:*", Condition=tagged("public"))], [allow("s3:*"), deny("s3:*Object*", Condition=tagged("private"))]],
+)  # fmt: skip
+def test_tags_are_those_of_the_version_that_is_asked_for(
+    system: System, iam: Any, s3: Any, versions: dict[str, str], rights: list[dict[str, Any]]
+) -> None:
+    to = {"Bucket": "mine", "Key": "copy"}
+    with keyed(system, "s3", someone(iam, *rights, allow("s3:PutObject*", f"{MINE}/*"))) as own:
+        assert own.get_object(Bucket="old", Key="k", VersionId=versions["k public"])["Body"].read() == b"1"
+        for name in ("k private", "gone private"):
+            old = {"Bucket": "old", "Key": name.split()[0], "VersionId": versions[name]}
+            for call in (own.get_object, own.get_object_tagging, own.delete_object_tagging):
+                assert refused(call, **old)[0] == "AccessDenied"
+            assert refused(own.copy_object, **to, CopySource=old)[0] == "AccessDenied"
+
+
+def test_tags_are_no_condition_of_putting_and_deleting(system: System, iam: Any, s3: Any) -> None:
+    with keyed(system, "s3", someone(iam, allow("s3:*"), deny("s3:*", Condition=tagged("private")))) as own:
+        for call in (own.put_object, own.delete_object):
+            s3.put_object(Bucket="mine", Key="t", Tagging="for=private")
+            assert refused(own.get_object, Bucket="mine", Key="t")[0] == "AccessDenied"
+            call(Bucket="mine", Key="t")
+    with keyed(system, "s3", someone(iam, allow("s3:*", Condition=tagged("private")))) as own:
+        s3.put_object(Bucket="mine", Key="t", Tagging="for=private")
+        for call in (own.put_object, own.delete_object):
+            assert refused(call, Bucket="mine", Key="t")[0] == "AccessDenied"

@@ -18,11 +18,15 @@ MakeArn = Callable[[str], str]
 
 
 class Need(NamedTuple):
-    """An action on a resource that must be allowed. `context` has the condition keys of this need alone."""
+    """An action on a resource that must be allowed. `context` has the condition keys of this need alone.
+
+    `version` is that of the object it is about, where that is not the current one.
+    """
 
     action: str
     resource: str
     context: Mapping[str, str | Sequence[str]] = {}
+    version: str | None = None
 
 
 Needs = list[Need]
@@ -44,7 +48,7 @@ def needs(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
 
 def _own(service: str, operation: str, given: Given, arn: MakeArn) -> Needs:
     if service == "s3":
-        return [Need(*each) for each in s3(operation, given)]
+        return [Need(action, on, version=version) for action, on, version in s3(operation, given)]
     if service == "events" and operation == "PutEvents":
         return _entries(given, arn)
     if service == "sns" and operation == "PublishBatch":

@@ -68,34 +68,32 @@ IN_POLICIES = {
 """What policies may name besides, which no operation here is asked for."""
 
 
-def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every (action, resource) of a call to S3."""
+def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
+    """Every (action, resource, version) of a call to S3; without a version, the object's current one is meant."""
     name = _NAMES.get(operation) or _of_many(operation)
     bucket = given.get("Bucket", "")
     if not bucket:
-        return [(f"s3:{name}", "arn:aws:s3:::*" if operation == "ListBuckets" else "*")]
+        return [(f"s3:{name}", "arn:aws:s3:::*" if operation == "ListBuckets" else "*", None)]
     place = f"arn:aws:s3:::{bucket}"
     key = given.get("Key")
     if operation == "DeleteObjects":
-        return _deletes(place, given)
+        return [(*each, None) for each in _deletes(place, given)]
     if key is None:
-        return [(f"s3:{name}", place)]
-    if given.get("VersionId") and name in _OF_VERSION:
-        name = name.replace("Object", "ObjectVersion", 1)
-    found = [(f"s3:{name}", f"{place}/{key}")]
-    if operation in ("CopyObject", "UploadPartCopy"):
-        found.append(_source(given))
+        return [(f"s3:{name}", place, None)]
+    actions = [name]
+    version = given.get("VersionId") or None
+    if version and name in _OF_VERSION:
+        actions = [each.replace("Object", "ObjectVersion", 1) for each in actions]
     if given.get("Tagging") and isinstance(given["Tagging"], str):
-        found.append(("s3:PutObjectTagging", f"{place}/{key}"))
+        actions.append("PutObjectTagging")
     if given.get("ACL") and name == "PutObject":
-        found.append(("s3:PutObjectAcl", f"{place}/{key}"))
+        actions.append("PutObjectAcl")
     if name == "PutObject":
-        found += [
-            (f"s3:{action}", f"{place}/{key}") for member, action in _LOCKS.items() if given.get(member)
-        ]
+        actions += [action for member, action in _LOCKS.items() if given.get(member)]
     if given.get("BypassGovernanceRetention"):
-        found.append(("s3:BypassGovernanceRetention", f"{place}/{key}"))
-    return found
+        actions.append("BypassGovernanceRetention")
+    found = [(f"s3:{each}", f"{place}/{key}", version) for each in actions]
+    return [*found, _source(given)] if operation in ("CopyObject", "UploadPartCopy") else found
 
 
 _LOCKS = {
@@ -126,7 +124,7 @@ def _deletes(place: str, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found or [("s3:DeleteObject", f"{place}/*")]
 
 
-def _source(given: Mapping[str, Any]) -> tuple[str, str]:
+def _source(given: Mapping[str, Any]) -> tuple[str, str, str | None]:
     source = copy_source(given.get("CopySource", ""))
-    version = "Version" if source.version else ""
-    return f"s3:GetObject{version}", f"arn:aws:s3:::{source.bucket}/{source.key}"
+    action = "s3:GetObjectVersion" if source.version else "s3:GetObject"
+    return action, f"arn:aws:s3:::{source.bucket}/{source.key}", source.version

@@ -74,7 +74,7 @@ async def _decided(asked: Asked, who: Identity, need: Need, context: Context) ->
     context = {**context, **need.context}
     for key in (OF_OBJECT, OF_RESOURCE):
         if who.speaks_of(key, theirs):
-            context |= await tags_of(asked, need.resource, key)
+            context |= await tags_of(asked, need, key)
     return who.judge(need.action, need.resource, context, theirs, region=asked.region)
 
 
@@ -185,7 +185,7 @@ def note_change(asked: Asked, given: Mapping[str, object]) -> None:
     """Write down that something was changed, and by whom."""
     if changes(asked.operation):
         try:
-            action, resource, _ = needs(asked.service, asked.operation, given, asked.arn)[0]
+            action, resource, *_ = needs(asked.service, asked.operation, given, asked.arn)[0]
         except (AttributeError, TypeError, KeyError):  # members that only this operation understands
             action, resource = f"{asked.service}:{asked.operation}", "*"
         audit(asked.system.layout).note(

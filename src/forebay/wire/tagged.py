@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from forebay.access.actions import Need
 from forebay.access.policy import OF_OBJECT
 from forebay.errors import NotFound
 from forebay.runtime.directory import ROLE, USER, Directory
@@ -19,14 +20,21 @@ _KINDS = {
 }
 
 
-async def tags_of(asked: Asked, resource: str, key: str) -> dict[str, str]:
-    """The tags of the resource with this ARN, each under `key` and its name in lower case."""
-    _, _, service, _, _, rest = (resource.split(":", 5) + [""] * 6)[:6]
-    found = await _of_object(asked, rest) if key == OF_OBJECT else _of_resource(asked, service, rest)
+_WITHOUT = ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion")
+"""What asks for no tags of the object that is there ("Tagging and access control policies", S3 User Guide)."""
+
+
+async def tags_of(asked: Asked, need: Need, key: str) -> dict[str, str]:
+    """The tags of what is to be done something with, each under `key` and its name in lower case."""
+    _, _, service, _, _, rest = (need.resource.split(":", 5) + [""] * 6)[:6]
+    if key == OF_OBJECT:
+        found = await _of_object(asked, rest, need.version) if need.action not in _WITHOUT else {}
+    else:
+        found = _of_resource(asked, service, rest)
     return {key + name.lower(): str(value) for name, value in found.items()}
 
 
-async def _of_object(asked: Asked, place: str) -> dict[str, Any]:
+async def _of_object(asked: Asked, place: str, version: str | None) -> dict[str, Any]:
     bucket, _, name = place.partition("/")
     if not name:
         return {}
@@ -35,7 +43,7 @@ async def _of_object(asked: Asked, place: str) -> dict[str, Any]:
     if (settled := asked.system.puts.key_settled(bucket, name)) is not None:
         await settled
     try:
-        found = await in_thread(shelf(asked).find, bucket, name)
+        found = await in_thread(shelf(asked).find, bucket, name, version)
     except NotFound:
         return {}
     return dict(found.meta.get("tags") or {})

@@ -259,12 +259,13 @@ async def carried(asked: Asked, given: Json, source: str, found: Object, meta: J
             f"with {_DIRECTIVE}: EXCLUDE."
         )
         raise AwsError("InvalidRequest", message, http=400)
-    version = "Version" if copy_source(given["CopySource"]).version else ""
+    version = copy_source(given["CopySource"]).version
+    action = "s3:GetObjectVersionAnnotation" if version else "s3:GetObjectAnnotation"
     await also(
         asked,
         given,
         [
-            Need(f"s3:GetObject{version}Annotation", f"arn:aws:s3:::{source}/{found.key}"),
+            Need(action, f"arn:aws:s3:::{source}/{found.key}", version=version),
             Need("s3:PutObjectAnnotation", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}"),
         ],
     )

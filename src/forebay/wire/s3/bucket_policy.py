@@ -153,7 +153,7 @@ def _actions() -> dict[str, str]:
         shape = model.operation_model(name).input_shape
         members = shape.members if shape is not None else ()
         for asked_for in (_NAMED, (*_NAMED, "VersionId", "BypassGovernanceRetention")):
-            for action, resource in s3(name, {each: "x" for each in asked_for if each in members}):
+            for action, resource, _ in s3(name, {each: "x" for each in asked_for if each in members}):
                 rest = resource.partition(_ARN)[2]
                 kind = "object" if "/" in rest else "bucket" if rest else ""
                 found[action.lower()] = found.get(action.lower()) or kind

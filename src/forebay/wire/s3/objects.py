@@ -202,7 +202,9 @@ async def _leave_out(asked: Asked, given: Json, answer: Json) -> None:
         "TagCount": tagging,
     }
     place = f"arn:aws:s3:::{given['Bucket']}/{given['Key']}"
-    if said := {member: Need(action, place) for member, action in shown.items() if member in answer}:
+    version = given.get("VersionId")
+    needs = {each: Need(action, place, version=version) for each, action in shown.items()}
+    if said := {member: need for member, need in needs.items() if member in answer}:
         may = await allowed(asked, given, said.values())
         for member, need in said.items():
             if need.action not in may:
