@@ -133,3 +133,35 @@ def test_tags_are_no_condition_of_putting_and_deleting(system: System, iam: Any,
         s3.put_object(Bucket="mine", Key="t", Tagging="for=private")
         for call in (own.put_object, own.delete_object):
             assert refused(call, Bucket="mine", Key="t")[0] == "AccessDenied"
+
+
+@pytest.mark.parametrize("version", ["", "Version"])
+def test_attributes_ask_for_a_right_of_their_own(
+    system: System, iam: Any, versions: dict[str, str], version: str
+) -> None:
+    this = {"Bucket": "old", "Key": "k"} | ({"VersionId": versions["k public"]} if version else {})
+    rights = [f"s3:GetObject{version}", f"s3:GetObject{version}Attributes"]
+    for given in ([rights[0]], [rights[1]], rights):
+        with keyed(system, "s3", someone(iam, allow(given))) as own:
+            if given == rights:
+                assert own.get_object_attributes(**this, ObjectAttributes=["ObjectSize"])["ObjectSize"] == 1
+            else:
+                code, status, _ = refused(own.get_object_attributes, **this, ObjectAttributes=["ObjectSize"])
+                assert (code, status) == ("AccessDenied", 403)
+
+
+@pytest.mark.parametrize("version", ["", "Version"])
+def test_a_copy_with_tags_asks_for_reading_and_writing_them(
+    system: System, iam: Any, versions: dict[str, str], version: str
+) -> None:
+    source = {"Bucket": "old", "Key": "k"} | ({"VersionId": versions["k private"]} if version else {})
+    copy = {"Bucket": "mine", "Key": "tags", "CopySource": source}
+    tagging = [f"s3:GetObject{version}Tagging", "s3:PutObjectTagging"]
+    for lacking in tagging:
+        rights = ["s3:PutObject", f"s3:GetObject{version}", *tagging]
+        rights.remove(lacking)
+        with keyed(system, "s3", someone(iam, allow(rights))) as own:
+            assert lacking in refused(own.copy_object, **copy)[2]
+            own.copy_object(**copy, TaggingDirective="REPLACE")
+    with keyed(system, "s3", someone(iam, allow([*rights, lacking]))) as own:
+        own.copy_object(**copy)

@@ -59,9 +59,8 @@ _OF_VERSION = {
 }  # fmt: skip
 IN_POLICIES = {
     "object": (
-        *("GetObjectAttributes", "GetObjectVersionAttributes", "GetObjectVersionTorrent"),
-        *("GetObjectVersionForReplication", "ReplicateObject", "ReplicateDelete", "ReplicateTags"),
-        *("ObjectOwnerOverrideToBucketOwner", "InitiateReplication"),
+        *("GetObjectVersionTorrent", "GetObjectVersionForReplication", "ReplicateObject", "ReplicateDelete"),
+        *("ReplicateTags", "ObjectOwnerOverrideToBucketOwner", "InitiateReplication"),
     ),
     "bucket": ("ListTagsForResource", "TagResource", "UntagResource"),
 }
@@ -80,7 +79,7 @@ def s3(operation: str, given: Mapping[str, Any]) -> list[tuple[str, str, str | N
         return [(*each, None) for each in _deletes(place, given)]
     if key is None:
         return [(f"s3:{name}", place, None)]
-    actions = [name]
+    actions = [name, operation] if operation == "GetObjectAttributes" else [name]
     version = given.get("VersionId") or None
     if version and name in _OF_VERSION:
         actions = [each.replace("Object", "ObjectVersion", 1) for each in actions]

@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from forebay.access.actions import Need
 from forebay.access.copy_source import copy_source
 from forebay.lake.files import Files
 from forebay.lake.sealed import Opened
 from forebay.lake.shelf import Object
 from forebay.lake.versions import is_version
 from forebay.wire.protocol.message import AwsError
+from forebay.wire.rights import also
 from forebay.wire.s3 import annotation, body, customer_key, sums
 from forebay.wire.s3.base import (
     bucket_names,
@@ -148,6 +150,8 @@ async def copy_object(asked: Asked, given: Json) -> Json:
     try:
         found = source.found
         meta = _meta(given, found, asked_meta, directives)
+        if "tags" in meta and directives["TaggingDirective"] == "COPY":
+            await _check_tagging(asked, given, source)
         if (
             (source.bucket, found.key) == (bucket, key)
             and found.latest
@@ -206,6 +210,16 @@ def _meta(given: Json, found: Object, asked: Json, directives: dict[str, str]) -
     if tags.get("tags"):
         meta["tags"] = tags["tags"]
     return meta
+
+
+async def _check_tagging(asked: Asked, given: Json, source: Source) -> None:
+    """Raise AwsError `AccessDenied` for who may not read the source's tags, or give the copy any."""
+    version = copy_source(given["CopySource"]).version
+    action = "s3:GetObjectVersionTagging" if version else "s3:GetObjectTagging"
+    read = Need(action, f"arn:aws:s3:::{source.bucket}/{source.found.key}", version=version)
+    await also(
+        asked, given, [read, Need("s3:PutObjectTagging", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}")]
+    )
 
 
 async def _check_changed(asked: Asked, given: Json, source: Source, directives: dict[str, str]) -> None:
