@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.harness import System, forebay, request
-from tests.wire.access import allow, keyed, policy, refused
+from tests.wire.access import allow, keyed, policy, refused, user
 from tests.wire.sdk import ACCOUNT, TEST, serving
 
 PROJECT = """\
@@ -131,6 +134,79 @@ def test_nobody_is_told_of_a_bucket_that_is_not(system: System, method: str, pat
     assert answer.status == (403 if making else 404)
     if method != "HEAD":
         assert f"<Code>{'AccessDenied' if making else 'NoSuchBucket'}<".encode() in answer.body
+
+
+def everything(s3: Any, **more: Any) -> None:
+    """Let everybody do everything with the bucket, under a condition perhaps."""
+    anything = ["arn:aws:s3:::shelf", "arn:aws:s3:::shelf/*"]
+    s3.put_bucket_policy(Bucket="shelf", Policy=policy(allow("s3:*", anything, Principal="*", **more)))
+
+
+COPY = "Anonymous users cannot copy objects.  Please authenticate."
+UPLOAD = "Anonymous users cannot initiate multipart uploads.  Please authenticate."
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("PUT copy", COPY),
+        ("PUT copy?partNumber=1&uploadId=u", COPY),
+        ("POST k?uploads", UPLOAD),
+        *[(f"{method} ?policy", "<ResourceType>BUCKETPOLICY<") for method in ("GET", "PUT", "DELETE")],
+    ],
+)
+def test_nobody_copies_begins_uploads_or_sees_policies(
+    system: System, admin: dict[str, str], asked: str, message: str
+) -> None:
+    with keyed(system, "s3", admin) as s3:
+        everything(s3)
+        s3.put_object(Bucket="shelf", Key="k", Body=b"1")
+    method, path = asked.split()
+    headers = {"x-amz-copy-source": "shelf/k"} if "copy" in path else {}
+    answer = request(f"{system.urls['aws']}/shelf/{path}", method, b"", headers)
+    status, code = (405, "MethodNotAllowed") if "policy" in path else (403, "AccessDenied")
+    assert (answer.status, f"<Code>{code}<".encode() in answer.body) == (status, True)
+    assert message.encode() in answer.body
+
+
+@pytest.fixture(scope="module")
+def plain(system: System, admin: dict[str, str]) -> dict[str, str]:
+    """The keys of a user without rights."""
+    with keyed(system, "iam", admin) as iam:
+        return user(iam, "plain")
+
+
+SIGNED = {"header", "s3v4", "s3"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "passed"),
+    [
+        ({"Null": {"s3:authType": "true", "s3:signatureversion": "true", "s3:signatureAge": "true"}}, {""}),
+        ({"StringEquals": {"aws:PrincipalType": "Anonymous", "aws:userid": "anonymous"}}, {""}),
+        ({"StringEquals": {"aws:PrincipalType": "User", "s3:authType": "REST-HEADER"}}, {"header"}),
+        ({"StringEquals": {"s3:authType": "REST-QUERY-STRING"}}, {"s3v4", "s3"}),
+        ({"StringEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}, {"header", "s3v4"}),
+        ({"StringEquals": {"s3:signatureversion": "AWS"}}, {"s3"}),
+        ({"NumericLessThan": {"s3:signatureAge": "600000"}}, SIGNED),
+        ({"NumericEquals": {"s3:signatureAge": "0"}}, {"s3"}),
+    ],
+)
+def test_how_a_request_is_signed_is_a_condition(
+    system: System, admin: dict[str, str], plain: dict[str, str], condition: Any, passed: set[str]
+) -> None:
+    this = {"Bucket": "shelf", "Key": "k"}
+    with keyed(system, "s3", admin) as s3:
+        everything(s3, Condition=condition)
+        s3.put_object(**this, Body=b"1")
+    answers = {"": request(system.urls["aws"] + "/shelf/k").status}
+    for version in ("s3v4", "s3"):
+        with keyed(system, "s3", plain, signature_version=version) as s3:
+            url = s3.generate_presigned_url("get_object", Params=this)
+            answers[version] = request(url).status
+    with keyed(system, "s3", plain) as s3, contextlib.suppress(ClientError):
+        answers["header"] = s3.get_object(**this)["ResponseMetadata"]["HTTPStatusCode"]
+    assert {way for way, status in answers.items() if status == 200} == passed
 
 
 def test_what_a_mail_of_sns_links_to_needs_no_signature(system: System, admin: dict[str, str]) -> None:

@@ -252,7 +252,9 @@ def test_a_key_of_this_system_is_verified(
     poster = client(system, "s3", keys=keys, signature_version=version)
     made = poster.generate_presigned_post(bucket, "mine")
     assert failure(posted(system, bucket, made["fields"])[2])[0] == "AccessDenied"
-    may = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/mine"}
+    how = {"s3:authType": "POST", "s3:signatureversion": "AWS4-HMAC-SHA256" if version == "s3v4" else "AWS"}
+    only = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/mine"}
+    may = {"Effect": "Allow", **only, "Condition": {"StringEquals": how}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
     iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document)
     assert posted(system, bucket, made["fields"])[0] == 204

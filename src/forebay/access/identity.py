@@ -129,5 +129,10 @@ def _both(one: Decision, other: Decision) -> Decision:
 
 
 ROOT = Identity()
-NOBODY = Identity("*", ANONYMOUS, "anonymous")
+NOBODY = Identity(
+    "*",
+    ANONYMOUS,
+    "anonymous",
+    context={"aws:userid": ANONYMOUS, "aws:principaltype": "Anonymous"},
+)
 """Who does not sign, where signatures are wanted: a bucket's policy may still let everybody in."""

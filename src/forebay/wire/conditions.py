@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from forebay.access import sigv2, sigv4
 from forebay.access.copy_source import copy_source
 from forebay.arn import ACCOUNT
 from forebay.wire.service import Asked, Json
@@ -88,11 +89,7 @@ def _tags(given: object) -> dict[str, str]:
 
 def _of_s3(asked: Asked, given: Json) -> Keys:
     request = asked.request
-    presigned = "authorization" not in request.headers
-    keys: Keys = {
-        "s3:authtype": "REST-QUERY-STRING" if presigned else "REST-HEADER",
-        "s3:signatureversion": "AWS4-HMAC-SHA256",
-    }
+    keys = _of_signature(asked, given)
     for key, member in _S3.items():
         value = given.get(member)
         if value is not None:
@@ -149,6 +146,33 @@ def _of_object_tags(asked: Asked, given: Json) -> Keys:
         tags = _tags(tagging.get("TagSet"))
     keys: Keys = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
     return keys | {"s3:requestobjecttagkeys": list(tags)}
+
+
+def _of_signature(asked: Asked, given: Json) -> Keys:
+    """How the request is signed, if it is.
+
+    Source: "Amazon S3 Signature Version 4 Authentication Specific Policy Keys" (S3 API Reference).
+    """
+    request = asked.request
+    if asked.identity.kind == "anonymous":
+        return {}
+    if asked.operation == "PostObject":
+        version = sigv4.ALGORITHM if given.get("Signature") else "AWS"
+        return {"s3:authtype": "POST", "s3:signatureversion": version}
+    in_header = "authorization" in request.headers
+    kind = "REST-HEADER" if in_header else "REST-QUERY-STRING"
+    old = not in_header and sigv2.is_signed(
+        request.query
+    )  # which is held against that, whatever else it says
+    signature = None if old else sigv4.read(request.query, request.headers)
+    if signature is None:  # version 2, which has no age
+        return {"s3:authtype": kind, "s3:signatureversion": "AWS", "s3:signatureage": "0"}
+    age = (dt.datetime.now(dt.UTC) - signature.moment) // dt.timedelta(milliseconds=1)
+    return {
+        "s3:authtype": kind,
+        "s3:signatureversion": sigv4.ALGORITHM,
+        "s3:signatureage": str(max(age, 0)),
+    }
 
 
 def through(asked: Asked) -> Keys:

@@ -119,6 +119,27 @@ def refusal(protocol: str, why: Why, detail: str, key_id: str = "") -> AwsError:
     return AwsError(code, message or detail, http=http)
 
 
+_COPY = "Anonymous users cannot copy objects.  Please authenticate."
+_STRANGERS = {
+    "CopyObject": _COPY,
+    "UploadPartCopy": _COPY,
+    "CreateMultipartUpload": "Anonymous users cannot initiate multipart uploads.  Please authenticate.",
+}
+
+
+def check_known(operation: str, method: str) -> None:
+    """Raise AwsError for what S3 does for nobody that it does not know, whatever the bucket's policy allows.
+
+    Source: "Uploading and copying objects using multipart upload" and PutBucketPolicy (S3 User Guide, API Reference).
+    """
+    if operation in _STRANGERS:
+        raise AwsError("AccessDenied", _STRANGERS[operation], http=403)
+    if operation in ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"):
+        message = "The specified method is not allowed against this resource."
+        members = {"Method": method, "ResourceType": "BUCKETPOLICY"}
+        raise AwsError("MethodNotAllowed", message, http=405, **members)
+
+
 def denied(protocol: str, who: Identity, action: str, resource: str, *, explicitly: bool) -> AwsError:
     """The answer to somebody who may not."""
     if who.kind == "anonymous":

@@ -17,7 +17,7 @@ from forebay.layout import Layout
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.conditions import conditions, through
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.refused import denied, sentence
+from forebay.wire.refused import check_known, denied, sentence
 from forebay.wire.resource_policies import policy_of
 from forebay.wire.service import Asked, Json
 from forebay.wire.tagged import tags_of
@@ -43,6 +43,8 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
         key = need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]
         shown = f'"{resource}"'
         asked.denied[need.action, key] = sentence(who, need.action, shown, explicitly=decision == "deny")
+    if who.kind == "anonymous":
+        check_known(asked.operation, asked.request.method)
 
 
 async def also(asked: Asked, given: Json, wanted: Iterable[Need]) -> None:

@@ -46,6 +46,7 @@ _MEMBERS = {
     "x-amz-object-lock-mode": "ObjectLockMode",
     "x-amz-object-lock-retain-until-date": "ObjectLockRetainUntilDate",
     "x-amz-object-lock-legal-hold": "ObjectLockLegalHoldStatus",
+    "x-amz-signature": "Signature",  # which conditions speak of
 }
 _META = "x-amz-meta-"
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
