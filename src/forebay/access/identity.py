@@ -16,6 +16,8 @@ from forebay.arn import ACCOUNT, REGION
 
 ROOT_ARN = f"arn:aws:iam::{ACCOUNT}:root"
 ANONYMOUS = "anonymous"
+Verdict = Decision | Literal["denied by resource"]
+"""What all policies say together: a Deny of the resource's own is told from one of the identity's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Identity:
 
     def decide(
         self, action: str, resource: str, context: Context, resource_policy: Sequence[Statement] = ()
-    ) -> Decision:
+    ) -> Verdict:
         """May this caller do `action` on `resource`? `resource_policy` is the resource's own."""
         if not self.bounded:
             return "allow"
@@ -57,8 +59,10 @@ class Identity:
         if theirs == "allow":
             granting = [each for each in resource_policy if each.grants((self.arn, *self.also))]
             theirs = self.named_by(granting, action, resource, full)
-        if "deny" in (own, theirs):
+        if own == "deny":
             return "deny"
+        if theirs == "deny":
+            return "denied by resource"
         return "allow" if "allow" in (own, theirs) else "implicit"
 
     def whole(
@@ -93,7 +97,7 @@ class Identity:
         resource_policy: Sequence[Statement] = (),
         *,
         region: str = REGION,
-    ) -> tuple[Decision, str]:
+    ) -> tuple[Verdict, str]:
         """`decide` for a resource as it is named in `region`, and its ARN there.
 
         What is here is here in every region: a Deny on it may not be passed by signing for another.
@@ -101,8 +105,9 @@ class Identity:
         here = in_region(resource, region)
         decision = self.decide(action, here, context, resource_policy)
         everywhere = in_region(here, REGION)
-        if everywhere != here and self.decide(action, everywhere, context, resource_policy) == "deny":
-            decision = "deny"
+        if everywhere != here:
+            there = self.decide(action, everywhere, context, resource_policy)
+            decision = there if there in ("deny", "denied by resource") else decision
         return decision, here
 
     def named_by(

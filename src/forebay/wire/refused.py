@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from forebay.access.identity import Identity
+from forebay.access.identity import Identity, Verdict
 from forebay.wire.protocol.message import AwsError
 
 Why = Literal[
@@ -140,22 +140,24 @@ def check_known(operation: str, method: str) -> None:
         raise AwsError("MethodNotAllowed", message, http=405, **members)
 
 
-def denied(protocol: str, who: Identity, action: str, resource: str, *, explicitly: bool) -> AwsError:
+def denied(protocol: str, who: Identity, action: str, resource: str, decision: Verdict) -> AwsError:
     """The answer to somebody who may not."""
     if who.kind == "anonymous":
         return AwsError("AccessDenied", "Access Denied", http=403)
     shown = f'"{resource}"' if protocol == "rest-xml" else resource  # as S3 alone does
-    message = sentence(who, action, shown, explicitly=explicitly)
+    message = sentence(who, action, shown, decision)
     if protocol in ("rest-xml", "query"):
         return AwsError("AccessDenied", message, http=403)
     return AwsError("AccessDeniedException", message, http=403 if protocol == "rest-json" else 400)
 
 
-def sentence(who: Identity, action: str, resource: str, *, explicitly: bool) -> str:
-    """Who may not do what, and why."""
-    why = (
-        "with an explicit deny in an identity-based policy"
-        if explicitly
-        else f"because no identity-based policy allows the {action} action"
-    )
+def sentence(who: Identity, action: str, resource: str, decision: Verdict) -> str:
+    """Who may not do what, and why ("Troubleshoot access denied (403 Forbidden) errors", S3 User Guide)."""
+    match decision:
+        case "deny":
+            why = "with an explicit deny in an identity-based policy"
+        case "denied by resource":
+            why = "with an explicit deny in a resource-based policy"
+        case _:
+            why = f"because no identity-based policy allows the {action} action"
     return f"User: {who.arn} is not authorized to perform: {action} on resource: {resource} {why}"

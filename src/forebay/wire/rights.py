@@ -11,8 +11,8 @@ from typing import Literal
 
 from forebay.access.actions import Need, Needs, changes, needs
 from forebay.access.audit import Audit
-from forebay.access.identity import Identity
-from forebay.access.policy import OF_OBJECT, OF_RESOURCE, Context, Decision
+from forebay.access.identity import Identity, Verdict
+from forebay.access.policy import OF_OBJECT, OF_RESOURCE, Context
 from forebay.layout import Layout
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.conditions import conditions, through
@@ -39,10 +39,10 @@ async def authorise(asked: Asked, given: Json, who: Identity) -> None:
         if who.kind == "anonymous":
             _missed(asked, given)
         if not singly:
-            raise denied(words(asked), who, need.action, resource, explicitly=decision == "deny")
+            raise denied(words(asked), who, need.action, resource, decision)
         key = need.resource.removeprefix("arn:aws:s3:::").partition("/")[2]
         shown = f'"{resource}"'
-        asked.denied[need.action, key] = sentence(who, need.action, shown, explicitly=decision == "deny")
+        asked.denied[need.action, key] = sentence(who, need.action, shown, decision)
     if who.kind == "anonymous":
         check_known(asked.operation, asked.request.method)
 
@@ -55,7 +55,7 @@ async def also(asked: Asked, given: Json, wanted: Iterable[Need]) -> None:
     for need in wanted:
         decision, resource = await judge(asked, asked.identity, need, context)
         if decision != "allow":
-            raise denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
+            raise denied(words(asked), asked.identity, need.action, resource, decision)
 
 
 async def allowed(asked: Asked, given: Json, wanted: Iterable[Need]) -> set[str]:
@@ -64,14 +64,14 @@ async def allowed(asked: Asked, given: Json, wanted: Iterable[Need]) -> set[str]
     return {each.action for each in wanted if (await _decided(asked, who, each, context))[0] == "allow"}
 
 
-async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
+async def judge(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Verdict, str]:
     """What the policies say of one need, and the resource's ARN as the caller names it; written down."""
     decision, resource = await _decided(asked, who, need, context)
     write_down(asked, need.action, resource, decision, who.arn)
     return decision, resource
 
 
-async def _decided(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Decision, str]:
+async def _decided(asked: Asked, who: Identity, need: Need, context: Context) -> tuple[Verdict, str]:
     theirs = await policy_of(asked, need.resource)
     context = {**context, **need.context}
     for key in (OF_OBJECT, OF_RESOURCE):
@@ -93,7 +93,7 @@ async def judged(asked: Asked, who: Identity, wanted: Iterable[Need]) -> str | N
     for need in wanted:
         decision, resource = await judge(asked, who, need, context)
         if decision != "allow":
-            return sentence(who, need.action, resource, explicitly=decision == "deny")
+            return sentence(who, need.action, resource, decision)
     return None
 
 
@@ -106,7 +106,7 @@ async def hidden(asked: Asked, given: Json, error: AwsError) -> AwsError:
     decision, resource = await judge(asked, asked.identity, need, conditions(asked, {}))
     if decision == "allow":
         return error
-    return denied(words(asked), asked.identity, need.action, resource, explicitly=decision == "deny")
+    return denied(words(asked), asked.identity, need.action, resource, decision)
 
 
 def _missed(asked: Asked, given: Json) -> None:
@@ -173,7 +173,7 @@ def audit(layout: Layout) -> Audit:
 
 
 def write_down(
-    asked: Asked, action: str, resource: str, decision: Decision, principal: str | None = None
+    asked: Asked, action: str, resource: str, decision: Verdict, principal: str | None = None
 ) -> None:
     """Keep a decision about who asks, unless it is of somebody else."""
     said: Literal["allowed", "denied"] = "allowed" if decision == "allow" else "denied"

@@ -131,7 +131,7 @@ def reason(asked: Asked, error: ForebayError) -> str:
     said = error.message
     if "decision" in extra:  # by the query process
         write_down(asked, action, resource, extra["decision"])
-        said = sentence(asked.identity, action, resource, explicitly=extra["decision"] == "deny")
+        said = sentence(asked.identity, action, resource, extra["decision"])
     if action.startswith("glue:"):
         return _glue(asked, said)
     path = resource.removeprefix("arn:aws:s3:::")
