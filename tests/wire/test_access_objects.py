@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import System
 from tests.wire.access import allow, keyed, policy, refused, user
-from tests.wire.sdk import serving
+from tests.wire.sdk import ACCOUNT, serving
 from tests.wire.test_s3_customer_keys import KEY, under
 from tests.wire.test_s3_post import posted
 
@@ -101,6 +101,25 @@ def test_what_is_said_of_a_new_object_are_conditions(
     may(iam, allow([*PUTS, "s3:PutObjectAcl"], ALL, Condition=condition))
     own.put_object(Bucket=locked, Key="k", Body=b"x", **good)
     assert refused(own.put_object, Bucket=locked, Key="k", Body=b"x", **bad)[0] == "AccessDenied"
+
+
+def test_a_policy_may_ask_for_conditional_writes(iam: Any, own: Any) -> None:
+    new = {"Null": {"s3:if-none-match": "false"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    parts = {
+        "Bool": {"s3:ObjectCreationOperation": "false"},
+        "StringEquals": {"s3:ResourceAccount": ACCOUNT},
+    }
+    may(iam, allow("s3:PutObject", ALL, Condition=new), allow("s3:PutObject", ALL, Condition=parts))
+    upload: dict[str, Any] = {"Bucket": "mine", "Key": "parts"}
+    upload["UploadId"] = own.create_multipart_upload(**upload)["UploadId"]
+    tag = own.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
+    upload["MultipartUpload"] = {"Parts": [{"ETag": tag, "PartNumber": 1}]}
+    for call, asked in (
+        (own.put_object, {"Bucket": "mine", "Key": "new"}),
+        (own.complete_multipart_upload, upload),
+    ):
+        assert refused(call, **asked)[0] == "AccessDenied"
+        call(**asked, IfNoneMatch="*")
 
 
 def test_documents_of_tags_and_locks_are_conditions(iam: Any, own: Any, s3: Any, locked: str) -> None:

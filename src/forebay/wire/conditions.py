@@ -36,7 +36,14 @@ _S3 = {
     "s3:x-amz-grant-write": "GrantWrite",
     "s3:x-amz-grant-write-acp": "GrantWriteACP",
     "s3:x-amz-metadata-directive": "MetadataDirective",
+    "s3:if-match": "IfMatch",
+    "s3:if-none-match": "IfNoneMatch",
 }
+_CREATES = {
+    **dict.fromkeys(("PutObject", "PostObject", "CopyObject", "CompleteMultipartUpload"), "true"),
+    **dict.fromkeys(("CreateMultipartUpload", "UploadPart", "UploadPartCopy"), "false"),
+}
+"""Whether what is put is an object already ("Enforce conditional writes on Amazon S3 buckets", S3 User Guide)."""
 _LISTS = ("ListObjects", "ListObjectsV2", "ListObjectVersions")
 
 
@@ -89,7 +96,9 @@ def _tags(given: object) -> dict[str, str]:
 
 def _of_s3(asked: Asked, given: Json) -> Keys:
     request = asked.request
-    keys = _of_signature(asked, given)
+    keys = _of_signature(asked, given) | {"s3:resourceaccount": ACCOUNT}
+    if asked.operation in _CREATES:
+        keys["s3:objectcreationoperation"] = _CREATES[asked.operation]
     for key, member in _S3.items():
         value = given.get(member)
         if value is not None:
