@@ -35,21 +35,87 @@ def refused(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, str, str]:
     return status, code[1], message[1]
 
 
-def test_a_method_that_a_resource_does_not_have_is_refused(system: System, bucket: str) -> None:
-    for method, path, kind in (
-        ("DELETE", "/", "SERVICE"),
-        ("PUT", "/", "SERVICE"),
-        ("PATCH", f"/{bucket}", "BUCKET"),
-        ("POST", f"/{bucket}/k", "OBJECT"),
-    ):
-        answer = raw(system, method, path, b"")
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ("DELETE", "/", "SERVICE", "GET"),
+        ("PUT", "/?acl", "SERVICE", "GET"),
+        ("POST", "/", "SERVICE", "GET"),
+        ("PATCH", "/{}", "BUCKET", "HEAD, DELETE, POST, GET, PUT"),
+        ("POST", "/{}/k", "OBJECT", "HEAD, DELETE, GET, PUT"),
+        ("POST", "/{}/k?upload", "OBJECT", "HEAD, DELETE, GET, PUT"),
+        ("DELETE", "/{}?acl", "ACL", "GET, PUT"),
+        ("DELETE", "/{}?versioning=", "VERSIONING", "GET, PUT"),
+        ("DELETE", "/{}?uploads", "UPLOADS", "GET"),
+        ("DELETE", "/{}?policyStatus=1", "POLICY_STATUS", "GET"),
+        ("DELETE", "/{}?delete", "MULTI_OBJECT_DELETE", "POST"),
+        ("DELETE", "/{}?metrics", "METRICS", "GET, PUT"),
+        ("POST", "/{}?acl", "ACL", "GET, PUT"),
+        ("PUT", "/{}?location", "LOCATION", "GET"),
+        ("GET", "/{}?delete", "MULTI_OBJECT_DELETE", "POST"),
+        ("GET", "/{}?restore", "RESTORE", None),
+        ("DELETE", "/{}/k?acl", "OBJECT_ACL", "GET, PUT"),
+        ("DELETE", "/{}/k?legal-hold", "LEGAL_HOLD", "GET, PUT"),
+        ("DELETE", "/{}/k?restore", "RESTORE", "POST"),
+        ("DELETE", "/{}/k?versioning", "VERSIONING", None),
+        ("PUT", "/{}/k?uploads", "UPLOADS", "POST"),
+        ("PUT", "/{}/k?select", "SELECT", "POST"),
+        ("PUT", "/{}/k?uploadId=U", "UPLOAD", "DELETE, POST, GET"),
+        ("GET", "/{}/k?uploadId=U&partNumber=1", "PART", "PUT"),
+        ("GET", "/{}/k?encryption", "OBJECT_ENCRYPTION", "PUT"),
+        ("GET", "/{}/k?uploads", "UPLOADS", "POST"),
+    ],
+)
+def test_a_method_that_a_resource_does_not_have_is_refused(
+    s3: Any, system: System, bucket: str, wanted: tuple[str, str, str, str | None]
+) -> None:
+    method, path, kind, allow = wanted
+    s3.put_object(Bucket=bucket, Key="k", Body=b"kept")
+    for headers in ({}, {"x-amz-copy-source": f"{bucket}/other"}) if method == "PUT" else ({},):
+        answer = raw(system, method, path.format(bucket), b"", headers)
         assert refused(answer)[:2] == (405, "MethodNotAllowed")
         assert f"<Method>{method}</Method><ResourceType>{kind}</ResourceType>" in answer[2].decode()
+        assert answer[1].get("allow") == allow
+    assert sent.read(s3, bucket, "k") == b"kept"
 
 
-def test_a_part_of_no_upload_is_no_object(system: System, bucket: str) -> None:
-    said = refused(raw(system, "PUT", f"/{bucket}/k?partNumber=1", b"x"))
-    assert said == (400, "InvalidArgument", "This operation does not accept partNumber without uploadId")
+def test_what_names_two_things_or_a_part_of_no_upload_is_refused(
+    s3: Any, system: System, bucket: str
+) -> None:
+    for method, query, named in (
+        ("GET", "versioning&acl", "acl, versioning"),
+        ("DELETE", "uploads=&uploadId=1", "uploadId, uploads"),
+        ("PUT", "partNumber=1&tagging", "partNumber, tagging"),
+    ):
+        for path in (f"/{bucket}", f"/{bucket}/k"):
+            answer = raw(system, method, f"{path}?{query}", b"")
+            assert refused(answer) == (
+                400,
+                "InvalidArgument",
+                f"Conflicting query string parameters: {named}",
+            )
+            first = named.partition(",")[0]
+            shown = f"<ArgumentName>ResourceType</ArgumentName><ArgumentValue>{first}</ArgumentValue>"
+            assert shown in answer[2].decode()
+    for method, query, status in (
+        ("HEAD", "uploadId=", 405),
+        ("HEAD", "acl", 405),
+        ("HEAD", "acl&cors", 400),
+    ):
+        assert raw(system, method, f"/{bucket}/k?{query}")[0] == status
+    answer = raw(system, "PUT", f"/{bucket}/k?partNumber=1", b"x")
+    assert refused(answer)[1:] == (
+        "InvalidArgument",
+        "This operation does not accept partNumber without uploadId",
+    )
+    assert b"<ArgumentValue>partNumber</ArgumentValue>" in answer[2]
+    for query, said in (
+        ("partNumber=1", (400, "InvalidRequest", "Object must have a valid key name.")),
+        ("versionId=null", (400, "InvalidArgument", "This operation does not accept a version-id.")),
+    ):
+        assert refused(raw(system, "DELETE", f"/{bucket}?{query}")) == said
+    s3.head_bucket(Bucket=bucket)
+    assert raw(system, "GET", f"/{bucket}?Versioning&x-id=ListObjects")[2].count(b"<ListBucketResult") == 1
 
 
 NO_KIND = (400, "InvalidArgument", "Unsupported Authorization Type")

@@ -20,7 +20,7 @@ from forebay.wire.gate import admit
 from forebay.wire.once import once_of
 from forebay.wire.passing import check_roles
 from forebay.wire.protocol.decode import decode
-from forebay.wire.protocol.detect import Call, detect, rest_operation, signed_region
+from forebay.wire.protocol.detect import Call, detect, rest_operation, selectors, signed_region
 from forebay.wire.protocol.encode import encode, encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, not_offered
 from forebay.wire.protocol.model import operation_model
@@ -148,13 +148,18 @@ def _rest_name(call: Call, request: Request) -> str:
     except UnknownServiceError:
         return ""
     name = RENAMED.get(name, name)
-    if not name and call.service == "s3" and request.method == "POST" and "/" not in request.path.strip("/"):
+    if not name and call.service == "s3" and request.method == "POST" and _is_bucket(request):
         return "PostObject"  # which no model has
     if "x-amz-copy-source" not in request.headers:  # a header is all that sets these apart
         name = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(name, name)
     elif name in ("PutObject", "UploadPart"):
         name = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}[name]
     return name
+
+
+def _is_bucket(request: Request) -> bool:
+    path = request.path.strip("/")
+    return path != "" and "/" not in path and not selectors("s3", request)
 
 
 def _error(call: Call, error: AwsError, request: Request) -> Response:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
@@ -150,11 +150,54 @@ def _required(service: str, name: str) -> frozenset[tuple[str, str]]:
     )
 
 
+@functools.cache
+def _selectors(service: str) -> frozenset[str]:
+    """The parameters that say what of a resource is meant: S3's subresources, and uploads and their parts."""
+    if service != "s3":
+        return frozenset()
+    model = service_model(service)
+    queries = (
+        model.operation_model(name).http["requestUri"].partition("?")[2] for name in model.operation_names
+    )
+    first = {parse_qsl(query, keep_blank_values=True)[0][0] for query in queries if query}
+    return frozenset(first - {"list-type"} | {"uploadId", "partNumber"})
+
+
+def selectors(service: str, request: Request) -> list[str]:
+    """Those that a request has, in order."""
+    return sorted(_named(service, request, request.parameters()))
+
+
+def _named(service: str, request: Request, given: Iterable[tuple[str, str]]) -> Collection[str]:
+    found = {name for name, _ in given} & _selectors(service)
+    # A part's number alone is no selector, as parts of objects are read by it; and nothing is one of the service.
+    return () if found == {"partNumber"} or request.path == "/" else found
+
+
+def methods(service: str, request: Request) -> list[str]:
+    """The methods that what `request` names has."""
+    named, every = set(selectors(service, request)), _selectors(service)
+    return [
+        method
+        for method, routes in _routes(service).items()
+        if any(
+            fits_uri(path, request.path) and {name for name, _ in needs} & every == named
+            for path, _, needs in routes
+        )
+    ]
+
+
 def rest_operation(service: str, request: Request) -> str:
-    """The operation whose method and URI fit; '' if none does."""
+    """The operation whose method and URI fit; '' if none does.
+
+    What a query names is not the whole: `DELETE /bucket?acl` deletes no bucket.
+    """
     given = request.parameters()
+    named = _named(service, request, given) if given else ()
     for path, name, needs in _routes(service).get(request.method, ()):
         if (needs and not given) or not fits_uri(path, request.path):
+            continue
+        if named and not {key for key, _ in needs}.issuperset(named):
             continue
         if all(any(k == key and (not v or v == value) for key, value in given) for k, v in needs):
             return name

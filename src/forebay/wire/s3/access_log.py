@@ -29,6 +29,7 @@ from forebay.wire.s3.base import (
     setting,
 )
 from forebay.wire.s3.buckets import HOME, region_of
+from forebay.wire.s3.resources import resource_of
 from forebay.wire.service import Asked, Json
 
 logger = logging.getLogger("forebay.wire")
@@ -36,38 +37,6 @@ logger = logging.getLogger("forebay.wire")
 PERIOD = 2.0
 MOST = 20_000
 PARTIAL = "lines are delivered every few seconds, whoever the target's policy lets in; grants are kept and given back"
-_RESOURCES = {
-    "PutObject": "OBJECT",
-    "GetObject": "OBJECT",
-    "HeadObject": "OBJECT",
-    "DeleteObject": "OBJECT",
-    "DeleteObjects": "MULTI_OBJECT_DELETE",
-    "GetObjectAttributes": "OBJECT_ATTRIBUTES",
-    "CreateMultipartUpload": "UPLOADS",
-    "ListMultipartUploads": "UPLOADS",
-    "UploadPart": "PART",
-    "CompleteMultipartUpload": "UPLOAD",
-    "AbortMultipartUpload": "UPLOAD",
-    "ListParts": "UPLOAD",
-    "ListObjects": "BUCKET",
-    "ListObjectsV2": "BUCKET",
-    "ListObjectVersions": "BUCKETVERSIONS",
-    "HeadBucket": "BUCKET",
-    "CreateBucket": "BUCKET",
-    "DeleteBucket": "BUCKET",
-    "PostObject": "OBJECT",
-}
-_SUBRESOURCES = {
-    "policy": "BUCKETPOLICY",
-    "policyStatus": "POLICY_STATUS",
-    "logging": "LOGGING_STATUS",
-    "publicAccessBlock": "PUBLIC_ACCESS_BLOCK",
-    "ownershipControls": "OWNERSHIP_CONTROLS",
-    "requestPayment": "REQUEST_PAYMENT",
-    "object-lock": "OBJECT_LOCK_CONFIGURATION",
-    "legal-hold": "LEGAL_HOLD",
-    "intelligent-tiering": "INTELLIGENT_TIERING",
-}
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
 _DEEP = "PartitionedPrefix"
 
@@ -219,15 +188,7 @@ def _requester(asked: Asked) -> str:
 
 def _operation(asked: Asked) -> str:
     method = "COPY" if asked.operation in ("CopyObject", "UploadPartCopy") else asked.request.method
-    name = {"CopyObject": "PutObject", "UploadPartCopy": "UploadPart"}.get(asked.operation, asked.operation)
-    resource = _RESOURCES.get(name)
-    if resource is None:
-        asked_of = next(
-            (name for name, _ in asked.request.parameters() if not name.startswith("x-")), "bucket"
-        )
-        resource = _SUBRESOURCES.get(asked_of, asked_of.upper())
-        if asked.request.path.strip("/").count("/") and resource in ("ACL", "TAGGING"):
-            resource = f"OBJECT_{resource}"
+    resource = "OBJECT" if asked.operation == "PostObject" else resource_of(asked.request)
     return f"REST.{method}.{resource}"
 
 

@@ -30,6 +30,7 @@ from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import wire_name
 from forebay.wire.protocol.validate import validate
 from forebay.wire.s3 import sums
+from forebay.wire.s3.resources import not_allowed
 from forebay.wire.service import Asked, Json, Operation, Service
 
 T = TypeVar("T")
@@ -50,12 +51,8 @@ class S3(Service):
     """S3's way with broken constraints: those of a document are MalformedXML, others have errors of their own."""
 
     def unknown(self, asked: Asked) -> AwsError:
-        """The refusal of a method that what the path names does not have."""
-        _, bucket, *key = asked.request.path.split("/", 2)
-        kind = "OBJECT" if "".join(key) else "BUCKET" if bucket else "SERVICE"
-        message = "The specified method is not allowed against this resource."
-        members = {"Method": asked.request.method, "ResourceType": kind}
-        return AwsError("MethodNotAllowed", message, http=405, **members)
+        """The refusal of a method that what the path and the query name does not have."""
+        return not_allowed(asked.request)
 
     def look(self, asked: Asked) -> None:
         """Refuse a path that is not UTF-8: of which the signature cannot be right, either."""
@@ -63,12 +60,11 @@ class S3(Service):
 
     def check(self, model: OperationModel, given: Json, asked: Asked) -> None:
         """Refuse what is no key, parts of no upload, and documents that break the model or their checksum."""
-        if model.name in _WRITES:
+        if model.name in _WRITES and asked.request.query:
             parameters = dict(asked.request.parameters())
-            if model.name in _WHOLE and (number := parameters.get("partNumber")):
-                raise invalid(
-                    "This operation does not accept partNumber without uploadId", "partNumber", number
-                )
+            if model.name in _WHOLE and parameters.get("partNumber"):
+                message = "This operation does not accept partNumber without uploadId"
+                raise invalid(message, "partNumber", "partNumber")
             if "versionId" in parameters:
                 message = "This operation does not accept a version-id."
                 raise invalid(message, "versionId", parameters["versionId"])
@@ -76,6 +72,8 @@ class S3(Service):
             check_key(given["Key"])
             if _climbs(given["Key"]):
                 raise AwsError("", "Bad Request", http=400)
+        elif "Bucket" in given:
+            _check_keyless(asked)
         shape = model.input_shape
         payload = shape.serialization.get("payload") if shape is not None else None
         if payload is None or shape.members[payload].type_name == "blob":
@@ -112,6 +110,16 @@ def _check_sums(name: str, given: Json, asked: Asked) -> None:
         if name != "CreateBucket":
             need_bucket(asked, given)  # which S3 misses first
         raise
+
+
+def _check_keyless(asked: Asked) -> None:
+    """Refuse a part and a version of a bucket, which has neither: who deletes one forgot the key."""
+    given = dict(asked.request.parameters()) if asked.request.query else {}
+    if "partNumber" in given:
+        raise AwsError("InvalidRequest", "Object must have a valid key name.", http=400)
+    if "versionId" in given:
+        message = "This operation does not accept a version-id."
+        raise invalid(message, "versionId", given["versionId"])
 
 
 _WHOLE = ("PutObject", "CopyObject")
