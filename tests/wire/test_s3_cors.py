@@ -70,6 +70,20 @@ def test_who_is_not_listed_is_told_so(system: System, s3: Any, bucket: str) -> N
     assert (status, b"Insufficient information. Origin request header needed." in body) == (400, True)
 
 
+def test_what_is_asked_about_is_a_method(system: System, s3: Any, bucket: str) -> None:
+    status, _, body = raw(system, "OPTIONS", f"/{bucket}", None, {"Origin": SHOP})
+    assert (status, b"<Method>OPTIONS</Method>" in body) == (403, True)
+    for method in ("get", "TRACE", ""):
+        wrong = (400, f"Invalid Access-Control-Request-Method: {method}")
+        assert asked(system, bucket, method)[::2] == wrong
+        assert asked(system, "no-such-bucket-here", method)[::2] == wrong
+    allow(s3, bucket, "*")
+    assert asked(system, bucket, "get")[0] == 400
+    assert asked(system, bucket, "PATCH")[0] == 403
+    status, _, body = raw(system, "OPTIONS", f"/{bucket}", None, {"Origin": SHOP})
+    assert (status, b"Invalid Access-Control-Request-Method: null" in body) == (400, True)
+
+
 def test_a_rule_for_everybody_lets_nobody_in_who_has_no_right(system: System, s3: Any, bucket: str) -> None:
     allow(s3, bucket, "*")
     assert asked(system, bucket)[1]["access-control-allow-origin"] == "*"
@@ -103,5 +117,10 @@ def test_rules_that_are_none(s3: Any, bucket: str) -> None:
         ("InvalidRequest", {"AllowedMethods": ["PATCH"], "AllowedOrigins": ["*"]}),
         ("InvalidRequest", {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*.a.*"]}),
         ("MalformedXML", {"AllowedMethods": [], "AllowedOrigins": ["*"]}),
+        (
+            "InvalidRequest",
+            {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag", "x-amz-meta-*"]},
+        ),
     ):
-        refused(code, call, 400, Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+        told = refused(code, call, 400, Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    assert told["Message"].startswith('ExposeHeader "x-amz-meta-*" contains wildcard. We currently do not')

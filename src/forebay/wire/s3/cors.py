@@ -18,6 +18,8 @@ from forebay.wire.s3.base import bucket_names, change, jsonable, malformed, need
 from forebay.wire.service import Asked, Json
 
 METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
+_ASKED = (*METHODS, "PATCH", "OPTIONS")
+"""The methods that a browser may ask about."""
 MOST = 100
 _VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 
@@ -44,6 +46,10 @@ async def put_bucket_cors(asked: Asked, given: Json) -> Json:
                 if value.count("*") > 1:
                     message = f'{name} "{value}" can not have more than one wildcard.'
                     raise AwsError("InvalidRequest", message, http=400)
+        for value in rule.get("ExposeHeaders") or ():
+            if "*" in value:
+                message = f'ExposeHeader "{value}" contains wildcard. We currently do not support wildcard for ExposeHeader.'
+                raise AwsError("InvalidRequest", message, http=400)
     await change(asked, "bucket_set", bucket=bucket, name="cors", doc=jsonable(rules))
     return {}
 
@@ -105,6 +111,8 @@ async def preflight(system: System, request: Request) -> Response:
         return _error(request, AwsError("BadRequest", message, http=400))
     bucket = _bucket(request)
     wanted = request.headers.get("access-control-request-method")
+    if wanted is not None and wanted not in _ASKED:
+        return _no_method(request, wanted)
     headers = await shared(system, request)
     if headers is not None:
         return Response(200, {**headers, **s3_ids(request.request_id)})
@@ -113,14 +121,21 @@ async def preflight(system: System, request: Request) -> Response:
         message = "CORSResponse: Bucket not found"
     elif await setting(Asked(request, "s3", "", system), bucket, "cors") is None:
         message = "CORSResponse: CORS is not enabled for this bucket."
+    elif wanted is None:
+        return _no_method(request, "null")
     else:
-        members = {"Method": wanted or "", "ResourceType": "OBJECT"}
+        members = {"Method": wanted, "ResourceType": "OBJECT"}
         message = (
             "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request"
             " method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the"
             " resource's CORS spec."
         )
     return _error(request, AwsError("AccessForbidden", message, http=403, **members))
+
+
+def _no_method(request: Request, wanted: str) -> Response:
+    message = f"Invalid Access-Control-Request-Method: {wanted}"
+    return _error(request, AwsError("BadRequest", message, http=400))
 
 
 def _error(request: Request, error: AwsError) -> Response:
