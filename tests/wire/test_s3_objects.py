@@ -290,7 +290,30 @@ def test_copies(s3: Any, bucket: str) -> None:
     assert error["Condition"] == "x-amz-copy-source-If-Match"
 
 
-def test_tags_of_objects(s3: Any, bucket: str) -> None:
+def test_sources_that_are_none(s3: Any, system: System, bucket: str) -> None:
+    put(s3, bucket, "from me")
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="copies")
+    upload = f"/{bucket}/copies?uploadId={begun['UploadId']}"
+    for path in (f"/{bucket}/x", f"{upload}&partNumber=1"):
+        for source, message in (
+            (f"{bucket}/%%%%", "Invalid copy source encoding"),
+            (f"{bucket}/%zz", "Invalid copy source encoding"),
+            ("", "Invalid copy source bucket name"),
+            ("/k", "Invalid copy source bucket name"),
+            (bucket, "Invalid copy source object key"),
+        ):
+            status, _, body = raw(system, "PUT", path, b"", {"x-amz-copy-source": source})
+            assert (status, f"<Message>{message}</Message>" in body.decode()) == (400, True), source
+        status, _, body = raw(system, "PUT", path, b"x", {"x-amz-copy-source": f"{bucket}/from%20me"})
+        assert (status, b"Requests of this type must not include a non-empty body." in body) == (400, True)
+    for method, path in (("GET", f"/{bucket}/x"), ("DELETE", f"/{bucket}"), ("POST", upload)):
+        status, _, body = raw(system, method, path, b"", {"x-amz-copy-source": f"{bucket}/from%20me"})
+        only = b"<Message>You can only specify a copy source header for copy requests.</Message>"
+        assert (status, only in body) == (400, True)
+    refused("404", s3.head_object, Bucket=bucket, Key="x")
+
+
+def test_tags_of_objects(s3: Any, system: System, bucket: str) -> None:
     this = {"Bucket": bucket, "Key": "tagged"}
     s3.put_object(**this, Body=b"", Tagging="a=1&b=two%20words")
     tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "two words"}]
@@ -303,6 +326,10 @@ def test_tags_of_objects(s3: Any, bucket: str) -> None:
     many = [{"Key": str(n), "Value": ""} for n in range(11)]
     error = refused("BadRequest", s3.put_object_tagging, 400, **this, Tagging={"TagSet": many})
     assert error["Message"] == "Object tags cannot be greater than 10"
+    empty = b"<Tagging><TagSet><Tag><Key></Key><Value>1</Value></Tag></TagSet></Tagging>"
+    for path in (f"/{bucket}/tagged", f"/{bucket}"):
+        status, _, body = raw(system, "PUT", f"{path}?tagging", empty)
+        assert (status, b"<Message>The TagKey you have provided is invalid</Message>" in body) == (400, True)
     twice = [{"Key": "a", "Value": "1"}] * 2
     error = refused("InvalidTag", s3.put_object_tagging, 400, **this, Tagging={"TagSet": twice})
     assert error["Message"] == "Cannot provide multiple Tags with the same key"

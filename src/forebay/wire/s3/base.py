@@ -68,6 +68,7 @@ class S3(Service):
             if "versionId" in parameters:
                 message = "This operation does not accept a version-id."
                 raise invalid(message, "versionId", parameters["versionId"])
+        _check_no_copy(model.name, asked)
         if "Key" in given:
             check_key(given["Key"])
             if _climbs(given["Key"]):
@@ -90,8 +91,9 @@ class S3(Service):
         root = _ROOT.search(asked.request.body)
         if root is None or root[1].decode() != wire_name(payload, shape.members[payload]):
             raise malformed()
-        if payload == "Tagging":
+        if payload == "Tagging":  # of which the same is true
             given[payload].setdefault("TagSet", [])
+            return
         try:
             validate(shape.members[payload], given[payload])
         except AwsError as error:
@@ -110,6 +112,17 @@ def _check_sums(name: str, given: Json, asked: Asked) -> None:
         if name != "CreateBucket":
             need_bucket(asked, given)  # which S3 misses first
         raise
+
+
+_NO_COPY = ("GET", "HEAD", "DELETE")
+
+
+def _check_no_copy(name: str, asked: Asked) -> None:
+    """Refuse the source of a copy with what copies nothing."""
+    source = asked.request.headers.get("x-amz-copy-source")
+    if source is not None and (name == "CompleteMultipartUpload" or asked.request.method in _NO_COPY):
+        message = "You can only specify a copy source header for copy requests."
+        raise invalid(message, "x-amz-copy-source", source)
 
 
 def _check_keyless(asked: Asked) -> None:

@@ -64,15 +64,27 @@ class Source:
         return {"CopySourceVersionId": self.found.version} if named else {}
 
 
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+MIN_NAME = 3
+"""The fewest characters of a bucket's name."""
+
+
 async def read_source(asked: Asked, given: Json) -> Source:
     """The object that `x-amz-copy-source` names, under the request's conditions on it."""
+    if asked.request.body:
+        message = "The request included a body. Requests of this type must not include a non-empty body."
+        raise AwsError("InvalidRequest", message, http=400)
     text = given["CopySource"]
+    if _BROKEN.search(text.partition("?")[0]):
+        raise invalid("Invalid copy source encoding", "x-amz-copy-source", text)
     named = copy_source(text)
     bucket, key, version = named.bucket, named.key, named.version
     if named.query:
         if version is None:
             raise invalid("Unsupported copy source parameter.", "x-amz-copy-source", text)
         _check_version(asked, version)
+    if len(bucket) < MIN_NAME:
+        raise invalid("Invalid copy source bucket name", "x-amz-copy-source", text)
     if not key:
         raise invalid("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     if bucket not in bucket_names(asked.system):
