@@ -107,6 +107,10 @@ class QueryFailed(ForebayError):
     status = 400
 
 
+class ClientGone(RuntimeError):
+    """Nobody sends the rest of a request's body, or waits for that of the answer: no failure of ours."""
+
+
 def code_of(error: Exception) -> str:
     """An error's code; of one that is not raised on purpose, its kind."""
     return error.code if isinstance(error, ForebayError) else type(error).__name__

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from tests.harness import System
+from tests.wire.s3 import raw
 from tests.wire.sdk import serving
 
 system = serving("name: plain\nlake: {shelf: {}}\n")
@@ -41,6 +42,17 @@ def test_who_is_told_to_go_on_sends_and_asks_again_on_the_same_connection(system
             connection.sendall(body)
             status, headers = head(file)
             assert (status, "connection" in headers) == (200, False)
+
+
+def test_who_goes_before_the_body_is_no_failure(system: System) -> None:
+    for gone in (0, 3):
+        with connected(system) as (connection, file):
+            connection.sendall(put("/shelf/gone", 5))
+            assert head(file) == (100, {})
+            connection.sendall(b"x" * gone)
+    test_who_is_told_to_go_on_sends_and_asks_again_on_the_same_connection(system)
+    assert raw(system, "GET", "/shelf/gone")[0] == 404
+    assert "failed" not in system.errors()
 
 
 def test_who_is_answered_without_being_told_to_go_on_has_to_connect_again(system: System) -> None:

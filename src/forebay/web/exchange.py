@@ -14,6 +14,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from forebay.errors import ClientGone
+
 HIGH = 1 << 20
 """Bytes of a body that may wait to be taken before no more are read."""
 _JOINED = 1 << 16
@@ -33,10 +35,6 @@ _SHOWN = {name: name.title() for name in _TITLED.split()} | {
     "x-amzn-requestid": "x-amzn-RequestId",
 }
 """The names of headers as AWS writes them over HTTP/1.1: they mean the same in any case, but not every client knows."""
-
-
-class ClientGone(RuntimeError):
-    """Nobody sends the rest of the body, or waits for that of the answer."""
 
 
 class BadAnswer(RuntimeError):

@@ -19,8 +19,9 @@ from urllib.parse import unquote
 
 import httptools
 
+from forebay.errors import ClientGone
 from forebay.runtime.doors import BACKLOG
-from forebay.web.exchange import HIGH, ClientGone, Exchange, Headers, Scope
+from forebay.web.exchange import HIGH, Exchange, Headers, Scope
 from forebay.web.relay import Relays
 
 logger = logging.getLogger("forebay.web")

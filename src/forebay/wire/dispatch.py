@@ -14,7 +14,7 @@ from importlib import import_module
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel
 
-from forebay.errors import ForebayError
+from forebay.errors import ClientGone, ForebayError
 from forebay.runtime.system import System
 from forebay.wire.gate import admit
 from forebay.wire.once import once_of
@@ -66,6 +66,8 @@ async def dispatch(system: System, request: Request) -> Response:
         answer = await _answer(asked, call, service)
     except ForebayError as error:
         answer = _error(call, translated(call.service, error), request)
+    except ClientGone:
+        raise
     except Exception:
         logger.exception("%s.%s failed", call.service, call.operation)
         failure = AwsError("InternalFailure", "An internal error occurred; the front's log has it", http=500)
