@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.wire.s3 import new_bucket, put, read, refused
+from tests.harness import System
+from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import serving
 
 system = serving("name: listing\n")
@@ -122,12 +123,16 @@ def test_what_a_page_says_of_itself(s3: Any, bucket: str) -> None:
     refused("NoSuchBucket", s3.list_objects_v2, 404, Bucket="no-such-bucket")
 
 
-def test_names_that_xml_cannot_hold_are_encoded_when_asked_for(s3: Any) -> None:
+def test_names_that_xml_cannot_hold_are_encoded_when_asked_for(s3: Any, system: System) -> None:
     bucket = new_bucket(s3)
     put(s3, bucket, "a\x01b/c&d", "+ %")
     page = s3.list_objects_v2(Bucket=bucket, Delimiter="/", EncodingType="url")
-    assert (page["Contents"][0]["Key"], page["CommonPrefixes"][0]["Prefix"]) == ("%2B%20%25", "a%01b/")
+    assert (page["Contents"][0]["Key"], page["CommonPrefixes"][0]["Prefix"]) == ("%2B+%25", "a%01b/")
     assert (page["Delimiter"], page["EncodingType"]) == ("/", "url")
+    put(s3, bucket, "~")
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="~", EncodingType="url")["Prefix"] == "%7E"
+    for query in ("", "?list-type=2", "?versions"):
+        assert b"<Key>a&#x1;b/c&amp;d</Key>" in raw(system, "GET", f"/{bucket}{query}")[2]
 
 
 def test_versions_are_kept_and_listed_newest_first(s3: Any) -> None:

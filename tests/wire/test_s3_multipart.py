@@ -88,6 +88,23 @@ def test_what_cannot_be_joined_is_refused(s3: Any, bucket: str) -> None:
     del upload.parts[9]
     refused("MalformedXML", s3.complete_multipart_upload, 400, **upload.this, MultipartUpload={"Parts": []})
     refused("InvalidRequest", s3.complete_multipart_upload, 400, **upload.this)
+    for wrong, code in (
+        ({"PartNumber": 1}, "MalformedXML"),
+        ({"ETag": "e"}, "MalformedXML"),
+        ({}, "MalformedXML"),
+        ({"PartNumber": 0, "ETag": "e"}, "InvalidArgument"),
+        ({"PartNumber": -1, "ETag": "e"}, "InvalidArgument"),
+    ):
+        told = refused(
+            code, s3.complete_multipart_upload, 400, **upload.this, MultipartUpload={"Parts": [wrong]}
+        )
+    assert (told["Message"], told["ArgumentName"], told["ArgumentValue"]) == (
+        "PartNumber must be >= 1",
+        "PartNumber",
+        "-1",
+    )
+    with pytest.raises(s3.exceptions.ClientError, match="header is less than zero: '-1'"):
+        upload.complete(2, MpuObjectSize=-1)
     assert upload.complete(2)["ETag"].endswith('-1"')
     assert read(s3, bucket, "refused") == b"xx"
     assert upload.complete(2)["ETag"].endswith('-1"')  # once more changes nothing
@@ -140,6 +157,9 @@ def test_uploads_and_parts_are_listed_in_pages(s3: Any, system: System) -> None:
         "InvalidArgument", s3.list_multipart_uploads, 400, Bucket=bucket, KeyMarker="c", UploadIdMarker=other
     )
     assert (wrong["Message"], wrong["ArgumentValue"]) == ("Invalid uploadId marker", other)
+    never = {"Bucket": bucket, "UploadIdMarker": "invalid_marker"}
+    assert len(s3.list_multipart_uploads(**never)["Uploads"]) == 5
+    refused("InvalidArgument", s3.list_multipart_uploads, 400, **never, KeyMarker="c")
     found = []
     for page in s3.get_paginator("list_multipart_uploads").paginate(
         Bucket=bucket, PaginationConfig={"PageSize": 2}

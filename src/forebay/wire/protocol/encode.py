@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import functools
+import re
 import zlib
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -212,11 +213,12 @@ def _query(service: str, operation: OperationModel, output: Mapping[str, Any], r
         f"<{name}Response xmlns={namespace}>{inner}"
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
     )
-    return Response(200, {"content-type": "text/xml", "x-amzn-requestid": request_id}, text.encode())
+    headers = {"content-type": "text/xml", "x-amzn-requestid": request_id}
+    return Response(200, headers, _xml_text(text).encode())
 
 
 def xml(shape: Shape, value: Any, name: str) -> str:
-    """`<name>value</name>`, by the shape."""
+    """`<name>value</name>`, by the shape. What XML cannot hold is left in it."""
     if isinstance(shape, StructureShape):
         attributes = ""
         for member_name, member in shape.members.items():
@@ -235,7 +237,7 @@ def xml(shape: Shape, value: Any, name: str) -> str:
             + "".join(_entry(shape, key, item, "entry") for key, item in value.items())
             + f"</{name}>"
         )
-    return f"<{name}>{escape(_xml_text(_text(shape, value)))}</{name}>"
+    return f"<{name}>{escape(_text(shape, value))}</{name}>"
 
 
 def _entry(shape: MapShape, key: Any, value: Any, name: str) -> str:
@@ -285,9 +287,17 @@ def _text(shape: Shape, value: Any, *, header: bool = False) -> str:
             return str(value)
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
 def _xml_text(text: str) -> str:
     """Text without what XML 1.0 cannot hold."""
-    return "".join(c if c in "\t\n\r" or ord(c) >= 32 else "\ufffd" for c in text)
+    return _CONTROL.sub("\ufffd", text)
+
+
+def _listed(text: str) -> str:
+    """The same of S3's lists, which has references to it: those who read XML 1.1 see every key."""
+    return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", text)
 
 
 def _rest(
@@ -335,9 +345,9 @@ def _rest(
     elif rest:
         name = _root_name(shape)
         response.headers.setdefault("content-type", "application/xml")
-        response.body = (
-            _XML + f"<{name} xmlns={quoteattr(S3_NAMESPACE)}>{_members(shape, output)}</{name}>".encode()
-        )
+        text = f"<{name} xmlns={quoteattr(S3_NAMESPACE)}>{_members(shape, output)}</{name}>"
+        readable = _listed if operation.name.startswith("List") else _xml_text
+        response.body = _XML + readable(text).encode()
     return response
 
 
@@ -356,7 +366,7 @@ def _payload(protocol: str, member: Shape, name: str, value: Any, response: Resp
     else:
         root = wire_name(name, member) if member.serialization.get("name") else _root_name(member)
         response.headers.setdefault("content-type", "application/xml")
-        text = xml(member, value, root)
+        text = _xml_text(xml(member, value, root))
         response.body = (
             _XML + text.replace(f"<{root}", f"<{root} xmlns={quoteattr(S3_NAMESPACE)}", 1).encode()
         )

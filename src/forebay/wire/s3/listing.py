@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from forebay.lake.shelf import Object, Page, Upload
 from forebay.wire.protocol.message import AwsError
@@ -35,7 +36,7 @@ def page_size(given: Json, name: str = "MaxKeys", header: str = "maxKeys") -> in
 
 
 class Encoded:
-    """Names as the caller asked for them: as they are, or with what XML cannot hold percent-encoded."""
+    """Names as the caller asked for them: as they are, or encoded, a space as `+`: what XML cannot hold, and more."""
 
     def __init__(self, given: Json) -> None:
         self.type = given.get("EncodingType")
@@ -46,7 +47,7 @@ class Encoded:
         """`text`, encoded if that was asked for."""
         if text is None or self.type != "url":
             return text
-        return quote(text, safe="/*-._~")
+        return quote_plus(text, safe="/*").replace("~", "%7E")
 
 
 def _object(found: Object, named: Encoded, *, owner: bool) -> Json:
@@ -194,7 +195,7 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
     items: list[Upload | str] = []
     truncated = False
     marked = next((upload.key for upload in found if upload.id == marker), None) if key else None
-    if marked not in (None, key):
+    if key and marker and (not _UPLOAD.fullmatch(marker) or marked not in (None, key)):
         raise invalid("Invalid uploadId marker", "upload-id-marker", marker)
     passing = marked is not None
     for upload in found:
@@ -228,6 +229,10 @@ async def list_multipart_uploads(asked: Asked, given: Json) -> Json:
     answer["NextKeyMarker"] = named(last if isinstance(last, str) else last.key)
     answer["NextUploadIdMarker"] = "" if isinstance(last, str) else last.id
     return answer
+
+
+_UPLOAD = re.compile(r"[\w-]{64}", re.ASCII)
+"""The id of an upload, also of one that has ended since."""
 
 
 def _upload(upload: Upload, named: Encoded) -> Json:

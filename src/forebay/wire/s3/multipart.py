@@ -195,6 +195,9 @@ async def complete_multipart_upload(asked: Asked, given: Json) -> Json:
     bucket = need_bucket(asked, given)
     refuse_encryption(asked)
     conditions = write_conditions(given)
+    if given.get("MpuObjectSize", 0) < 0:
+        message = f"Value for x-amz-mp-object-size header is less than zero: '{given['MpuObjectSize']}'"
+        raise AwsError("InvalidRequest", message, http=400)
     wanted = (given.get("MultipartUpload") or {}).get("Parts") or []
     try:
         upload = await need_upload(asked, bucket, given)
@@ -265,7 +268,11 @@ def _own(upload: Upload, part: Part) -> dict[str, str]:
 
 def _chosen(upload: Upload, wanted: Sequence[Json], there: dict[int, Part]) -> list[Part]:
     """The parts in the order they are joined. Raises AwsError for what S3 refuses."""
-    numbers = [part.get("PartNumber", 0) for part in wanted]
+    if any("PartNumber" not in part or "ETag" not in part for part in wanted):
+        raise malformed()
+    numbers = [part["PartNumber"] for part in wanted]
+    if min(numbers) < 1:
+        raise invalid("PartNumber must be >= 1", "PartNumber", min(numbers))
     summed = upload.doc.get("sum_type") == "COMPOSITE"
     if numbers != (list(range(1, len(numbers) + 1)) if summed else sorted(set(numbers))):
         message = "The list of parts was not in ascending order. Parts must be ordered by part number."
@@ -273,7 +280,7 @@ def _chosen(upload: Upload, wanted: Sequence[Json], there: dict[int, Part]) -> l
     algorithm = upload.doc.get("algorithm")
     found = []
     for asked_for in wanted:
-        number, etag = asked_for.get("PartNumber", 0), unquoted(asked_for.get("ETag", ""))
+        number, etag = asked_for["PartNumber"], unquoted(asked_for["ETag"])
         part = there.get(number)
         stated = {
             name: asked_for.get(sums.member(name)) for name in sums.SIZES if asked_for.get(sums.member(name))
