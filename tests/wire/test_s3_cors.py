@@ -84,6 +84,35 @@ def test_what_is_asked_about_is_a_method(system: System, s3: Any, bucket: str) -
     assert (status, b"Invalid Access-Control-Request-Method: null" in body) == (400, True)
 
 
+def test_who_is_not_listed_reads_what_is_public_and_writes_nothing(
+    system: System, s3: Any, bucket: str
+) -> None:
+    allow(s3, bucket, "https://other.example", methods=("GET", "PUT", "POST", "DELETE"))
+    theirs = {"Origin": SHOP}
+    for policy in (False, True):
+        if policy:
+            anybody = '{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":["%s","%s/*"]}'
+            arn = f"arn:aws:s3:::{bucket}"
+            text = '{"Version":"2012-10-17","Statement":[' + anybody % (arn, arn) + "]}"
+            s3.put_bucket_policy(Bucket=bucket, Policy=text)
+        for method, path in (("GET", "/k"), ("HEAD", "/k"), ("GET", ""), ("GET", "?acl")):
+            status, headers, body = raw(system, method, f"/{bucket}{path}", None, theirs)
+            assert (status, b"AccessDenied" in body) == ((200, False) if policy else (403, method == "GET"))
+            assert not [name for name in headers if name.startswith("access-control")]
+        for method, path in (("PUT", "/k"), ("POST", "?delete"), ("DELETE", "/k"), ("DELETE", "?acl")):
+            status, _, body = raw(system, method, f"/{bucket}{path}", b"", theirs)
+            assert (status, b"<Code>OriginNotAllowed</Code>" in body) == (403, True)
+            assert b"CORS rule of the bucket" in body
+        assert raw(system, "GET", "/", None, theirs)[0] == 403
+        assert raw(system, "GET", f"/?Action=GetCallerIdentity&bucket={bucket}", None, theirs)[0] == 403
+    form = {"Content-Type": "application/x-www-form-urlencoded", **theirs}
+    status, _, body = raw(system, "GET", f"/{bucket}?Action=ListUsers&Version=2010-05-08", None, form)
+    assert (status, b"MissingAuthenticationToken" in body) == (403, True)
+    listed = {"Origin": "https://other.example", "Access-Control-Request-Headers": "foo"}
+    status, headers, body = raw(system, "GET", f"/{bucket}/k", None, listed)
+    assert (status, body, "access-control-allow-origin" in headers) == (200, b"hello", False)
+
+
 def test_a_rule_for_everybody_lets_nobody_in_who_has_no_right(system: System, s3: Any, bucket: str) -> None:
     allow(s3, bucket, "*")
     assert asked(system, bucket)[1]["access-control-allow-origin"] == "*"

@@ -80,8 +80,10 @@ class WireApp:
             shared = await cors.shared(self._system, request)
             if refusal is None:
                 request.foreign = False
+            elif shared is None and cors.reads(self._system, request):
+                request.foreign = True
             elif shared is None:
-                _refuse(proto, refusal, id)
+                await _send(proto, scope.method, cors.refused(request, refusal))
                 return
         # What is put may be large, and is not read before it is known what is asked, and of what.
         if scope.method == "PUT" or request.is_form:

@@ -3,6 +3,8 @@
 A page's request names its origin. Where a rule of the bucket lists it, by name or by a pattern like
 `https://*.example.org`, the request is answered as if no page had sent it. A rule for every origin (`*`) makes no
 friends: a page that only such a rule lets in is nobody, who needs a key of this system, or a policy that lets all in.
+So is one that no rule lists and that only reads: its browser shows it no answer, and it could as well ask without
+naming its origin, as for an image. What it would change is refused before it is read.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from forebay.access.guard import Refusal
 from forebay.runtime.system import System
 from forebay.wire.protocol.encode import encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, s3_ids
@@ -102,6 +107,21 @@ async def shared(system: System, request: Request) -> dict[str, str] | None:
     if rule.get("MaxAgeSeconds"):
         headers["access-control-max-age"] = str(rule["MaxAgeSeconds"])
     return headers
+
+
+def reads(system: System, request: Request) -> bool:
+    """Whether the request asks what is in a bucket, and changes nothing."""
+    asks = request.method in ("GET", "HEAD") and "x-amz-target" not in request.headers
+    return asks and _bucket(request) in bucket_names(system)
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """The answer to a page that no rule lets in; in JSON to who speaks it."""
+    if "x-amz-target" in request.headers:
+        said = {"__type": refusal.code, "message": refusal.message}
+        return Response(refusal.status, {"content-type": "application/json"}, msgspec.json.encode(said))
+    message = f"{refusal.message}: list the origin in a CORS rule of the bucket, if you trust that site"
+    return _error(request, AwsError(refusal.code, message, http=refusal.status))
 
 
 async def preflight(system: System, request: Request) -> Response:
