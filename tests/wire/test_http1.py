@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from forebay.errors import ClientGone
 from forebay.web import http1
-from forebay.web.exchange import HIGH, ClientGone, Exchange, Scope
+from forebay.web.exchange import HIGH, Exchange, Scope
 from forebay.web.http1 import Listener
 from forebay.web.relay import Relays
 from tests.harness import System, until

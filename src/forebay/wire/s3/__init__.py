@@ -27,7 +27,7 @@ from forebay.wire.s3 import (
     tags,
     website,
 )
-from forebay.wire.s3.base import SERVICE
+from forebay.wire.s3.service import SERVICE
 
 __all__ = [
     "SERVICE",

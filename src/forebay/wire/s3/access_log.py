@@ -18,18 +18,10 @@ from collections import deque
 from forebay.layout import Layout
 from forebay.runtime.system import System
 from forebay.wire.protocol.message import AwsError, Request, Response
-from forebay.wire.s3.base import (
-    OWNER,
-    SERVICE,
-    bucket_names,
-    malformed,
-    need_bucket,
-    operation,
-    put_setting,
-    setting,
-)
+from forebay.wire.s3.base import OWNER, bucket_names, malformed, need_bucket, put_setting, setting
 from forebay.wire.s3.buckets import HOME, region_of
 from forebay.wire.s3.resources import resource_of
+from forebay.wire.s3.service import SERVICE, operation
 from forebay.wire.service import Asked, Json
 
 logger = logging.getLogger("forebay.wire")

@@ -20,11 +20,11 @@ from forebay.wire.s3.base import (
     found_version,
     invalid,
     need_bucket,
-    operation,
     put_setting,
     setting,
     version_of,
 )
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 KEPT = "the ACL is checked, kept and given back; policies decide who may do what, as where ACLs are disabled on S3"

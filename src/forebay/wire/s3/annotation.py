@@ -17,7 +17,6 @@ from forebay.wire.protocol.message import AwsError
 from forebay.wire.rights import also
 from forebay.wire.s3 import body, sums
 from forebay.wire.s3.base import (
-    SERVICE,
     briefly,
     caller,
     change,
@@ -25,7 +24,6 @@ from forebay.wire.s3.base import (
     in_thread,
     invalid,
     need_bucket,
-    operation,
     read_token,
     setting,
     shelf,
@@ -33,6 +31,7 @@ from forebay.wire.s3.base import (
     version_of,
 )
 from forebay.wire.s3.headers import checksums, encryption, moment, unquoted
+from forebay.wire.s3.service import SERVICE, operation
 from forebay.wire.service import Asked, Json
 
 MAX_NAME = 512

@@ -6,8 +6,9 @@ from typing import Any
 
 from forebay.lake.shelf import Object
 from forebay.wire.s3 import customer_key, sums
-from forebay.wire.s3.base import found_version, in_thread, invalid, need_bucket, operation, shelf
+from forebay.wire.s3.base import found_version, in_thread, invalid, need_bucket, shelf
 from forebay.wire.s3.headers import checksums, moment
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 

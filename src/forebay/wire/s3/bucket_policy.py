@@ -14,8 +14,9 @@ from forebay.arn import ACCOUNT
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.protocol.model import service_model
-from forebay.wire.s3.base import need_bucket, need_setting, operation, put_setting, setting
+from forebay.wire.s3.base import need_bucket, need_setting, put_setting, setting
 from forebay.wire.s3.public import is_public
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 _ARN = "arn:aws:s3:::"

@@ -20,10 +20,10 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     no_such_bucket,
-    operation,
     put_setting,
 )
 from forebay.wire.s3.kept import OWNERSHIPS
+from forebay.wire.s3.service import operation
 from forebay.wire.s3.tagset import NEW, check_tags
 from forebay.wire.service import Asked, Json
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from forebay.lake.section import versioned
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import (
-    invalid,
-    jsonable,
-    malformed,
-    need_bucket,
-    operation,
-    put_setting,
-    setting,
-)
+from forebay.wire.s3.base import invalid, jsonable, malformed, need_bucket, put_setting, setting
 from forebay.wire.s3.headers import key_arn
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 # Encryption.

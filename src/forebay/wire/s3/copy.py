@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,6 @@ from forebay.wire.s3.base import (
     invalid,
     need_bucket,
     no_such_bucket,
-    operation,
     setting,
 )
 from forebay.wire.s3.headers import (
@@ -34,6 +34,7 @@ from forebay.wire.s3.headers import (
 )
 from forebay.wire.s3.objects import ENCRYPTED, new_meta, open_object, register
 from forebay.wire.s3.restore import check_active
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 BLOCK = 1 << 20

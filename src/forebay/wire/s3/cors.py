@@ -19,7 +19,8 @@ from forebay.access.guard import Refusal
 from forebay.runtime.system import System
 from forebay.wire.protocol.encode import encode_error
 from forebay.wire.protocol.message import AwsError, Request, Response, s3_ids
-from forebay.wire.s3.base import bucket_names, change, jsonable, malformed, need_bucket, operation, setting
+from forebay.wire.s3.base import bucket_names, change, jsonable, malformed, need_bucket, setting
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")

@@ -15,12 +15,12 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     need_setting,
-    operation,
     put_setting,
     read_token,
     setting,
     token_of,
 )
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 KEPT_ONLY = "only kept and given back"

@@ -8,17 +8,10 @@ import secrets
 from typing import Any
 
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import (
-    invalid,
-    jsonable,
-    malformed,
-    need_bucket,
-    need_setting,
-    operation,
-    put_setting,
-)
+from forebay.wire.s3.base import invalid, jsonable, malformed, need_bucket, need_setting, put_setting
 from forebay.wire.s3.headers import CONTROL
 from forebay.wire.s3.lifecycle_rules import check_rule, check_together
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "expiry and aborting act; transitions are only kept, as there is one class of storage"

@@ -13,13 +13,13 @@ from forebay.wire.s3.base import (
     in_thread,
     invalid,
     need_bucket,
-    operation,
     read_token,
     setting,
     shelf,
     token_of,
 )
 from forebay.wire.s3.headers import abort, moment
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 MOST = 1000

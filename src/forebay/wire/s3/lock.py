@@ -21,13 +21,13 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     need_setting,
-    operation,
     put_setting,
     setting,
     shelf,
     version_of,
 )
 from forebay.wire.s3.headers import refuse_unbuilt
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 MODES = (GOVERNANCE, COMPLIANCE)

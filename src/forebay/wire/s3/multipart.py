@@ -15,16 +15,7 @@ from forebay.lake.shelf import Object, Part, Upload
 from forebay.layout import SEALED
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.s3 import body, customer_key, sums
-from forebay.wire.s3.base import (
-    change,
-    in_thread,
-    invalid,
-    malformed,
-    need_bucket,
-    operation,
-    setting,
-    shelf,
-)
+from forebay.wire.s3.base import change, in_thread, invalid, malformed, need_bucket, setting, shelf
 from forebay.wire.s3.copy import copied, read_source
 from forebay.wire.s3.headers import (
     abort,
@@ -38,6 +29,7 @@ from forebay.wire.s3.headers import (
 from forebay.wire.s3.listing import need_upload
 from forebay.wire.s3.lock import check_summed
 from forebay.wire.s3.objects import ENCRYPTED, new_meta, refuse_encryption, register
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 MIN_PART = 5 << 20

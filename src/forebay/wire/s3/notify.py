@@ -12,7 +12,8 @@ from forebay.functions.section import FunctionSpec
 from forebay.project.model import Ref
 from forebay.topics.message import encode
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import invalid, need_bucket, operation, put_setting, setting
+from forebay.wire.s3.base import invalid, need_bucket, put_setting, setting
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 PARTIAL = "targets are functions, topics and EventBridge; queues are refused"

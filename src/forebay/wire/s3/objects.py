@@ -17,7 +17,6 @@ from forebay.wire.rights import allowed
 from forebay.wire.s3 import body, customer_key, held, spelled
 from forebay.wire.s3.acl import check_acl
 from forebay.wire.s3.base import (
-    SERVICE,
     briefly,
     caller,
     change,
@@ -26,7 +25,6 @@ from forebay.wire.s3.base import (
     invalid,
     malformed,
     need_bucket,
-    operation,
     setting,
     shelf,
     version_of,
@@ -46,6 +44,7 @@ from forebay.wire.s3.headers import (
 )
 from forebay.wire.s3.lock import bypass_of, check_summed, locks_of, need_lock, shown_locks
 from forebay.wire.s3.restore import check_active, shown_restore
+from forebay.wire.s3.service import SERVICE, operation
 from forebay.wire.service import Asked, Json
 
 SMALL = 1 << 18

@@ -21,11 +21,12 @@ from forebay.wire.protocol.message import AwsError, Response, s3_ids
 from forebay.wire.protocol.model import service_model
 from forebay.wire.rights import authorise, note_change
 from forebay.wire.s3 import body, customer_key, sums
-from forebay.wire.s3.base import SERVICE, check_key, invalid, malformed, need_bucket, raise_as_s3
+from forebay.wire.s3.base import check_key, invalid, malformed, need_bucket, raise_as_s3
 from forebay.wire.s3.form import Form, FormReader, boundary_of
 from forebay.wire.s3.headers import checksums, encryption, expiration, failed
 from forebay.wire.s3.objects import made, new_meta, register
 from forebay.wire.s3.post_policy import Policy, is_document, is_signed, key_of, mismatch, read_policy
+from forebay.wire.s3.service import SERVICE
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
 

@@ -16,11 +16,11 @@ from forebay.wire.s3.base import (
     malformed,
     need_bucket,
     need_setting,
-    operation,
     put_setting,
     setting,
 )
 from forebay.wire.s3.buckets import region_of
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 PARTIAL = (

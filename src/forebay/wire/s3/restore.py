@@ -8,7 +8,8 @@ from forebay.clock import now_us, to_datetime
 from forebay.lake.lifecycle import due
 from forebay.lake.shelf import Object
 from forebay.wire.protocol.message import AwsError
-from forebay.wire.s3.base import caller, change, found_version, malformed, need_bucket, operation
+from forebay.wire.s3.base import caller, change, found_version, malformed, need_bucket
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})

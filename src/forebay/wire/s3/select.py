@@ -19,9 +19,10 @@ from forebay.lake.shelf import Object
 from forebay.wire.protocol.eventstream import CONTENT_TYPE, message
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.s3 import customer_key
-from forebay.wire.s3.base import malformed, need_bucket, operation
+from forebay.wire.s3.base import malformed, need_bucket
 from forebay.wire.s3.objects import open_object
 from forebay.wire.s3.restore import check_active
+from forebay.wire.s3.service import operation
 from forebay.wire.service import Asked, Json
 
 WAIT = 60.0

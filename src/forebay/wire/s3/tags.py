@@ -10,11 +10,11 @@ from forebay.wire.s3.base import (
     found_version,
     need_bucket,
     of_marker,
-    operation,
     put_setting,
     setting,
     version_of,
 )
+from forebay.wire.s3.service import operation
 from forebay.wire.s3.tagset import check_tags
 from forebay.wire.service import Asked, Json
 

@@ -16,19 +16,18 @@ from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.protocol.model import service_model
 from forebay.wire.rights import authorise
 from forebay.wire.s3.base import (
-    SERVICE,
     bucket_names,
     invalid,
     jsonable,
     malformed,
     need_bucket,
     no_such_bucket,
-    operation,
     put_setting,
     raise_as_s3,
     setting,
 )
 from forebay.wire.s3.objects import read_object
+from forebay.wire.s3.service import SERVICE, operation
 from forebay.wire.service import Asked, Json
 
 MOST_RULES = 50
