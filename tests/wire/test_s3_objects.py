@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.harness import System, until
 from tests.wire.s3 import new_bucket, put, raw, read, refused
 from tests.wire.sdk import serving
+from tests.wire.test_s3_bodies import md5
 
 system = serving("name: objects\n")
 NOT_ENCODED = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates."
@@ -328,7 +329,7 @@ def test_tags_of_objects(s3: Any, system: System, bucket: str) -> None:
     assert error["Message"] == "Object tags cannot be greater than 10"
     empty = b"<Tagging><TagSet><Tag><Key></Key><Value>1</Value></Tag></TagSet></Tagging>"
     for path in (f"/{bucket}/tagged", f"/{bucket}"):
-        status, _, body = raw(system, "PUT", f"{path}?tagging", empty)
+        status, _, body = raw(system, "PUT", f"{path}?tagging", empty, {"content-md5": md5(empty)})
         assert (status, b"<Message>The TagKey you have provided is invalid</Message>" in body) == (400, True)
     twice = [{"Key": "a", "Value": "1"}] * 2
     error = refused("InvalidTag", s3.put_object_tagging, 400, **this, Tagging={"TagSet": twice})

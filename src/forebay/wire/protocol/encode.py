@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import functools
-import re
 import zlib
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -32,6 +31,7 @@ from forebay.wire.protocol.model import (
     unplaced,
     wire_name,
 )
+from forebay.wire.protocol.xml_text import listed, readable
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -111,7 +111,7 @@ def encode_error(service: str, protocol: str, error: AwsError, request_id: str) 
             namespace = service_model(service).metadata.get("xmlNamespace", "")
             text = (
                 f"<ErrorResponse xmlns={quoteattr(str(namespace))}><Error><Type>{'Sender' if sender else 'Receiver'}</Type>"
-                f"<Code>{escape(error.code)}</Code><Message>{escape(_xml_text(error.message))}</Message></Error>"
+                f"<Code>{escape(error.code)}</Code><Message>{escape(readable(error.message))}</Message></Error>"
                 f"<RequestId>{request_id}</RequestId></ErrorResponse>"
             )
             return Response(
@@ -136,7 +136,7 @@ def _s3_error(error: AwsError, status: int, request_id: str) -> Response:
     members = {"Code": error.code, "Message": error.message, **error.members}
     members |= {"RequestId": request_id, "HostId": headers["x-amz-id-2"]}
     inner = "".join(
-        f"<{name}>{escape(_xml_text(str(value)))}</{name}>"
+        f"<{name}>{escape(readable(str(value)))}</{name}>"
         for name, value in members.items()
         if value != "" or name in ("Message", "ArgumentValue")
     )
@@ -214,7 +214,7 @@ def _query(service: str, operation: OperationModel, output: Mapping[str, Any], r
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
     )
     headers = {"content-type": "text/xml", "x-amzn-requestid": request_id}
-    return Response(200, headers, _xml_text(text).encode())
+    return Response(200, headers, readable(text).encode())
 
 
 def xml(shape: Shape, value: Any, name: str) -> str:
@@ -287,19 +287,6 @@ def _text(shape: Shape, value: Any, *, header: bool = False) -> str:
             return str(value)
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-
-
-def _xml_text(text: str) -> str:
-    """Text without what XML 1.0 cannot hold."""
-    return _CONTROL.sub("\ufffd", text)
-
-
-def _listed(text: str) -> str:
-    """The same of S3's lists, which has references to it: those who read XML 1.1 see every key."""
-    return _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", text)
-
-
 def _rest(
     service: str, protocol: str, operation: OperationModel, output: Mapping[str, Any], request_id: str
 ) -> Response:
@@ -346,8 +333,8 @@ def _rest(
         name = _root_name(shape)
         response.headers.setdefault("content-type", "application/xml")
         text = f"<{name} xmlns={quoteattr(S3_NAMESPACE)}>{_members(shape, output)}</{name}>"
-        readable = _listed if operation.name.startswith("List") else _xml_text
-        response.body = _XML + readable(text).encode()
+        shown = listed if operation.name.startswith("List") else readable
+        response.body = _XML + shown(text).encode()
     return response
 
 
@@ -366,7 +353,7 @@ def _payload(protocol: str, member: Shape, name: str, value: Any, response: Resp
     else:
         root = wire_name(name, member) if member.serialization.get("name") else _root_name(member)
         response.headers.setdefault("content-type", "application/xml")
-        text = _xml_text(xml(member, value, root))
+        text = readable(xml(member, value, root))
         response.body = (
             _XML + text.replace(f"<{root}", f"<{root} xmlns={quoteattr(S3_NAMESPACE)}", 1).encode()
         )
