@@ -108,7 +108,7 @@ def _first(given: Given, *names: str) -> str:
 
 
 def _kinesis(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
-    full = _first(given, "StreamARN", "ConsumerARN", "ResourceARN")
+    full = _first(given, "ConsumerARN", "StreamARN", "ResourceARN")
     if full:
         yield full
     elif name := _first(given, "StreamName"):

@@ -77,7 +77,9 @@ def _delivery(given: Given) -> Iterator[Act]:
     for place in _within(given):
         role, bucket = _text(place, "RoleARN"), _text(place, "BucketARN")
         if role and bucket:
-            yield role, "s3:PutObject", f"{bucket}/{_text(place, 'Prefix').partition('!{')[0]}"
+            for member in ("Prefix", "ErrorOutputPrefix"):
+                if member == "Prefix" or _text(place, member):
+                    yield role, "s3:PutObject", f"{bucket}/{_text(place, member).partition('!{')[0]}"
         stream = _text(place, "KinesisStreamARN")
         if role and stream:
             yield role, "kinesis:GetRecords", stream

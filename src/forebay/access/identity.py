@@ -120,11 +120,16 @@ class Identity:
 
 
 def in_region(resource: str, region: str) -> str:
-    """An ARN as that of a resource of this account in `region`, where it says a region at all."""
+    """An ARN as that of a resource of this partition and account in `region`, where its service has regions."""
     parts = resource.split(":", 5)
-    if len(parts) < 6 or not parts[3]:
+    if len(parts) < 6:
         return resource
-    return ":".join([*parts[:3], region, ACCOUNT, parts[5]])
+    place = parts[3:5] if parts[2] in _EVERYWHERE else [region, ACCOUNT]
+    return ":".join(["arn", "aws", parts[2], *place, parts[5]])
+
+
+_EVERYWHERE = ("s3", "iam", "sts")
+"""Services whose ARNs say no region."""
 
 
 def _both(one: Decision, other: Decision) -> Decision:

@@ -12,6 +12,7 @@ from forebay.access.actions_passed import acts, needs_role, passed
 from forebay.access.identity import Identity
 from forebay.access.policy import Asked as Question
 from forebay.access.policy import decide, parse_policy
+from forebay.arn import consumer_in, name_in
 from forebay.functions.section import FunctionSpec
 from forebay.runtime.directory import ROLE, Directory
 from forebay.streams.section import StreamSpec
@@ -66,6 +67,17 @@ async def check_roles(asked: Asked, given: Json) -> None:
             if not await _may_reach(asked, function, f"arn:aws:s3:::{given['Bucket']}"):
                 message = "Unable to validate the following destination configurations"
                 raise AwsError("InvalidArgument", message, http=400, ArgumentName1=function)
+
+
+async def check_changed(asked: Asked, before: Json, after: Json) -> None:
+    """Refuse a change that has a role do what it may not: of a configuration that keeps the role it had, too."""
+    if not asked.identity.bounded:
+        return
+    had = set(acts(asked.service, asked.operation, before))
+    for role, action, resource in acts(asked.service, asked.operation, after):
+        if (role, action, resource) not in had:
+            _need_trusted(asked, role)
+            await _need_able(asked, role, Need(action, resource))
 
 
 async def _check_targets(asked: Asked, given: Json) -> None:
@@ -129,11 +141,15 @@ async def _need_able(asked: Asked, role: str, need: Need) -> None:
 
 async def _check_mapping(asked: Asked, given: Json) -> None:
     """A function reads a stream with its own role."""
-    stream = given["EventSourceArn"].partition(":stream/")[2].partition("/")[0]
+    consumer = consumer_in(given["EventSourceArn"])
+    stream = consumer[0] if consumer else name_in(given["EventSourceArn"], "kinesis", "stream/")
     who = _function_as(asked, given)
     if who is None or stream not in asked.system.project().of(StreamSpec):
         return  # said where the mapping is made, or the owner's own function
-    if await judged(asked, who, [Need("kinesis:GetRecords", given["EventSourceArn"])]) is not None:
+    if (
+        await judged(asked, who, [Need("kinesis:GetRecords", asked.arn(f"stream/{stream}", "kinesis"))])
+        is not None
+    ):
         raise AwsError(
             "InvalidParameterValueException",
             f"Cannot access stream {given['EventSourceArn']}. Please ensure the role can perform the GetRecords,"

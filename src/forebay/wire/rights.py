@@ -13,6 +13,7 @@ from forebay.access.actions import Need, Needs, changes, needs
 from forebay.access.audit import Audit
 from forebay.access.identity import Identity, Verdict
 from forebay.access.policy import OF_OBJECT, OF_RESOURCE, Context
+from forebay.arn import name_in
 from forebay.layout import Layout
 from forebay.runtime.directory import ROLE, USER, Directory, arn_of
 from forebay.wire.conditions import conditions, through
@@ -144,6 +145,12 @@ def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
 
         iterator = iterators.read(given["ShardIterator"], iterators.secret_of(documents))
         given = {**given, "StreamName": iterator.stream}
+    if asked.operation in _OF_CONSUMERS and not given.get("ConsumerARN"):
+        stream, name = name_in(str(given.get("StreamARN")), "kinesis", "stream/"), given.get("ConsumerName")
+        found = documents.get("kinesis.consumer", f"{stream}/{name}")
+        if found is not None:
+            made = found["created"] // 1_000_000
+            given = {**given, "ConsumerARN": asked.arn(f"stream/{stream}/consumer/{name}:{made}")}
     if asked.service == "kinesis" and asked.operation == "ListShards" and given.get("NextToken"):
         from forebay.wire.kinesis.base import untoken  # noqa: PLC0415 - as above
 
@@ -160,6 +167,7 @@ def _real(asked: Asked, need: Need) -> Need:
 
 
 _OWN = ("GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey")
+_OF_CONSUMERS = ("DescribeStreamConsumer", "DeregisterStreamConsumer")
 _ATHENA = {"QueryExecutionId": "athena.execution", "NamedQueryId": "athena.named"}
 
 

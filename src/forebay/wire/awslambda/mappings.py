@@ -7,13 +7,13 @@ A mapping is a document of kind `functions.part`: its `trigger` is what the flow
 from __future__ import annotations
 
 import json
-import re
 import time
 import uuid
 from typing import Any
 
 import msgspec
 
+from forebay.arn import consumer_in, name_in
 from forebay.bus.operators import InvalidPattern
 from forebay.bus.pattern import compile_pattern
 from forebay.errors import ForebayError
@@ -44,7 +44,6 @@ PARTIAL = (
     "sources are Kinesis streams; one batch of a shard at a time whatever `ParallelizationFactor` says; no tumbling "
     "windows; `OnFailure` is a bucket; what is given up without one is kept in the bucket `<project>-errors`"
 )
-_STREAM = re.compile(r"arn:aws[a-z-]*:kinesis:[a-z0-9-]*:\d*:stream/([a-zA-Z0-9_.-]+)(?:/consumer/.+)?")
 _MISSING = "The resource you requested does not exist."
 _SERVICES = {
     "sqs": "queues (SQS)",
@@ -65,12 +64,13 @@ def _stream(asked: Asked, given: Json) -> str:
     service = arn.split(":")[2] if arn.count(":") > 4 else ""
     if service in _SERVICES:
         raise refused(f"{_SERVICES[service]} as an event source")
-    match = _STREAM.fullmatch(arn)
-    if match is None:
+    consumer = consumer_in(arn)
+    name = name_in(arn, "kinesis", "stream/") if consumer is None else consumer[0]
+    if not name:
         raise invalid("Unrecognized event source.")
-    if match[1] not in asked.system.project().of(StreamSpec):
+    if name not in asked.system.project().of(StreamSpec):
         raise invalid(f"Stream not found: {arn}")
-    return match[1]
+    return name
 
 
 def _filter(given: Json) -> dict[str, Any] | None:
@@ -100,7 +100,7 @@ def _errors(asked: Asked, given: Json) -> Location | None:
     service = destination.split(":")[2] if destination.count(":") > 4 else ""
     if service != "s3":
         raise refused(f"{destination} as a destination of what is given up: name a bucket")
-    bucket = destination.rpartition(":")[2]
+    bucket = destination.removeprefix("arn:aws:s3:::")
     if bucket not in buckets(asked.system.project()):
         raise invalid(f"The destination ARN {destination} does not exist or cannot be reached")
     return Location(bucket)

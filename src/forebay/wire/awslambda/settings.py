@@ -90,7 +90,7 @@ def _destination(asked: Asked, arn: str, when: str) -> Json:
                 }
             }
         case "s3" if when == "OnFailure":
-            bucket = arn.rpartition(":")[2]
+            bucket = arn.removeprefix("arn:aws:s3:::")
             if bucket not in buckets(asked.system.project()):
                 raise invalid(f"The destination ARN {arn} is invalid.")
             return {"errors": {"bucket": bucket, "prefix": ""}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
+from forebay.arn import name_in
 from forebay.keyvalue import legacy
 from forebay.keyvalue.conditions import Test, condition, paths_in
 from forebay.keyvalue.errors import Cancelled, ConditionFailed, Invalid, NoTable, Reason, TokenReused
@@ -131,7 +132,7 @@ def invalid(message: str) -> AwsError:
 
 def table_name(given: str) -> str:
     """The name in a table's name or ARN. Raises AwsError."""
-    name = given.partition(":table/")[2].partition("/")[0] if given.startswith("arn:") else given
+    name = name_in(given, "dynamodb", "table/") if given.startswith("arn:") else given
     if not 3 <= len(name) <= 255 or not _NAME.fullmatch(name):
         raise invalid(
             "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain"

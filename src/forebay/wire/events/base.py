@@ -18,6 +18,7 @@ import msgspec
 import orjson
 from botocore.model import OperationModel
 
+from forebay.arn import name_in
 from forebay.bus.section import BusSpec, RuleSpec
 from forebay.clock import now_us
 from forebay.errors import NotFound, Unavailable
@@ -119,7 +120,7 @@ def bus_name(text: str | None) -> str:
     """The name of a bus that was given by name or ARN."""
     if not text:
         return DEFAULT
-    return text.partition(":event-bus/")[2] if text.startswith("arn:") else text
+    return name_in(text, "events", "event-bus/") or text
 
 
 def find_bus(asked: Asked, name: str) -> Bus | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forebay.arn import resource_in
 from forebay.wire.events.base import (
     DEFAULT,
     SERVICE,
@@ -21,10 +22,7 @@ MOST = 50
 
 def _tagged(asked: Asked, arn: str) -> tuple[Json, Callable[[], None]]:
     """The `meta` of what is tagged, and what keeps a change of it."""
-    _, _, resource = (
-        arn.partition(f":{asked.account}:") if f":{asked.account}:" in arn else arn.rpartition(":")
-    )
-    kind, _, name = resource.partition("/")
+    kind, _, name = resource_in(arn, "events").partition("/")
     if kind == "rule":
         bus, slash, rule_name = name.rpartition("/")
         rule = rule_of(asked, bus if slash else DEFAULT, rule_name)

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from forebay.arn import name_in
 from forebay.delivery.keys import KeyQuery, compile_query
 from forebay.delivery.prefix import compile_prefix
 from forebay.delivery.section import BackupSpec, BufferSpec, DeliverySpec, TransformSpec
@@ -135,11 +136,10 @@ def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, 
 
 def _function(asked: Asked, parameters: Json) -> TransformSpec:
     arn = str(parameters.get("LambdaArn") or "")
-    parts = arn.split(":")
-    name = parts[6] if len(parts) > 6 else arn
-    if len(parts) > 7 and parts[7] != "$LATEST":  # a version, or what an alias stands for now
-        alias = asked.system.documents.get("lambda.alias", f"{name}:{parts[7]}")
-        name = f"{name}:{parts[7] if alias is None else alias['version']}"
+    name, _, which = name_in(arn, "lambda", "function:").partition(":")
+    if which not in ("", "$LATEST"):  # a version, or what an alias stands for now
+        alias = asked.system.documents.get("lambda.alias", f"{name}:{which}")
+        name = f"{name}:{which if alias is None else alias['version']}"
     spec = asked.system.project().sections.get("functions", {}).get(name)
     if spec is None:
         raise invalid(f"The Lambda function {arn} does not exist")

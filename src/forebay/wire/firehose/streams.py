@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from forebay.arn import name_in
 from forebay.bus.section import BusSpec
 from forebay.delivery.backup import backup_name
 from forebay.delivery.section import DeliverySpec
@@ -14,6 +15,7 @@ from forebay.wire.firehose import endpoints
 from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
 from forebay.wire.firehose.base import names as known
 from forebay.wire.firehose.convert import configuration_of, encoded, spec_of
+from forebay.wire.passing import check_changed
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -114,10 +116,12 @@ def _source(asked: Asked, given: Json) -> str | None:
         )
     if kinesis is None:
         raise invalid("KinesisSourceStreamConfig is required for KinesisStreamAsSource delivery stream type.")
-    name = str(kinesis["KinesisStreamARN"]).rpartition("/")[2]
+    name = name_in(kinesis["KinesisStreamARN"], "kinesis", "stream/")
     if name not in asked.system.project().sections.get("streams", {}):
         raise AwsError(
-            "ResourceNotFoundException", f"Stream {name} under account {asked.account} not found.", http=400
+            "ResourceNotFoundException",
+            f"Stream {name or kinesis['KinesisStreamARN']} under account {asked.account} not found.",
+            http=400,
         )
     return name
 
@@ -267,7 +271,7 @@ async def update_destination(asked: Asked, given: Json) -> Json:
         raise AwsError("ConcurrentModificationException", message, http=400)
     update = dict(given[updates[0]])
     arn = (meta.get("source") or {}).get("KinesisStreamARN")
-    source = arn.rpartition("/")[2] if arn else None
+    source = name_in(arn, "kinesis", "stream/") if arn else None
     if is_endpoint:
         configuration = endpoints.updated(meta["configuration"], update)
         spec = await endpoints.endpoint_spec(asked, configuration, source)
@@ -278,6 +282,7 @@ async def update_destination(asked: Asked, given: Json) -> Json:
         configuration = {**meta["configuration"], **update}
         spec = await spec_of(asked, configuration, source)
     _check_backup(asked, name, spec)
+    await check_changed(asked, meta["configuration"], configuration)
     meta |= {"configuration": configuration, "version": meta["version"] + 1, "updated": time.time()}
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
     await asked.system.apply()

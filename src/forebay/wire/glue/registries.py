@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from forebay.arn import name_in
 from forebay.clock import now_us
 from forebay.wire.glue.base import SERVICE, invalid, not_found, page
 from forebay.wire.glue.tags import put_tags
@@ -103,7 +104,7 @@ def registry_named(given: Json | None) -> str:
     if named.get("RegistryName") and named.get("RegistryArn"):
         raise invalid("One of registryName or registryArn has to be provided, both cannot be provided.")
     if arn := named.get("RegistryArn"):
-        return str(arn_checked(arn, "registryArn").rpartition("registry/")[2])
+        return name_in(arn_checked(arn, "registryArn"), "glue", "registry/")
     return name_checked(named.get("RegistryName") or DEFAULT, "registryName")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from forebay.arn import name_in
 from forebay.catalog.evolution import FORMATS, MODES, parse
 from forebay.clock import now_us
 from forebay.wire.glue import registries
@@ -58,7 +59,7 @@ def schema_place(given: Json | None) -> str:
             "One of (registryName and schemaName) or schemaArn has to be provided, both cannot be provided."
         )
     if arn:
-        return str(arn_checked(arn, "schemaArn").rpartition("schema/")[2])
+        return name_in(arn_checked(arn, "schemaArn"), "glue", "schema/")
     if not name:
         raise invalid("At least one of (registryName and schemaName) or schemaArn has to be provided.")
     return f"{registry_named(named)}/{name_checked(name, 'schemaName')}"

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from botocore.model import OperationModel
 
-from forebay.arn import ACCOUNT
+from forebay.arn import ACCOUNT, name_in
 from forebay.clock import now_us
 from forebay.project.model import Ref
 from forebay.streams import sequence
@@ -142,14 +142,14 @@ def named(given: Json) -> str:
 
 
 def stream_in(arn: str) -> str:
-    """The stream's name in its ARN, or in that of one of its consumers. Raises ResourceNotFoundException.
+    """The stream's name in its ARN. Raises ResourceNotFoundException.
 
     Any region is this one, but another account's streams are not ours: a policy speaks of them otherwise.
     """
-    account, _, name = arn.partition(":stream/")
-    if account.rpartition(":")[2] != ACCOUNT:
+    name = name_in(arn, "kinesis", "stream/")
+    if not name or "/" in name:
         raise AwsError("ResourceNotFoundException", f"Stream {arn} under account {ACCOUNT} not found.")
-    return name.partition("/")[0]
+    return name
 
 
 def find(asked: Asked, name: str) -> Stream | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forebay.arn import consumer_in
 from forebay.clock import now_us
 from forebay.wire.kinesis.base import SERVICE, arn_of, invalid, stream, stream_in, token, untoken
 from forebay.wire.protocol.message import AwsError
@@ -55,21 +56,24 @@ async def register_stream_consumer(asked: Asked, given: Json) -> Json:
 
 def consumer_of(asked: Asked, given: Json) -> tuple[str, str, Json]:
     """(stream, consumer, document) of the consumer that is meant. Raises ResourceNotFoundException."""
-    arn = given.get("ConsumerARN")
+    arn, of, consumer = given.get("ConsumerARN"), given.get("StreamARN"), given.get("ConsumerName")
+    made = None
     if arn:
-        name, consumer = stream_in(arn), arn.rpartition("/consumer/")[2].partition(":")[0]
-    elif given.get("StreamARN") and given.get("ConsumerName"):
-        name, consumer = stream_in(given["StreamARN"]), given["ConsumerName"]
+        name, told, made = consumer_in(arn) or ("", "", "")
+        if (of and stream_in(of) != name) or (consumer and consumer != told):
+            raise invalid(f"ConsumerARN {arn} and StreamARN {of}, ConsumerName {consumer} conflict.")
+        consumer = told
+    elif of and consumer:
+        name = stream_in(of)
     else:
         raise invalid("Either ConsumerARN or both StreamARN and ConsumerName should be provided.")
     doc = asked.system.documents.get(KIND, f"{name}/{consumer}")
-    told = arn.rpartition(":")[2] if arn else None
-    if doc is None or (told is not None and told != str(doc["created"] // 1_000_000)):
+    if doc is None or (made is not None and made != str(doc["created"] // 1_000_000)):
         raise AwsError(
             "ResourceNotFoundException",
             f"Consumer {arn or consumer}, account {asked.account} not found.",
         )
-    return name, consumer, doc
+    return name, str(consumer), doc
 
 
 @SERVICE.operation("DescribeStreamConsumer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from forebay.arn import consumer_in
 from forebay.wire.kinesis.base import SERVICE, Stream, changing, find, invalid, save, stream, stream_in
 from forebay.wire.kinesis.consumers import KIND, consumer_of
 from forebay.wire.protocol.message import AwsError
@@ -81,12 +82,12 @@ class _Tagged:
     def __init__(self, asked: Asked, arn: str, *, change: bool) -> None:
         self._asked = asked
         self._consumer: tuple[str, Json] | None = None
-        self.name = stream_in(arn)
-        if "/consumer/" in arn:
-            name, consumer, doc = consumer_of(asked, {"ConsumerARN": arn})
-            self._consumer = (f"{name}/{consumer}", doc)
+        if consumer_in(arn) is not None:
+            self.name, consumer, doc = consumer_of(asked, {"ConsumerARN": arn})
+            self._consumer = (f"{self.name}/{consumer}", doc)
             self.tags: Json = doc.setdefault("tags", {})
             return
+        self.name = stream_in(arn)
         if find(asked, self.name) is None:
             raise AwsError(
                 "ResourceNotFoundException", f"Stream {self.name} under account {asked.account} not found."

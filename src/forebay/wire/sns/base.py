@@ -151,7 +151,7 @@ def subscription_of(asked: Asked, text: str) -> Subscription:
         raise invalid(f"SubscriptionArn Reason: An ARN must have at least 6 elements, not {len(parts)}")
     if parts[2] != "sns":
         raise missing("Subscription")
-    if len(parts) < 7:
+    if len(parts) != 7:
         raise invalid("SubscriptionId")
     for each in subscriptions_of(asked, parts[5]):
         if each.spec.id == parts[6]:

@@ -14,6 +14,7 @@ import msgspec
 from forebay.access.actions import Need
 from forebay.access.policy import Asked as Question
 from forebay.access.policy import decide
+from forebay.arn import name_in
 from forebay.clock import now_us
 from forebay.delivery.section import DeliverySpec
 from forebay.functions.section import FunctionSpec
@@ -86,14 +87,14 @@ def _check_endpoint(asked: Asked, protocol: str, endpoint: str) -> None:
         if endpoint.count("@") != 1 or any(letter.isspace() for letter in endpoint):
             raise invalid("Email address")
     elif protocol == "lambda":
-        if ":lambda:" not in endpoint or ":function:" not in endpoint:
+        if name_in(endpoint, "lambda", "function:").removesuffix(":$LATEST") != function_of(endpoint):
             raise invalid(f"{protocol.capitalize()} endpoint ARN")
         if function_of(endpoint) not in asked.system.project().of(FunctionSpec):
             raise invalid(f"Endpoint Reason: Function does not exist: {endpoint}")
     elif protocol == "firehose":
-        name = endpoint.partition(":deliverystream/")[2]
+        name = name_in(endpoint, "firehose", "deliverystream/")
         spec = asked.system.project().of(DeliverySpec).get(name)
-        if not name or ":firehose:" not in endpoint:
+        if not name:
             raise invalid("Firehose endpoint ARN")
         if spec is None or spec.from_ is not None:
             raise invalid(f"Endpoint Reason: no delivery stream that is put to: {endpoint}")
