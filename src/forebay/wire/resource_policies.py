@@ -77,7 +77,8 @@ def _parsed(given: Any) -> tuple[Statement, ...]:
 def _read(text: str) -> tuple[Statement, ...]:
     try:
         return parse_policy(text, resource_policy=True)
-    except (
-        MalformedPolicy
-    ):  # it was looked at when it was put; nothing is let through by one that is not read
-        return ()
+    except MalformedPolicy:  # it was looked at when it was put; what it denies is not known
+        return (_NOTHING,)
+
+
+_NOTHING = Statement(False, ("*",), False, None, False, (("*", "*"),), False, ())

@@ -152,9 +152,9 @@ def _needs(asked: Asked, given: Json, who: Identity) -> Needs:
             made = found["created"] // 1_000_000
             given = {**given, "ConsumerARN": asked.arn(f"stream/{stream}/consumer/{name}:{made}")}
     if asked.service == "kinesis" and asked.operation == "ListShards" and given.get("NextToken"):
-        from forebay.wire.kinesis.base import untoken  # noqa: PLC0415 - as above
+        from forebay.wire.kinesis.tokens import untoken  # noqa: PLC0415 - as above
 
-        given = {**given, "StreamName": untoken(given["NextToken"], 5)[0]}
+        given = {**given, "StreamName": untoken(asked, given["NextToken"])[0]}
     return [_real(asked, each) for each in needs(asked.service, asked.operation, given, asked.arn)]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from botocore.model import OperationModel
@@ -152,6 +149,12 @@ def stream_in(arn: str) -> str:
     return name
 
 
+def check_region(asked: Asked, arn: str) -> None:
+    """Raise InvalidArgumentException for an ARN of another region than the one that is asked."""
+    if arn.split(":")[3:4] != [asked.region]:
+        raise invalid(f"The region specified in the ARN '{arn}' does not match the endpoint region")
+
+
 def find(asked: Asked, name: str) -> Stream | None:
     """The stream `name`, if there is one."""
     spec = asked.system.project().get(Ref(NOUN, name))
@@ -243,22 +246,3 @@ def described(shard: Shard) -> Json:
     if not shard.open:
         found["SequenceNumberRange"]["EndingSequenceNumber"] = str(sequence.ending(shard))
     return found
-
-
-def token(*parts: Any) -> str:
-    """A NextToken that says where to go on."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode([now_us(), *parts])).decode()
-
-
-def untoken(text: str, size: int) -> list[Any]:
-    """Undo `token`. Raises InvalidArgumentException, ExpiredNextTokenException."""
-    try:
-        made, *parts = msgspec.msgpack.decode(base64.urlsafe_b64decode(text.encode()), type=list)
-        age = now_us() - int(made)
-    except (msgspec.MsgspecError, binascii.Error, UnicodeError, ValueError, TypeError):
-        raise invalid("Invalid NextToken.") from None
-    if len(parts) != size:
-        raise invalid("Invalid NextToken.")
-    if age > 300_000_000:
-        raise AwsError("ExpiredNextTokenException", "The NextToken has expired.")
-    return parts

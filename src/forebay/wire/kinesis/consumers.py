@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from forebay.arn import consumer_in
 from forebay.clock import now_us
-from forebay.wire.kinesis.base import SERVICE, arn_of, invalid, stream, stream_in, token, untoken
+from forebay.wire.kinesis.base import SERVICE, arn_of, check_region, invalid, stream, stream_in
+from forebay.wire.kinesis.tag_checks import check_tags
+from forebay.wire.kinesis.tokens import token, untoken
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -35,6 +37,7 @@ def _described(asked: Asked, name: str, consumer: str, doc: Json) -> Json:
 @SERVICE.operation("RegisterStreamConsumer", partial="a consumer is ACTIVE at once")
 async def register_stream_consumer(asked: Asked, given: Json) -> Json:
     """Register a consumer."""
+    check_region(asked, given["StreamARN"])
     found, consumer = stream(asked, given), given["ConsumerName"]
     have = names_of_consumers(asked, found.name)
     if consumer in have:
@@ -49,7 +52,8 @@ async def register_stream_consumer(asked: Asked, given: Json) -> Json:
             f"Stream {found.name} under account {asked.account} has {MOST} registered consumers,"
             " which is the limit.",
         )
-    doc = {"created": now_us(), "tags": {**(given.get("Tags") or {})}}
+    tags = check_tags(asked, found.name, given.get("Tags") or {})
+    doc = {"created": now_us(), "tags": tags}
     asked.system.documents.put(KIND, f"{found.name}/{consumer}", doc)
     return {"Consumer": _described(asked, found.name, consumer, doc)}
 
@@ -92,16 +96,18 @@ async def describe_stream_consumer(asked: Asked, given: Json) -> Json:
 async def list_stream_consumers(asked: Asked, given: Json) -> Json:
     """A page of a stream's consumers."""
     found = stream(asked, given)
-    after = untoken(given["NextToken"], 1)[0] if given.get("NextToken") else ""
+    of, after = untoken(asked, given["NextToken"]) if given.get("NextToken") else (found.name, "")
+    if of != found.name:
+        raise invalid("Invalid NextToken.")
     limit = given.get("MaxResults") or _LISTED
     consumers = [
         _described(asked, found.name, id.partition("/")[2], doc)
         for id, doc in asked.system.documents.all(KIND, f"{found.name}/")
-        if id.partition("/")[2] > str(after)
+        if id.partition("/")[2] > after
     ]
     answer: Json = {"Consumers": consumers[:limit]}
     if len(consumers) > limit:
-        answer["NextToken"] = token(consumers[limit - 1]["ConsumerName"])
+        answer["NextToken"] = token(asked, found.name, consumers[limit - 1]["ConsumerName"])
     return answer
 
 

@@ -6,17 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import filter as matching
 from typing import Any
 
+from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.arn import ACCOUNT
-from forebay.wire.kinesis.base import SERVICE, changing, find, invalid, no_stream, save
+from forebay.wire.kinesis.base import SERVICE, changing, check_region, find, invalid, no_stream, save
 from forebay.wire.kinesis.consumers import KIND, consumer_of
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
 _ARN = re.compile(
-    r"arn:aws[\w-]*:kinesis:(?P<region>[\w-]+):(?P<account>\d{12}):stream/(?P<name>[\w.-]+)(?P<consumer>/consumer/.+)?"
+    r"arn:aws[\w-]*:kinesis:[\w-]+:(?P<account>\d{12}):stream/(?P<name>[\w.-]+)(?P<consumer>/consumer/.+)?"
 )
 _STREAM = frozenset(
     f"kinesis:{name}"
@@ -49,8 +49,7 @@ def _meant(asked: Asked, arn: str, policy: str | None = None) -> Holder:
     said = _ARN.fullmatch(arn)
     if said is None:
         raise invalid(f"Invalid ARN: {arn}")
-    if said["region"] != asked.region:
-        raise invalid(f"The region specified in the ARN '{arn}' does not match the endpoint region")
+    check_region(asked, arn)
     if said["account"] != ACCOUNT:
         raise AwsError("UnrecognizedClientException", "No account found for the given parameters")
     if policy is not None:
@@ -101,7 +100,7 @@ def _check(text: str, arn: str, actions: frozenset[str]) -> None:
     """Refuse what is no policy of this resource, in Kinesis's words. Raises InvalidArgumentException."""
     try:
         policy = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         policy = None
     if not isinstance(policy, dict):
         raise _refused("This policy contains invalid Json")
@@ -111,11 +110,19 @@ def _check(text: str, arn: str, actions: frozenset[str]) -> None:
     for at, statement in _statements(text):
         line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
         where = f"Resource policy contains invalid statement at line {line}, column {column}: "
-        wrong = [f'"{name}"' for name in _several(statement, "Action") if not matching(actions, str(name))]
+        wrong = [f'"{name}"' for name in _several(statement, "Action") if str(name) not in actions]
         if wrong:
             raise _refused(f"{where}The following action names are invalid: {', '.join(wrong)}")
         if any(each != arn for each in _several(statement, "Resource")):
             raise _refused(f"{where}The resource policy's resource must be the same as the resource ARN.")
+        if isinstance(statement, dict) and "NotPrincipal" in statement:
+            raise _refused("Has prohibited field NotPrincipal")
+        if isinstance(statement, dict) and "Principal" not in statement:
+            raise _refused("Missing required field Principal")
+    try:
+        parse_policy(text, resource_policy=True)
+    except MalformedPolicy as error:
+        raise _refused(str(error)) from None
 
 
 def _refused(message: str) -> AwsError:

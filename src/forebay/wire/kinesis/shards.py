@@ -21,10 +21,9 @@ from forebay.wire.kinesis.base import (
     shard_id,
     shard_number,
     stream,
-    token,
-    untoken,
 )
 from forebay.wire.kinesis.streams import SHARD_LIMIT, applied, refuse_beyond_limit, with_spec
+from forebay.wire.kinesis.tokens import token, untoken
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -39,10 +38,10 @@ async def list_shards(asked: Asked, given: Json) -> Json:
     if given.get("NextToken"):
         if given.get("StreamName") or given.get("StreamARN"):
             raise invalid("NextToken and StreamName cannot be provided together.")
-        name, after, kind, shard, seconds = untoken(given["NextToken"], 5)
-        found = find(asked, str(name))
+        name, after, kind, shard, seconds = untoken(asked, given["NextToken"])
+        found = find(asked, name)
         if found is None:
-            raise no_stream(asked, str(name))
+            raise no_stream(asked, name)
         if kind is not None:
             wanted = {"Type": kind, "ShardId": shard, "Timestamp": seconds}
     elif not given.get("StreamName") and not given.get("StreamARN"):
@@ -58,7 +57,7 @@ async def list_shards(asked: Asked, given: Json) -> Json:
         last = answer["Shards"][-1]["ShardId"]
         kind = (wanted or {}).get("Type")
         stamp = _seconds((wanted or {}).get("Timestamp"))
-        answer["NextToken"] = token(found.name, last, kind, (wanted or {}).get("ShardId"), stamp)
+        answer["NextToken"] = token(asked, found.name, last, kind, (wanted or {}).get("ShardId"), stamp)
     return answer
 
 
@@ -121,6 +120,14 @@ def _open(asked: Asked, found: Stream, text: str) -> Shard:
     return shard
 
 
+def _refuse_on_demand(asked: Asked, found: Stream) -> None:
+    if found.mode == ON_DEMAND:
+        raise AwsError(
+            "ValidationException",
+            f"Request is invalid. Stream {found.name} under account {asked.account} is in On-Demand mode.",
+        )
+
+
 async def _reshape(asked: Asked, found: Stream, change: Callable[[ShardMap, int, int], ShardMap]) -> None:
     retention = found.spec.retention
     await asyncio.to_thread(found.log.between, lambda own: own.reshape(change, retention))
@@ -134,6 +141,7 @@ async def split_shard(asked: Asked, given: Json) -> None:
     """One shard becomes two."""
     shard_number(asked, given.get("StreamName") or "", given["ShardToSplit"])
     found = changing(asked, given)
+    _refuse_on_demand(asked, found)
     shard = _open(asked, found, given["ShardToSplit"])
     refuse_beyond_limit(asked, 1)
     at = int(given["NewStartingHashKey"])
@@ -152,6 +160,7 @@ async def merge_shards(asked: Asked, given: Json) -> None:
     for text in (given["ShardToMerge"], given["AdjacentShardToMerge"]):
         shard_number(asked, given.get("StreamName") or "", text)
     found = changing(asked, given)
+    _refuse_on_demand(asked, found)
     first = _open(asked, found, given["ShardToMerge"])
     second = _open(asked, found, given["AdjacentShardToMerge"])
     if first.high + 1 != second.low and second.high + 1 != first.low:
@@ -167,11 +176,7 @@ async def update_shard_count(asked: Asked, given: Json) -> Json:
     """Split and merge until there are as many shards as asked."""
     found = changing(asked, given)
     target, have = given["TargetShardCount"], found.log.shards
-    if found.mode == ON_DEMAND:
-        raise AwsError(
-            "ValidationException",
-            f"Request is invalid. Stream {found.name} under account {asked.account} is in On-Demand mode.",
-        )
+    _refuse_on_demand(asked, found)
     counts = f"Current open shard count: {have} Target shard count: {target}"
     if target > SHARD_LIMIT:
         raise AwsError(

@@ -23,11 +23,10 @@ from forebay.wire.kinesis.base import (
     invalid,
     save,
     stream,
-    token,
-    untoken,
 )
 from forebay.wire.kinesis.consumers import forget_consumers, names_of_consumers
-from forebay.wire.kinesis.tags import check_tags
+from forebay.wire.kinesis.tag_checks import check_tags
+from forebay.wire.kinesis.tokens import token, untoken
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -70,8 +69,14 @@ async def create_stream(asked: Asked, given: Json) -> None:
         raise AwsError(
             "ResourceInUseException", f"Stream {name} under account {asked.account} already exists."
         )
-    if count is None and mode == PROVISIONED:
-        raise invalid("ShardCount must be specified for a stream in PROVISIONED mode.")
+    if given.get("WarmThroughputMiBps") is not None:
+        if count is not None:
+            raise invalid("Either 'warmThroughputMiBps' or 'shardCount' can be set but not both")
+        if mode == PROVISIONED:
+            raise invalid("WarmThroughputMiBps cannot be set while creating stream in Provisioned StreamMode")
+    if (count is None) == (mode == PROVISIONED) and mode is not None:
+        expected = "expected" if mode == PROVISIONED else "not expected"
+        raise invalid(f"ShardCount is {expected} when StreamMode={mode}")
     mode = mode or (PROVISIONED if count is not None else ON_DEMAND)
     shards = count or ON_DEMAND_SHARDS
     refuse_beyond_limit(asked, shards)
@@ -193,16 +198,16 @@ async def list_streams(asked: Asked, given: Json) -> Json:
     """The names of the streams, in order."""
     after = given.get("ExclusiveStartStreamName") or ""
     if given.get("NextToken"):
-        (after,) = untoken(given["NextToken"], 1)
+        (after,) = untoken(asked, given["NextToken"])
     limit = min(given.get("Limit") or _LISTED, _LISTED)
-    found = [each for each in all_streams(asked) if each.name > str(after)]
+    found = [each for each in all_streams(asked) if each.name > after]
     answer: Json = {
         "StreamNames": [each.name for each in found[:limit]],
         "StreamSummaries": [_summary(asked, each) for each in found[:limit]],
         "HasMoreStreams": len(found) > limit,
     }
     if len(found) > limit:
-        answer["NextToken"] = token(found[limit - 1].name)
+        answer["NextToken"] = token(asked, found[limit - 1].name)
     return answer
 
 

@@ -15,7 +15,7 @@ from forebay.streams import sequence
 from forebay.streams.shard_reader import Found
 from forebay.streams.shards import Shard
 from forebay.wire.kinesis.base import SERVICE, Stream, find, invalid, shard_id, shard_number
-from forebay.wire.kinesis.consumers import consumer_of
+from forebay.wire.kinesis.consumers import KIND, consumer_of
 from forebay.wire.kinesis.read import behind, cborable, children, jsonable, numbered, read_shard, since
 from forebay.wire.protocol import cbor11
 from forebay.wire.protocol.eventstream import CONTENT_TYPE, message
@@ -50,7 +50,7 @@ def _exception(error: ForebayError) -> bytes:
 @SERVICE.operation("SubscribeToShard", partial="over HTTP/1.1 only")
 async def subscribe_to_shard(asked: Asked, given: Json) -> Response:
     """Push a shard's records to a registered consumer; a later subscription of it takes over."""
-    name, consumer, _ = consumer_of(asked, given)
+    name, consumer, doc = consumer_of(asked, given)
     found = find(asked, name)
     number = shard_number(asked, name, given["ShardId"])
     shard = None
@@ -72,7 +72,9 @@ async def subscribe_to_shard(asked: Asked, given: Json) -> Response:
         "content-type": CONTENT_TYPE,
         "x-amzn-requestid": asked.request.request_id,
     }
-    return Response(200, headers, stream=_pushed(asked, found.name, shard.number, offset, key))
+    return Response(
+        200, headers, stream=_pushed(asked, found.name, shard.number, offset, key, made=doc["created"])
+    )
 
 
 async def _position(asked: Asked, found: Stream, shard: Shard, given: Json) -> int:
@@ -93,7 +95,7 @@ async def _position(asked: Asked, found: Stream, shard: Shard, given: Json) -> i
 
 
 async def _pushed(
-    asked: Asked, name: str, number: int, offset: int, key: tuple[int, str, int]
+    asked: Asked, name: str, number: int, offset: int, key: tuple[int, str, int], *, made: int
 ) -> AsyncIterator[bytes]:
     begun = time.monotonic()
     _active[key] = begun
@@ -102,7 +104,7 @@ async def _pushed(
         yield _event("initial-response", {}, asked.protocol)
         while _active.get(key) == begun and time.monotonic() - begun < LASTS:
             found = find(asked, name)
-            if found is None:
+            if found is None or (asked.system.documents.get(KIND, key[1]) or {}).get("created") != made:
                 return
             shard = found.log.map.shard(number)
             read = Found(offset)

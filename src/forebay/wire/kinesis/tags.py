@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from forebay.arn import consumer_in
-from forebay.wire.kinesis.base import SERVICE, Stream, changing, find, invalid, save, stream, stream_in
+from forebay.wire.kinesis.base import SERVICE, Stream, changing, find, save, stream, stream_in
 from forebay.wire.kinesis.consumers import KIND, consumer_of
+from forebay.wire.kinesis.tag_checks import MOST, check_characters, check_tags
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
-
-MOST = 50
-_FOREIGN = re.compile(r"[^\u00C0-\u1FFF\u2C00-\uD7FF\w./\-=+ @%:]")
-
-
-def check_tags(asked: Asked, name: str, tags: Json, have: Iterable[str] = ()) -> Json:
-    """`tags`, if they may join those a stream has. Raises InvalidArgumentException."""
-    _check_characters(asked, name, [*tags, *tags.values()], "add tags to")
-    if len({*tags, *have}) > MOST:
-        raise invalid(
-            f"Failed to add tags to stream {name} under account {asked.account} because a given stream cannot"
-            f" have more than {MOST} tags associated with it."
-        )
-    return tags
-
-
-def _check_characters(asked: Asked, name: str, texts: Iterable[str], doing: str) -> None:
-    texts = list(texts)
-    if any(_FOREIGN.search(text) for text in texts):
-        raise invalid(
-            "Some tags contain invalid characters. Valid characters: "
-            "Unicode letters, digits, white space, _ . / = + - % @."
-        )
-    if any("%" in text for text in texts):
-        raise invalid(
-            f"Failed to {doing} stream {name} under account {asked.account} because some tags contained illegal"
-            " characters. The allowed characters are Unicode letters, white-spaces,"
-            " '_',',','/','=','+','-','@'."
-        )
 
 
 def _tagged(found: Stream) -> Json:
@@ -58,7 +27,7 @@ async def add_tags_to_stream(asked: Asked, given: Json) -> None:
 async def remove_tags_from_stream(asked: Asked, given: Json) -> None:
     """Remove tags; those that are not there are passed over."""
     found = changing(asked, given)
-    _check_characters(asked, found.name, given["TagKeys"], "remove tags from")
+    check_characters(asked, found.name, given["TagKeys"], "remove tags from")
     for key in given["TagKeys"]:
         _tagged(found).pop(key, None)
     save(asked, found)

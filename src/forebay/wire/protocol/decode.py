@@ -8,6 +8,7 @@ Blobs become bytes, timestamps aware datetimes, numbers int or float. What does 
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -147,7 +148,7 @@ def _scalar(shape: Shape, value: Any) -> Any:
         case "integer" | "long":
             if isinstance(value, int) and not isinstance(value, bool):
                 return value
-            if isinstance(value, float):
+            if isinstance(value, float) and math.isfinite(value):
                 return int(value)  # AWS truncates
         case "double" | "float":
             if isinstance(value, int | float) and not isinstance(value, bool):

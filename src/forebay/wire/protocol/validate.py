@@ -38,6 +38,9 @@ def _camel(name: str) -> str:
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if value is None:
+        yield _said(None, path, "Member must not be null")
+        return
     if isinstance(shape, StructureShape):
         for name in shape.required_members:
             if name not in value:
@@ -45,9 +48,6 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         for name, inner in value.items():
             if name in shape.members:
                 yield from _problems(shape.members[name], inner, _join(path, _camel(name)))
-        return
-    if value is None:
-        yield _said(None, path, "Member must not be null")
         return
     limits = shape.metadata
     if isinstance(shape, ListShape):
