@@ -293,7 +293,17 @@ class Delivery:
     def _attach(self, reading: _Reading) -> None:
         feed, store = reading.feed, self._parts.store
         if feed.begin is None:
-            reading.position = store.attach(self.consumer, feed.log, reading.reader.start())
+            start = reading.reader.start()
+            reading.position = store.attach(self.consumer, feed.log, start)
+            if reading.position < start:  # the stream was deleted, and made anew
+                log.warning(
+                    "delivery %s: %d events of %s are gone undelivered; it goes on at the oldest, %d",
+                    self.name,
+                    start - reading.position,
+                    feed.log,
+                    start,
+                )
+                reading.position = store.attach(self.consumer, feed.log, start, skip=True)
         else:
             begin = feed.begin()
             if begin is None:
