@@ -146,3 +146,13 @@ def test_a_subscription_ends_with_its_consumer(kinesis: Any) -> None:
     kinesis.deregister_stream_consumer(ConsumerARN=made)
     kinesis.put_record(StreamName=name, Data=b"late", PartitionKey="k")
     assert [each for event in events for each in event["SubscribeToShardEvent"]["Records"]] == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_operations_are_posted(system: System, kinesis: Any, demand: str, method: str) -> None:
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Kinesis_20131202.DeleteStream"}
+    body = json.dumps({"StreamName": demand}).encode()
+    answer = request(system.urls["aws"] + "/", method, body, headers)
+    assert answer.status == 403
+    assert b"Unable to determine service/operation name to be authorized" in answer.body
+    assert demand in kinesis.list_streams()["StreamNames"]

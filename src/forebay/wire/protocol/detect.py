@@ -64,12 +64,15 @@ class Call:
 
 
 def detect(request: Request) -> Call:
-    """The call that `request` makes. Raises AwsError for a target that AWS itself does not know."""
+    """The call that `request` makes. Raises AwsError for a target that AWS itself does not know, or that is not POSTed to."""
     if request.website:
         return Call("s3", "WebsiteObject", "rest-xml")
     if request.method == "GET" and _CERTIFICATE.fullmatch(request.path):
         return Call("sns", "SigningCertificate", "query")
     target = request.headers.get("x-amz-target")
+    if target and request.method != "POST":  # a page may have a browser GET what it likes
+        message = "Unable to determine service/operation name to be authorized"
+        raise AwsError("AccessDeniedException", message, http=403)
     if target:
         prefix, _, operation = target.rpartition(".")
         service = TARGETS.get(prefix, prefix.partition("_")[0].lower())
@@ -78,7 +81,7 @@ def detect(request: Request) -> Call:
         cbor = request.headers.get("content-type", "").startswith("application/x-amz-cbor-1.1")
         return Call(service, operation, "cbor" if cbor else "json")
     rpc = re.fullmatch(r"/service/([^/]+)/operation/([^/]+)", request.path)
-    if rpc:
+    if rpc and request.method == "POST":
         return Call(TARGETS.get(rpc[1], rpc[1].lower()), rpc[2], "smithy-rpc-v2-cbor")
     signed = _signed_for(request)
     if signed in ("", "lambda") and (signed or _LAMBDA_PATH.match(request.path)):
