@@ -87,7 +87,10 @@ def test_what_came_in_is_kept_beside_what_was_made_of_it(system: System, firehos
         **name,
         ExtendedS3DestinationConfiguration={**configuration, "S3BackupMode": "Enabled"},
     )
-    assert (code, "S3BackupConfiguration" in message) == ("InvalidArgumentException", True)
+    assert (code, "S3 backup destination configuration is required" in message) == (
+        "InvalidArgumentException",
+        True,
+    )
     firehose.create_delivery_stream(**name, ExtendedS3DestinationConfiguration=configuration)
     firehose.put_record(**name, Record={"Data": b"before "})
     firehose.update_destination(

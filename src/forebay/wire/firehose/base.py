@@ -62,6 +62,12 @@ def names(asked: Asked) -> set[str]:
     }
 
 
+def encrypted(asked: Asked, name: str) -> bool:
+    """Whether a delivery stream says that it encrypts."""
+    meta = (asked.system.documents.get("delivery", name) or {}).get("meta") or {}
+    return (meta.get("encryption") or {}).get("Status") == "ENABLED"
+
+
 def reads(spec: DeliverySpec) -> str | None:
     """The log that the delivery reads; None where it is put to."""
     return None if spec.from_ is None else str(spec.from_)

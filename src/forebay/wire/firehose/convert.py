@@ -7,17 +7,22 @@ said (`KEPT` is what is only kept).
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 import msgspec
 
 from forebay.arn import name_in
 from forebay.delivery.keys import KeyQuery, compile_query
-from forebay.delivery.prefix import compile_prefix
 from forebay.delivery.section import BackupSpec, BufferSpec, DeliverySpec, TransformSpec
 from forebay.errors import ForebayError, UsageError
 from forebay.project.model import Location, Ref
 from forebay.wire.firehose.base import invalid
+from forebay.wire.firehose.checks import (
+    check_hints,
+    check_logging,
+    check_prefixes,
+    check_processors,
+    check_zone,
+)
 from forebay.wire.service import Asked, Json
 
 COMPRESSION: dict[str, Any] = {
@@ -36,10 +41,10 @@ async def spec_of(asked: Asked, given: Json, source: str | None) -> DeliverySpec
     bucket = str(given["BucketARN"]).removeprefix("arn:aws:s3:::")
     compression = given.get("CompressionFormat") or "UNCOMPRESSED"
     zone = given.get("CustomTimeZone") or "UTC"
-    if zone not in available_timezones():
-        raise invalid(f"CustomTimeZone {zone} is not a valid time zone")
+    check_zone(zone)
+    check_logging(given)
     transform, delimiter, query = _processing(asked, given)
-    _prefixes(given, set() if query is None else set(query.names))
+    check_prefixes(given, set() if query is None else set(query.names))
     changes: Json = {"format": "json" if delimiter else "raw", "compression": COMPRESSION[compression]}
     conversion = given.get("DataFormatConversionConfiguration") or {}
     if conversion and conversion.get("Enabled", True):
@@ -68,8 +73,9 @@ def _backup(given: Json) -> BackupSpec | None:
         return None
     wanted = given.get("S3BackupConfiguration")
     if wanted is None:
-        raise invalid("S3BackupConfiguration must be specified when S3BackupMode is Enabled")
-    _prefixes(wanted, set())
+        raise invalid("S3 backup destination configuration is required when enabling S3 backup.")
+    check_logging(wanted)
+    check_prefixes(wanted, set())
     return BackupSpec(
         to=Location.parse(f"s3://{str(wanted['BucketARN']).removeprefix('arn:aws:s3:::')}/"),
         buffer=_buffer(wanted),
@@ -79,28 +85,11 @@ def _backup(given: Json) -> BackupSpec | None:
 
 
 def _buffer(given: Json) -> BufferSpec:
+    check_hints(given)
     hints = given.get("BufferingHints") or {}
     return BufferSpec(
         seconds=float(hints.get("IntervalInSeconds", 300)), bytes=int(hints.get("SizeInMBs", 5)) << 20
     )
-
-
-def _prefixes(given: Json, keys: set[str]) -> None:
-    for name, errors in (("Prefix", False), ("ErrorOutputPrefix", True)):
-        text = given.get(name)
-        if not text:
-            continue
-        if text.startswith("/"):
-            raise invalid(f"{name} must not begin with a slash")
-        try:
-            compiled = compile_prefix(text, errors=errors)
-        except UsageError as error:
-            raise invalid(f"{name}: {error.message}") from None
-        missing = [key for key in compiled.fields if key not in keys]
-        if missing and not errors:
-            raise invalid(f"Prefix: no MetadataExtraction query gives the partition key {missing[0]}")
-    if "!{" in str(given.get("Prefix") or "") and not given.get("ErrorOutputPrefix"):
-        raise invalid("ErrorOutputPrefix must be specified when Prefix contains expressions")
 
 
 def _error_prefix(given: Json) -> str | None:
@@ -118,7 +107,8 @@ def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, 
     transform, delimiter, query = None, False, None
     if not processing.get("Enabled"):
         return None, False, None
-    for processor in processing.get("Processors") or []:
+    check_processors(processing.get("Processors") or [])
+    for processor in processing["Processors"]:
         parameters = {p["ParameterName"]: p["ParameterValue"] for p in processor.get("Parameters") or []}
         match processor["Type"]:
             case "Lambda":
@@ -136,6 +126,8 @@ def _processing(asked: Asked, given: Json) -> tuple[TransformSpec | None, bool, 
 
 def _function(asked: Asked, parameters: Json) -> TransformSpec:
     arn = str(parameters.get("LambdaArn") or "")
+    if not arn:
+        raise invalid("LambdaArn is required when Lambda processor is used.")
     name, _, which = name_in(arn, "lambda", "function:").partition(":")
     if which not in ("", "$LATEST"):  # a version, or what an alias stands for now
         alias = asked.system.documents.get("lambda.alias", f"{name}:{which}")

@@ -13,6 +13,7 @@ from forebay.delivery.endpoint_section import EndpointSpec
 from forebay.delivery.section import DeliverySpec
 from forebay.project.secrets import USE
 from forebay.wire.firehose.base import invalid
+from forebay.wire.firehose.checks import check_logging
 from forebay.wire.firehose.convert import spec_of
 from forebay.wire.service import Asked, Json
 
@@ -43,6 +44,8 @@ async def endpoint_spec(asked: Asked, given: Json, source: str | None) -> Delive
         raise invalid("EndpointConfiguration: ${secret:...} is for endpoints that the project declares")
     _check_url(endpoint["Url"])
     backup = given["S3Configuration"]
+    check_logging(given)
+    check_logging(backup)
     everything = given.get("S3BackupMode") == "AllData"
     s3 = {
         **{name: backup[name] for name in ("BucketARN", "ErrorOutputPrefix") if backup.get(name)},

@@ -14,7 +14,7 @@ import msgspec
 
 from forebay.streams.writer import Once
 from forebay.wire.fingerprint import fingerprint
-from forebay.wire.firehose.base import SERVICE, delivery, invalid, reads
+from forebay.wire.firehose.base import SERVICE, delivery, encrypted, invalid, reads
 from forebay.wire.protocol.message import AwsError, Response
 from forebay.wire.service import Asked, Json
 
@@ -44,20 +44,21 @@ _put = msgspec.json.Decoder(_Put)
 _batch = msgspec.json.Decoder(_Batch)
 
 
-Render = Callable[[str, int], bytes]
-"""An answer's body, of what its record ids begin with and how many records there are."""
+Render = Callable[[str, int, bool], bytes]
+"""An answer's body, of what its record ids begin with, how many records there are, and whether they are encrypted."""
 
+_JSON = ("false", "true")
 _ENDS = [f"{at:06d}" for at in range(MOST)]
 
 
-def _put_body(seed: str, _: int) -> bytes:
-    return f'{{"RecordId":"{seed}{_ENDS[0]}","Encrypted":false}}'.encode()
+def _put_body(seed: str, _: int, encrypted: bool) -> bytes:
+    return f'{{"RecordId":"{seed}{_ENDS[0]}","Encrypted":{_JSON[encrypted]}}}'.encode()
 
 
-def _batch_body(seed: str, n: int) -> bytes:
+def _batch_body(seed: str, n: int, encrypted: bool) -> bytes:
     head = f'{{"RecordId":"{seed}'
     ids = head + f'"}},{head}'.join(_ENDS[:n])
-    return f'{{"FailedPutCount":0,"Encrypted":false,"RequestResponses":[{ids}"}}]}}'.encode()
+    return f'{{"FailedPutCount":0,"Encrypted":{_JSON[encrypted]},"RequestResponses":[{ids}"}}]}}'.encode()
 
 
 async def _keep(asked: Asked, name: str, records: list[bytes], body: Render) -> Response:
@@ -78,7 +79,7 @@ async def _keep(asked: Asked, name: str, records: list[bytes], body: Render) -> 
     if receipt.answer is not None:
         seed = receipt.answer.decode()
     headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": asked.request.request_id}
-    return Response(200, headers, body(seed, len(records)))
+    return Response(200, headers, body(seed, len(records), encrypted(asked, name)))
 
 
 def _checked(records: list[bytes]) -> list[bytes]:

@@ -84,6 +84,7 @@ async def create_delivery_stream(asked: Asked, given: Json) -> Json:
         "tags": {tag["Key"]: tag.get("Value") for tag in given.get("Tags") or []},
     }
     if wanted := given.get("DeliveryStreamEncryptionConfigurationInput"):
+        _check_encryption(source is not None, wanted)
         meta["encryption"] = {"Status": "ENABLED", **wanted}
     asked.system.documents.put(KIND, name, {"spec": encoded(spec), "meta": meta})
     await asked.system.apply()
@@ -115,7 +116,7 @@ def _source(asked: Asked, given: Json) -> str | None:
             "NotImplemented", f"forebay does not offer firehose.CreateDeliveryStream with {kind}", http=501
         )
     if kinesis is None:
-        raise invalid("KinesisSourceStreamConfig is required for KinesisStreamAsSource delivery stream type.")
+        raise invalid("KinesisSourceStreamConfig is mandatory for KinesisStreamAsSource stream type.")
     name = name_in(kinesis["KinesisStreamARN"], "kinesis", "stream/")
     if name not in asked.system.project().sections.get("streams", {}):
         raise AwsError(
@@ -209,7 +210,7 @@ async def list_delivery_streams(asked: Asked, given: Json) -> Json:
     names = sorted(
         name
         for name, spec in project.of(DeliverySpec).items()
-        if name in own and (kind is None or (kind == "KinesisStreamAsSource") == (reads(spec) is not None))
+        if name in own and kind in (None, "DirectPut" if reads(spec) is None else "KinesisStreamAsSource")
     )
     after = given.get("ExclusiveStartDeliveryStreamName")
     names = [name for name in names if after is None or name > after]
@@ -280,6 +281,11 @@ async def update_destination(asked: Asked, given: Json) -> Json:
             kept = meta["configuration"].get("S3BackupConfiguration") or {}
             update["S3BackupConfiguration"] = {**kept, **update.pop("S3BackupUpdate")}
         configuration = {**meta["configuration"], **update}
+        if (
+            meta["configuration"].get("S3BackupMode") == "Enabled"
+            and update.get("S3BackupMode") == "Disabled"
+        ):
+            raise invalid("S3BackupMode cannot be changed from Enabled to Disabled")
         spec = await spec_of(asked, configuration, source)
     _check_backup(asked, name, spec)
     await check_changed(asked, meta["configuration"], configuration)
@@ -338,9 +344,23 @@ async def stop_delivery_stream_encryption(asked: Asked, given: Json) -> Json:
     return await _encrypt(asked, given["DeliveryStreamName"], "DISABLED", {})
 
 
+def _check_encryption(reads_stream: bool, wanted: Json) -> None:
+    """Raise InvalidArgumentException for what cannot be encrypted so."""
+    if reads_stream:
+        raise invalid(
+            "Server side encryption from firehose is only allowed for direct put delivery streams"
+            " and database as a source delivery streams"
+        )
+    if wanted["KeyType"] == "CUSTOMER_MANAGED_CMK" and not wanted.get("KeyARN"):
+        raise invalid("KeyARN has to be specified when KeyType is CUSTOMER_MANAGED_CMK")
+    if wanted["KeyType"] == "AWS_OWNED_CMK" and wanted.get("KeyARN"):
+        raise invalid("KeyARN cannot be specified when KeyType is AWS_OWNED_CMK")
+
+
 async def _encrypt(asked: Asked, name: str, state: str, given: Json) -> Json:
     document = _own(asked, name)
     wanted = given.get("DeliveryStreamEncryptionConfigurationInput") or {"KeyType": "AWS_OWNED_CMK"}
+    _check_encryption(reads(delivery(asked, name)) is not None, wanted)
     document["meta"]["encryption"] = {"Status": state, **(wanted if state == "ENABLED" else {})}
     asked.system.documents.put(KIND, name, document)
     return {}
