@@ -127,6 +127,18 @@ def test_buffers_of_a_delivery_that_is_gone_become_objects(world: World) -> None
         eventually(lambda: list(world.objects().values()) == [b"1\n"], "the object")
 
 
+def test_buffers_of_a_delivery_that_goes_are_sealed_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with world.flow() as flow:
+        world.send("delivery.clicks", b"1")
+        eventually(lambda: world.hot() == [b"1"], "a buffered row")
+        change(world)
+        flow.apply(world.project)
+        eventually(lambda: world.ledger("delivery.clicks")["delivered"] == 1, "its object")
+    assert "could not be sealed" not in caplog.text
+
+
 def test_a_delivery_that_cannot_be_built_says_so_and_the_others_run(world: World) -> None:
     change(world, clicks=spec(), broken=spec("broken/", prefix="!{timestamp:b}/"))
     with world.flow() as flow:

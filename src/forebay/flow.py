@@ -162,12 +162,13 @@ class Flow:
             wanted = project.of(DeliverySpec)
             self.functions.apply(project)  # before those who call them
             self.buses.apply(project)
+            ran = set(self._deliveries)
             for name, delivery in list(self._deliveries.items()):
                 if name not in wanted or self._differs(delivery, project):
                     self._remove(name)
                 if name not in wanted:
                     self._connect(self._writer(name), None)
-            for name in self._catalog.owners() - wanted.keys():
+            for name in self._catalog.owners() - wanted.keys() - ran:  # those that ran seal their own
                 self._retire(name)
             self.project = project
             self.lake.apply(buckets(project), versioned(project))
