@@ -295,14 +295,8 @@ class Delivery:
         if feed.begin is None:
             start = reading.reader.start()
             reading.position = store.attach(self.consumer, feed.log, start)
-            if reading.position < start:  # the stream was deleted, and made anew
-                log.warning(
-                    "delivery %s: %d events of %s are gone undelivered; it goes on at the oldest, %d",
-                    self.name,
-                    start - reading.position,
-                    feed.log,
-                    start,
-                )
+            if (gone := start - reading.position) > 0:  # the stream was deleted, and made anew
+                log.warning("delivery %s: %d events of %s are gone undelivered", self.name, gone, feed.log)
                 reading.position = store.attach(self.consumer, feed.log, start, skip=True)
         else:
             begin = feed.begin()
