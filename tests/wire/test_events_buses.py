@@ -244,3 +244,15 @@ def test_a_pattern_is_tried_on_an_event(events: Any) -> None:
         Event=event,
         EventPattern='{"source":[]}',
     )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [[None, 1], [{"Effect": "Foo", "Principal": "*", "Action": "events:PutEvents", "Resource": "*"}]],
+)
+def test_a_policy_that_is_none_is_not_kept(events: Any, bus: str, statement: Any) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    with pytest.raises(ClientError) as error:
+        events.put_permission(EventBusName=bus, Policy=text)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert "Policy" not in events.describe_event_bus(Name=bus)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.harness import System, until
 from tests.wire.events import FILES, PROJECT, STREAM, arn, arrived, put, refused, rule, stream
+from tests.wire.s3 import raw
 from tests.wire.sdk import ACCOUNT, serving
 
 system = serving(PROJECT, files=FILES)
@@ -187,3 +188,22 @@ def test_what_was_made_is_there_after_everything_was_killed(system: System, even
     found = arrived(system, marker, 11)
     assert sorted(json.loads(each)["detail"]["n"] for each in found) == list(range(11))
     assert events.list_targets_by_rule(Rule="r", EventBusName=bus)["Targets"]
+
+
+@pytest.mark.parametrize("time", [253402300800, 1e15, -62135596801])
+def test_a_time_that_no_clock_shows_is_the_callers_error(system: System, time: float) -> None:
+    entry = {"Source": "s", "DetailType": "d", "Detail": "{}"}
+    body = json.dumps({"Entries": [entry, {**entry, "Time": time}]}).encode()
+    headers = {"x-amz-target": "AWSEvents.PutEvents", "content-type": "application/x-amz-json-1.1"}
+    status, _, answer = raw(system, "POST", "/", body, headers)
+    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+
+
+def test_a_rate_beyond_all_dates_is_refused(events: Any) -> None:
+    for rate in ("rate(9999999 days)", "rate(99999999999999999999 days)"):
+        with pytest.raises(ClientError) as error:
+            events.put_rule(Name="never", ScheduleExpression=rate)
+        assert error.value.response["Error"]["Code"] == "ValidationException"
+    events.put_rule(Name="seldom", ScheduleExpression="rate(999999 days)")
+    target = {"Id": "1", "Arn": STREAM}
+    assert events.put_targets(Rule="seldom", Targets=[target])["FailedEntryCount"] == 0

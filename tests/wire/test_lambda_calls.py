@@ -144,3 +144,28 @@ def test_a_call_that_cannot_be_is_refused(functions: Any, system: System) -> Non
         refused("TooManyRequestsException", "Rate Exceeded.", once.invoke, FunctionName=name)
     functions.delete_function_concurrency(FunctionName=name)
     assert invoke(functions, name, 1) == 1
+
+
+def test_numbers_of_dynamodb_are_answered_and_a_bound_is_on_all_versions(functions: Any) -> None:
+    source = (
+        "from decimal import Decimal\ndef handler(event, context): return [Decimal('1.5'), Decimal('20')]"
+    )
+    name = create(functions, source)
+    assert invoke(functions, name) == [1.5, 20]
+    version = functions.publish_version(FunctionName=name)["Version"]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    refused(
+        "TooManyRequestsException", "Rate Exceeded", functions.invoke, FunctionName=name, Qualifier=version
+    )
+    qualified = {"FunctionName": f"{name}:{version}", "ReservedConcurrentExecutions": 1}
+    refused(
+        "InvalidParameterValueException", "version or alias", functions.put_function_concurrency, **qualified
+    )
+
+
+def test_a_function_is_no_destination_of_its_own(functions: Any) -> None:
+    name = create(functions)
+    for when in ("OnSuccess", "OnFailure"):
+        given = {"FunctionName": name, "DestinationConfig": {when: {"Destination": arn(name)}}}
+        said = "You can't specify the function as a destination for itself."
+        refused("InvalidParameterValueException", said, functions.put_function_event_invoke_config, **given)

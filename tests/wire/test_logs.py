@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import uuid
 from pathlib import Path
@@ -224,3 +225,18 @@ def test_a_group_outlives_a_kill(logs: Any, group: str, system: System) -> None:
     put(logs, group, "kept")
     system.kill("front")
     assert messages(logs.get_log_events(logGroupName=group, logStreamName="one")) == ["kept"]
+
+
+def test_no_token_that_is_made_up_and_no_end_of_time_is_a_failure(logs: Any, group: str) -> None:
+    put(logs, group, "a")
+    assert messages(logs.filter_log_events(logGroupName=group, endTime=2**63 - 1)) == ["a"]
+    wrong = "The specified nextToken is invalid."
+    for text in ("99999999999999999999:1", "²:1", f"1:{'9' * 80}"):
+        token = base64.b64encode(text.encode()).decode()
+        with refused("InvalidParameterException", wrong):
+            logs.filter_log_events(logGroupName=group, nextToken=token)
+    for token in (f"f/{'9' * 56}", f"f/{'٣' * 56}"):
+        with refused("InvalidParameterException", wrong):
+            logs.get_log_events(logGroupName=group, logStreamName="one", nextToken=token)
+    with refused("InvalidParameterException", wrong):
+        logs.describe_queries(nextToken=base64.b64encode("queries-²".encode()).decode())

@@ -6,6 +6,7 @@ that policies can name, it is asked for on `*`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -120,17 +121,21 @@ def _firehose(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
         yield arn(f"deliverystream/{name}")
 
 
+_FUNCTION = re.compile(
+    r"(?:(?:arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:)?(?:\d{12}:)?function:)?([\w-]+)(?::(\$LATEST|[\w-]+))?",
+    re.ASCII,
+)
+"""A function as its callers may name it: whatever the spelling, it is the one of this account that is meant."""
+
+
 def _lambda(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
-    if name := _first(given, "FunctionName"):
-        plain = name.rpartition(":function:")[2] if ":" in name else name
-        qualifier = given.get("Qualifier")
-        yield (
-            name
-            if name.startswith("arn:")
-            else arn(
-                f"function:{plain}:{qualifier}" if qualifier and ":" not in plain else f"function:{plain}"
-            )
-        )
+    if "EventSourceMapping" in operation and (id := _first(given, "UUID")):
+        yield arn(f"event-source-mapping:{id}")
+    elif name := _first(given, "FunctionName"):
+        found = _FUNCTION.fullmatch(name)
+        plain, own = (found[1], found[2]) if found else (name, None)
+        qualifier = own or given.get("Qualifier")
+        yield arn(f"function:{plain}:{qualifier}" if qualifier else f"function:{plain}")
     elif full := _first(given, "Resource"):
         yield full
     elif id := _first(given, "UUID"):
@@ -157,8 +162,11 @@ def _events(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
         yield name if name.startswith("arn:") else arn(f"event-bus/{name}")
     elif name := _first(given, "Rule", "Name"):
         yield arn(f"rule/{bus}/{name}" if bus not in ("", "default") else f"rule/{name}")
-    elif bus:
-        yield arn(f"event-bus/{bus}")
+    elif bus or operation in _OF_BUS:
+        yield arn(f"event-bus/{bus or 'default'}")
+
+
+_OF_BUS = ("PutPermission", "RemovePermission", "DescribeEventBus", "UpdateEventBus")
 
 
 def _glue(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
@@ -229,11 +237,18 @@ _CATALOG = ("GetDatabase", "ListDatabases", "GetTableMetadata", "ListTableMetada
 
 def _logs(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:
     for each in (*(given.get("logGroupNames") or ()), *(given.get("logGroupIdentifiers") or ())):
-        yield each if each.startswith("arn:") else arn(f"log-group:{each}:log-stream:")
-    if full := _first(given, "resourceArn", "logGroupIdentifier"):
-        yield full if full.startswith("arn:") else arn(f"log-group:{full}")
+        yield arn(f"log-group:{_group(each)}:log-stream:")
+    if full := _first(given, "logGroupIdentifier"):
+        yield arn(f"log-group:{_group(full)}:log-stream:{_first(given, 'logStreamName')}")
+    elif full := _first(given, "resourceArn"):
+        yield arn(f"log-group:{_group(full)}") if _group(full) != full else full
     elif name := _first(given, "logGroupName", "logGroupNamePrefix"):
         yield arn(f"log-group:{name}:log-stream:{_first(given, 'logStreamName')}")
+
+
+def _group(identifier: str) -> str:
+    """The name of a log group that is named by it, or by its ARN."""
+    return identifier.partition(":log-group:")[2].removesuffix(":*") or identifier
 
 
 def _sns(operation: str, given: Given, arn: MakeArn) -> Iterable[str]:

@@ -12,7 +12,7 @@ import re
 from forebay.cron import Cron
 from forebay.errors import UsageError
 
-_RATE = re.compile(r"rate\((\d+) (minute|minutes|hour|hours|day|days)\)")
+_RATE = re.compile(r"rate\((\d{1,9}) (minute|minutes|hour|hours|day|days)\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -27,6 +27,10 @@ class Schedule:
             if not count or (count == 1) == unit.endswith("s"):
                 raise _bad(text, "`rate(1 minute)`, `rate(5 minutes)`: the unit is singular for 1")
             self._rule = dt.timedelta(seconds=count * _SECONDS[unit.removesuffix("s")])
+            try:
+                dt.datetime.now(dt.UTC) + self._rule
+            except OverflowError:
+                raise _bad(text, "it would first fire after the year 9999") from None
         elif text.startswith("cron("):
             try:
                 self._rule = Cron(text)
@@ -40,7 +44,10 @@ class Schedule:
         if isinstance(self._rule, Cron):
             return self._rule.next(after)
         past = max(0, (after - since) // self._rule)
-        return since + (past + 1) * self._rule
+        try:
+            return since + (past + 1) * self._rule
+        except OverflowError:  # after the year 9999
+            return None
 
 
 def _bad(text: str, why: str) -> UsageError:

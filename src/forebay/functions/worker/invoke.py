@@ -11,6 +11,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class InvokeRunner:
 
 
 def _marshal(returned: Any) -> bytes:
-    text = json.dumps(returned, ensure_ascii=False)
+    text = json.dumps(returned, ensure_ascii=False, default=_plain)
     return text.encode("utf-8", "surrogatepass") if text.isascii() else _encoded(returned, text)
 
 
@@ -105,7 +106,15 @@ def _encoded(returned: Any, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can only say with an escape
-        return json.dumps(returned).encode()
+        return json.dumps(returned, default=_plain).encode()
+
+
+def _plain(value: Any) -> int | float:
+    """A Decimal, of which DynamoDB's items are full, as a number; what else JSON has not is not answered."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    whole = value.is_finite() and value == value.to_integral_value()
+    return int(value) if whole else float(value)
 
 
 def _each(function: Callable[[Any], Any], event: Any) -> Any:

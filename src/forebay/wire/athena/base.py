@@ -57,7 +57,7 @@ def group_of(asked: Asked, name: str | None) -> Json:
 def page(items: list[Any], given: Json, most: int) -> tuple[list[Any], Json]:
     """A page of `items` after the token, and the answer's `NextToken` where more follow."""
     token = given.get("NextToken")
-    if token is not None and not token.isdigit():
+    if token is not None and not (token.isdecimal() and len(token) < 19):
         raise invalid("NextToken is not valid")
     start = int(token or 0)
     size = int(given.get("MaxResults") or most)

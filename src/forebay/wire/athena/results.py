@@ -70,7 +70,7 @@ async def get_query_results(asked: Asked, given: Json) -> Json:
     if not 1 <= most <= 1000:
         raise invalid("MaxResults is more than maximum allowed length 1000.")
     token = given.get("NextToken") or "0"
-    if not token.isdigit():
+    if not (token.isdecimal() and len(token) < 19):
         raise invalid("NextToken is not valid")
     kind = execution["StatementType"]
     info = _shown_info if kind == "UTILITY" else column_info

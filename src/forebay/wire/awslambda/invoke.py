@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from forebay.errors import ForebayError
-from forebay.wire.awslambda.base import LATEST, SERVICE, error, find, named, refused, said
+from forebay.wire.awslambda.base import LATEST, SERVICE, Named, error, find, named, refused, said
 from forebay.wire.protocol.message import AwsError
 from forebay.wire.service import Asked, Json
 
@@ -56,11 +56,12 @@ async def invoke(asked: Asked, given: Json) -> Json:
     if given.get("DurableExecutionName") or given.get("TenantId"):
         raise refused("durable executions and tenants of functions")
     kind = given.get("InvocationType") or "RequestResponse"
-    found = find(asked, named(asked, given))
+    which = named(asked, given)
+    found, whole = find(asked, which), find(asked, Named(which.name, None))
     most = ASYNC if kind == "Event" else REQUEST
     payload = _checked(given.get("Payload") or b"", most, kind)
     context = _client_context(given)
-    if found.spec.workers < 1:
+    if min(found.spec.workers, whole.spec.workers) < 1:  # the bound is on all versions of a function
         raise error(
             "TooManyRequestsException",
             "Rate Exceeded.",

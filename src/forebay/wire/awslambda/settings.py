@@ -35,6 +35,8 @@ UNZIPPED, ZIPPED, TOTAL = 262_144_000, 52_428_800, 80_530_636_800
 async def put_function_concurrency(asked: Asked, given: Json) -> Json:
     """Bound how many calls of a function run at once; 0 stops it."""
     which = named(asked, given)
+    if which.qualifier is not None:
+        raise invalid("This operation does not support a function's version or alias.")
     _, doc = own(asked, which)
     reserved = given["ReservedConcurrentExecutions"]
     others = sum(
@@ -118,7 +120,7 @@ async def _keep(asked: Asked, which: Named, id: str, doc: Json | None) -> None:
 
 
 def _made(asked: Asked, given: Json, doc: Json) -> Json:
-    doc = dict(doc)
+    doc, name = dict(doc), named(asked, given).name
     if given.get("MaximumRetryAttempts") is not None:
         doc["retries"] = given["MaximumRetryAttempts"]
     if given.get("MaximumEventAgeInSeconds") is not None:
@@ -131,6 +133,8 @@ def _made(asked: Asked, given: Json, doc: Json) -> Json:
             arn = (config.get(when) or {}).get("Destination")
             if arn:
                 doc |= _destination(asked, arn, when)
+                if doc.get("on_success" if when == "OnSuccess" else "on_failure", {}).get("name") == name:
+                    raise invalid("You can't specify the function as a destination for itself.")
         doc["destinations"] = config
     doc["modified"] = time.time()
     return doc

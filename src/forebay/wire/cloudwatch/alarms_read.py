@@ -85,7 +85,7 @@ async def describe_alarm_history(asked: Asked, given: Json) -> Json:
     most = given.get("MaxRecords") or MOST_HISTORY
     oldest = given.get("ScanBy") == "TimestampAscending"
     token = given.get("NextToken")
-    if token is not None and not token.isdigit():
+    if token is not None and not (token.isdecimal() and len(token) < 19):
         raise _bad_token()
     answer = await asked.system.flow.call(
         "alarm_history",

@@ -242,6 +242,6 @@ def _offset(token: str | None, message: str = "Request parameter NextToken is in
     except (binascii.Error, ValueError):
         text = ""
     kind, _, number = text.partition(":")
-    if kind != "forebay" or not number.isdigit():
+    if kind != "forebay" or not (number.isdecimal() and len(number) < 19):
         raise AwsError("InvalidNextToken", message)
     return int(number)

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from forebay.access.policy import MalformedPolicy, parse_policy
 from forebay.clock import now_us
 from forebay.wire.events.base import (
     BUS,
@@ -146,6 +147,10 @@ async def put_permission(asked: Asked, given: Json) -> Json:
                 raise ValueError
         except (ValueError, AttributeError):
             raise invalid("This policy contains invalid Json") from None
+        try:
+            parse_policy(given["Policy"], resource_policy=True)
+        except MalformedPolicy as error:
+            raise invalid(str(error)) from None
         if isinstance(policy["Statement"], dict):
             policy["Statement"] = [policy["Statement"]]
         policy.setdefault("Version", "2012-10-17")

@@ -47,6 +47,10 @@ _ids = msgspec.msgpack.Decoder(list[str]).decode
 _heads: dict[tuple[str, str, str], tuple[bytes, bytes, bytes]] = {}
 
 
+_EARLIEST, _BEYOND = -62_135_596_800, 253_402_300_800
+"""Seconds of the years 1 to 9999, which a time can be of."""
+
+
 @dataclass(slots=True)
 class _Bound:
     """What goes to one bus: which entries, as events with their ids."""
@@ -113,6 +117,7 @@ async def quick_events(asked: Asked) -> Response | None:
             or not entry.DetailType
             or entry.Source.startswith("aws.")
             or len(entry.DetailType) > 128
+            or not (entry.Time is None or _EARLIEST <= entry.Time < _BEYOND)
         ):
             return None
         detail = _detail(entry.Detail)

@@ -12,6 +12,7 @@ from forebay.bus.inputs import PREDEFINED, parse_path, placeholders
 from forebay.bus.section import TargetSpec, default_errors
 from forebay.delivery.section import DeliverySpec
 from forebay.errors import UsageError
+from forebay.lake.section import buckets
 from forebay.project.model import Location, Ref
 from forebay.wire.events import base
 from forebay.wire.events.base import (
@@ -114,9 +115,12 @@ def _errors(asked: Asked, id: str, config: Json) -> Location | None:
             f" (arn:aws:s3:::bucket/prefix/), not in {arn}",
         )
     try:
-        return Location.parse("s3://" + arn.removeprefix("arn:aws:s3:::"))
+        place = Location.parse("s3://" + arn.removeprefix("arn:aws:s3:::"))
     except ValueError as error:
         raise invalid(f"DeadLetterConfig of target {id} is not valid: {error}") from None
+    if place.bucket not in buckets(asked.system.project()):
+        raise invalid(f"DeadLetterConfig of target {id} is not valid: there is no bucket {place.bucket}")
+    return place
 
 
 def target_spec(asked: Asked, given: Json) -> TargetSpec:

@@ -234,7 +234,7 @@ async def search_tables(asked: Asked, given: Json) -> Json:
             raise invalid(f"Cannot sort by {name}")
         tables.sort(key=lambda table: table[_SORTS[name]], reverse=sort.get("Sort") == "DESC")
     start = after(given)
-    at = int(start) if start.isdigit() else 0
+    at = int(start) if start.isdecimal() and len(start) < 19 else 0
     limit = given.get("MaxResults") or MOST
     answer: Json = {"TableList": tables[at : at + limit]}
     if at + limit < len(tables):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from botocore.model import OperationModel
 
+from forebay import arn
 from forebay.errors import NotFound
 from forebay.layout import Layout
 from forebay.telemetry.groups import Exists, Group, Groups
@@ -88,8 +89,8 @@ def name_in(identifier: str) -> str:
     """`arn:aws:logs:us-east-1:000000000000:log-group:NAME[:*]` → NAME; a name is itself."""
     if not identifier.startswith("arn:"):
         return identifier
-    kind, _, name = identifier.split(":", 5)[-1].partition(":")
-    if kind != "log-group" or not name:
+    name = arn.name_in(identifier, "logs", "log-group:")
+    if not name:
         raise invalid(f"The ARN {identifier} is not one of a log group.")
     return name.removesuffix(":*")
 

@@ -20,7 +20,7 @@ TOO_NEW = 2 * 3_600_000
 MOST = 10_000
 SCANNED = 2_000
 SCANNED_AT_MOST = 100_000
-_TOKEN = re.compile(r"([fb])/(\d{20})(\d{36})")
+_TOKEN = re.compile(r"([fb])/([0-9]{20})([0-9]{36})")
 
 
 @SERVICE.operation("PutLogEvents")
@@ -68,7 +68,7 @@ async def get_log_events(asked: Asked, given: Json) -> Json:
         found = _TOKEN.fullmatch(token)
         if found is None:
             raise invalid("The specified nextToken is invalid.")
-        forward, position = found[1] == "f", (int(found[2]), int(found[3]))
+        forward, position = found[1] == "f", _known(int(found[2]), int(found[3]))
 
     def read(store: Groups) -> list[Event]:
         group, stream = _find(store, name, given["logStreamName"])
@@ -119,7 +119,9 @@ async def filter_log_events(asked: Asked, given: Json) -> Json:
     def search(store: Groups) -> tuple[list[Event], Position | None]:
         group = store.group(name)
         streams = _streams(store, group, given)
-        return _search(store, group, streams, wanted, start=start, end=end + 1, after=after, limit=limit)
+        return _search(
+            store, group, streams, wanted, start=start, end=min(end, _MOST - 1) + 1, after=after, limit=limit
+        )
 
     events, onward = await kept(asked, search)
     return {
@@ -199,6 +201,15 @@ def _token(direction: str, event: Event | None, position: Position | None) -> st
 
 def _position(token: str) -> Position:
     at, colon, id = untoken(token).partition(":")
-    if not (colon and at.isdigit() and id.isdigit()):
+    if not (colon and at.isdecimal() and id.isdecimal() and len(at + id) < 60):
         raise invalid("The specified nextToken is invalid.")
-    return int(at), int(id)
+    return _known(int(at), int(id))
+
+
+_MOST = 2**63 - 1
+
+
+def _known(at: int, id: int) -> Position:
+    if max(at, id) > _MOST:
+        raise invalid("The specified nextToken is invalid.")
+    return at, id

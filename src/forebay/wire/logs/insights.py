@@ -256,6 +256,6 @@ def _after(token: str | None) -> int:
         kind, _, at = base64.urlsafe_b64decode(token.encode()).decode().partition("-")
     except ValueError:
         kind, at = "", ""
-    if kind != "queries" or not at.isdigit():
+    if kind != "queries" or not (at.isdecimal() and len(at) < 19):
         raise invalid("The specified nextToken is invalid.")
     return int(at)
